@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * base/buf.c - bytes we own, with a bound. One byte more than len is always allocated and zero,
+ * so that the contents can be read as text.
+ */
+#include "base/buf.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/mem.h"
+
+enum { FIRST_ROOM = 256 };
+
+struct buf buf_init(size_t max_bytes)
+{
+    return (struct buf){.max_bytes = max_bytes};
+}
+
+void buf_done(struct buf *b)
+{
+    mem_free(b->bytes);
+    b->bytes = NULL;
+    b->len = b->room = 0;
+}
+
+static ks_rc buf_reserve(struct buf *b, size_t more)
+{
+    size_t need, room = b->room ? b->room : FIRST_ROOM;
+
+    ENSURE(more <= b->max_bytes - b->len, KS_E_LIMIT, "more than %zu bytes", b->max_bytes);
+    need = b->len + more + 1;
+    if (need <= b->room)
+        return KS_SUCCESS;
+    while (room < need)
+        room *= 2;
+    TRY(mem_grow(room, 1, &b->bytes));
+    b->room = room;
+    return KS_SUCCESS;
+}
+
+ks_rc buf_extend(struct buf *b, size_t n, uint8_t **ret_tail)
+{
+    TRY(buf_reserve(b, n));
+    *ret_tail = b->bytes + b->len;
+    b->len += n;
+    b->bytes[b->len] = 0;
+    return KS_SUCCESS;
+}
+
+ks_rc buf_append(struct buf *b, struct view v)
+{
+    uint8_t *tail;
+
+    TRY(buf_extend(b, v.len, &tail));
+    if (v.len)
+        memcpy(tail, v.bytes, v.len);
+    return KS_SUCCESS;
+}
+
+ks_rc buf_printf(struct buf *b, const char *fmt, ...)
+{
+    CLEANUP(mem_freep) char *text = NULL;
+    va_list args;
+
+    va_start(args, fmt);
+    int n = vasprintf(&text, fmt, args);
+    va_end(args);
+    ENSURE(n >= 0, KS_E_NO_MEMORY, "no memory for a text");
+    return buf_append(b, view_of(text, (size_t)n));
+}
+
+struct view buf_view(const struct buf *b)
+{
+    return view_of(b->bytes, b->len);
+}
+
+const char *buf_text(const struct buf *b)
+{
+    return b->bytes ? (const char *)b->bytes : "";
+}

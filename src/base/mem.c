@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * base/mem.c - the only door to the heap; no other file calls malloc and friends.
+ */
+#include "base/mem.h"
+
+#include <sodium.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+ks_rc mem_new(size_t count, size_t bytes, void *ret_ptr)
+{
+    void *ptr = calloc(count ? count : 1, bytes ? bytes : 1);
+
+    ENSURE(ptr, KS_E_NO_MEMORY, "no memory for %zu x %zu bytes", count, bytes);
+    memcpy(ret_ptr, &ptr, sizeof ptr);
+    return KS_SUCCESS;
+}
+
+ks_rc mem_grow(size_t count, size_t bytes, void *ptr)
+{
+    void *old, *grown;
+
+    memcpy(&old, ptr, sizeof old);
+    grown = reallocarray(old, count ? count : 1, bytes ? bytes : 1);
+    ENSURE(grown, KS_E_NO_MEMORY, "no memory for %zu x %zu bytes", count, bytes);
+    memcpy(ptr, &grown, sizeof grown);
+    return KS_SUCCESS;
+}
+
+ks_rc mem_text(const char *text, char **ret_copy)
+{
+    char *copy = strdup(text);
+
+    ENSURE(copy, KS_E_NO_MEMORY, "no memory for a text");
+    *ret_copy = copy;
+    return KS_SUCCESS;
+}
+
+ks_rc mem_format(char **ret_text, const char *fmt, ...)
+{
+    char *text = NULL;
+    va_list args;
+
+    va_start(args, fmt);
+    int n = vasprintf(&text, fmt, args);
+    va_end(args);
+    ENSURE(n >= 0, KS_E_NO_MEMORY, "no memory for a text");
+    *ret_text = text;
+    return KS_SUCCESS;
+}
+
+void mem_free(void *ptr)
+{
+    free(ptr);
+}
+
+void mem_freep(void *ptr_to_ptr)
+{
+    void *ptr;
+
+    memcpy(&ptr, ptr_to_ptr, sizeof ptr);
+    free(ptr);
+}
+
+void mem_wipe(void *ptr, size_t len)
+{
+    sodium_memzero(ptr, len);
+}
+
+bool mem_is_zero(const void *ptr, size_t len)
+{
+    const uint8_t *bytes = ptr;
+
+    if (len == 0)
+        return true;
+    return bytes[0] == 0 && memcmp(bytes, bytes + 1, len - 1) == 0;
+}

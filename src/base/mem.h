@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * base/mem.h - the only door to the heap.
+ *
+ * Everything is zeroed at birth. mem_free(NULL) does nothing.
+ */
+#pragma once
+
+#include "base/rc.h"
+
+/* mem_new(count, bytes, ret): count * bytes zeroed bytes; NO_MEMORY when there are none or the
+ * product overflows. *ret is written only on success; free with mem_free. */
+ks_rc mem_new(size_t count, size_t bytes, void *ret_ptr) KS_MUST;
+
+/* mem_grow(count, bytes, ptr): *ptr to room for count * bytes bytes, contents kept; the new part is
+ * not zeroed. On failure *ptr is as before. Never for secrets. */
+ks_rc mem_grow(size_t count, size_t bytes, void *ptr) KS_MUST;
+
+/* mem_text(text, ret): a copy of a C string. */
+ks_rc mem_text(const char *text, char **ret_copy) KS_MUST;
+
+/* mem_format(ret, fmt, ...): a new formatted string. */
+ks_rc mem_format(char **ret_text, const char *fmt, ...) KS_MUST KS_PRINTF(2, 3);
+
+void mem_free(void *ptr);
+/* mem_freep(&ptr): for CLEANUP on any pointer variable. */
+void mem_freep(void *ptr_to_ptr);
+
+/* mem_wipe(ptr, len): zeroes memory that held a secret; never optimised away. */
+void mem_wipe(void *ptr, size_t len);
+
+/* mem_is_zero(ptr, len): whether all bytes are zero; fast, not constant time. */
+bool mem_is_zero(const void *ptr, size_t len);

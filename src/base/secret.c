@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * base/secret.c - secrets on libsodium's guarded heap.
+ *
+ * sodium_malloc locks its pages but does not say when that failed, so each allocation is locked
+ * once more here: mlock of locked pages is harmless and tells the truth.
+ */
+#include "base/secret.h"
+
+#include <pthread.h>
+#include <sodium.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+#include "base/mem.h"
+
+enum { SLAB_BYTES = 64 * 1024 };
+
+struct secret {
+    uint8_t *bytes; /* guarded */
+    size_t len;
+};
+
+struct slab {
+    struct slab *next;
+    uint8_t *bytes; /* guarded, SLAB_BYTES */
+};
+
+struct free_slot {
+    struct free_slot *next;
+};
+
+struct secret_pool {
+    pthread_mutex_t mutex;
+    size_t slot_bytes;
+    struct slab *slabs;
+    struct free_slot *free_slots; /* the links live in the wiped slots */
+};
+
+static bool may_swap;
+
+ks_rc secret_init(void)
+{
+    ENSURE(sodium_init() >= 0, KS_E_BUG, "libsodium cannot start");
+    return KS_SUCCESS;
+}
+
+void secret_allow_swap(bool allow)
+{
+    may_swap = allow;
+}
+
+static ks_rc guarded_new(size_t len, uint8_t **ret)
+{
+    uint8_t *bytes = sodium_malloc(len);
+
+    ENSURE(bytes, KS_E_NO_MEMORY, "no guarded memory for %zu bytes", len);
+    if (mlock(bytes, len) != 0 && !may_swap) {
+        struct rlimit limit = {0};
+        getrlimit(RLIMIT_MEMLOCK, &limit);
+        sodium_free(bytes);
+        return ks_fail(KS_E_MEMLOCK,
+                       "key memory cannot be locked: the limit is %llu KiB; raise it (ulimit -l, "
+                       "LimitMEMLOCK= in the unit) or allow swap with --allow-swap",
+                       (unsigned long long)limit.rlim_cur / 1024);
+    }
+    sodium_memzero(bytes, len);
+    *ret = bytes;
+    return KS_SUCCESS;
+}
+
+ks_rc secret_new(size_t len, struct secret **ret)
+{
+    CLEANUP(mem_freep) struct secret *s = NULL;
+
+    TRY(mem_new(1, sizeof *s, &s));
+    TRY(guarded_new(len ? len : 1, &s->bytes));
+    s->len = len;
+    *ret = TAKE(s);
+    return KS_SUCCESS;
+}
+
+ks_rc secret_copy(struct view v, struct secret **ret)
+{
+    struct secret *s;
+
+    TRY(secret_new(v.len, &s));
+    if (v.len)
+        memcpy(s->bytes, v.bytes, v.len);
+    *ret = s;
+    return KS_SUCCESS;
+}
+
+void secret_free(struct secret *s)
+{
+    if (!s)
+        return;
+    sodium_free(s->bytes); /* wipes */
+    mem_free(s);
+}
+
+void secret_freep(struct secret **s)
+{
+    secret_free(*s);
+}
+
+uint8_t *secret_bytes(struct secret *s)
+{
+    return s->bytes;
+}
+
+struct view secret_view(const struct secret *s)
+{
+    return view_of(s->bytes, s->len);
+}
+
+bool secret_is_equal(struct view a, struct view b)
+{
+    return a.len == b.len && sodium_memcmp(a.bytes, b.bytes, a.len) == 0;
+}
+
+ks_rc secret_pool_new(size_t slot_bytes, struct secret_pool **ret)
+{
+    struct secret_pool *p;
+
+    ENSURE(slot_bytes >= 1 && slot_bytes <= 4096, KS_E_BUG, "slots of %zu bytes", slot_bytes);
+    TRY(mem_new(1, sizeof *p, &p));
+    pthread_mutex_init(&p->mutex, NULL);
+    p->slot_bytes = (slot_bytes + 15) & ~(size_t)15;
+    *ret = p;
+    return KS_SUCCESS;
+}
+
+static void pool_push(struct secret_pool *p, void *slot)
+{
+    struct free_slot *s = slot;
+
+    s->next = p->free_slots;
+    p->free_slots = s;
+}
+
+static ks_rc pool_grow(struct secret_pool *p)
+{
+    CLEANUP(mem_freep) struct slab *slab = NULL;
+
+    TRY(mem_new(1, sizeof *slab, &slab));
+    TRY(guarded_new(SLAB_BYTES, &slab->bytes));
+    for (size_t at = 0; at + p->slot_bytes <= SLAB_BYTES; at += p->slot_bytes)
+        pool_push(p, slab->bytes + at);
+    slab->next = p->slabs;
+    p->slabs = TAKE(slab);
+    return KS_SUCCESS;
+}
+
+ks_rc secret_pool_get(struct secret_pool *p, void **ret_slot)
+{
+    ks_rc rc = KS_SUCCESS;
+
+    pthread_mutex_lock(&p->mutex);
+    if (!p->free_slots)
+        rc = pool_grow(p);
+    if (ks_ok(rc)) {
+        struct free_slot *slot = p->free_slots;
+        p->free_slots = slot->next;
+        slot->next = NULL;
+        *ret_slot = slot;
+    }
+    pthread_mutex_unlock(&p->mutex);
+    return rc;
+}
+
+void secret_pool_put(struct secret_pool *p, void *slot)
+{
+    if (!slot)
+        return;
+    sodium_memzero(slot, p->slot_bytes);
+    pthread_mutex_lock(&p->mutex);
+    pool_push(p, slot);
+    pthread_mutex_unlock(&p->mutex);
+}
+
+void secret_pool_free(struct secret_pool *p)
+{
+    if (!p)
+        return;
+    for (struct slab *slab = p->slabs, *next; slab; slab = next) {
+        next = slab->next;
+        sodium_free(slab->bytes); /* wipes */
+        mem_free(slab);
+    }
+    pthread_mutex_destroy(&p->mutex);
+    mem_free(p);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * io/crash.h - a file system in memory that can lose power.
+ *
+ * Method. The back end keeps two things: the live state, which a running program sees, and a log
+ * of everything done since the beginning: page writes, metadata operations and syncs. A state after a
+ * power loss "at time t" is rebuilt from the log up to t:
+ *   - everything that a completed sync covered is there;
+ *   - metadata operations that no sync covered survive as a prefix, in their order: the first m of
+ *     them happened, the rest did not, for any m (a journal);
+ *   - each page write that no sync covered, to a file that exists in that state, is there or not,
+ *     independently of all others; of several writes to one page, any one (or none) is the last.
+ *     A page beyond the size that the surviving metadata gives extends the file.
+ * A sync of a file covers its page writes so far, and all metadata operations made before it
+ * (one journal). A sync of a directory covers all metadata operations before it.
+ * Pages never tear, syncs never lie: that is the contract of io/io.h.
+ */
+#pragma once
+
+#include "io/io.h"
+
+/* crash_new(ret): an empty file system; its root is the path "/". Free with crash_free. */
+ks_rc crash_new(struct io **ret) KS_MUST;
+void crash_free(struct io *io);
+
+/* How many events are in the log: a power loss may happen after any number of them, 0..n. */
+size_t crash_time(struct io *io);
+
+/*
+ * crash_pending(io, t, ret_pages, ret_metadata): the number of page writes and of metadata
+ * operations that are not covered at time t, that is, the choices there are.
+ */
+void crash_pending(struct io *io, size_t t, size_t *ret_pages, size_t *ret_metadata);
+
+/*
+ * crash_rebuild(io, t, metadata_kept, page_kept, arg, ret): a new, independent crash file system
+ * with the state after a power loss at time t in which the first metadata_kept pending metadata
+ * operations survived, and exactly the pending page writes for which page_kept(arg, i) is true,
+ * i counting the pending page writes in the order they were made. In the new one everything is durable.
+ */
+ks_rc crash_rebuild(struct io *io, size_t t, size_t metadata_kept,
+                    bool (*page_kept)(void *arg, size_t i), void *arg, struct io **ret) KS_MUST;

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * io/fault.h - another back end whose n-th call fails.
+ */
+#pragma once
+
+#include "io/io.h"
+
+/*
+ * fault_new(below, ret): passes every call on to below and counts those that can fail.
+ * fault_arm(io, n, err, is_lasting): the n-th call from now (1 = the next) fails with errno err before
+ * it reaches below; with is_lasting all later calls fail too. n = 0 disarms.
+ * fault_count(io): how many calls were made since the last fault_arm. fault_name(io): the name of the
+ * call that failed, or NULL. Thread-safe. fault_free leaves below alone.
+ */
+ks_rc fault_new(struct io *below, struct io **ret) KS_MUST;
+void fault_free(struct io *io);
+void fault_arm(struct io *io, uint64_t n, int err, bool is_lasting);
+uint64_t fault_count(struct io *io);
+const char *fault_name(struct io *io);

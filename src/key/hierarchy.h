@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * key/hierarchy.h - opening the hierarchy from its wraps, and rotating each of its levels.
+ *
+ * Every change makes a whole new keyring and replaces the old one in one durable step, so a crash
+ * leaves the old state or the new one and there is nothing to resume. New wraps are verified by really
+ * unwrapping them before the keyring is written.
+ */
+#pragma once
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "key/keyring_file.h"
+#include "key/keyset.h"
+#include "key/service.h"
+
+/* What all of these work with; borrowed. */
+struct hierarchy {
+    struct keyring_file *file;
+    struct key_service *service;
+    struct clock *clock;
+    struct random *random;
+};
+
+/* hierarchy_build(k, specs, count, service, ...): fills a new keyring: store key, first data key, name
+ * key, one wrap per spec, each verified. k has its texts, settings, payload and volume id set. */
+ks_rc hierarchy_build(struct keyring *k, const struct key_spec *specs, size_t count,
+                      struct key_service *service, struct clock *clock, struct random *random,
+                      struct keyset **ret) KS_MUST;
+
+/*
+ * hierarchy_open(h, ret): unwraps any one active wrap, checks commitment and MAC, opens the keyset.
+ * When none opens: DENIED only if all were denied, else the most hopeful class (UNREACHABLE before
+ * DENIED before CORRUPT), with each wrap's reason in the text.
+ */
+ks_rc hierarchy_open(struct hierarchy *h, struct keyset **ret) KS_MUST;
+
+/* hierarchy_probe(k, service, ret_wrap_id): really unwraps canaries until one is granted; classes as
+ * hierarchy_open. Touches no secret but the canary. Thread-safe for an immutable k. */
+ks_rc hierarchy_probe(const struct keyring *k, struct key_service *service,
+                      uint32_t *ret_wrap_id) KS_MUST;
+
+/* hierarchy_rotate_cmek(h, keys, wrap_id, spec): the wrap (0: every active one) is replaced by one under
+ * spec, or under the current version of the same CMEK when spec is NULL; the old one is retired.
+ * NOT_FOUND, STATE; service errors leave everything as it was. */
+ks_rc hierarchy_rotate_cmek(struct hierarchy *h, const struct keyset *keys, uint32_t wrap_id,
+                            const struct key_spec *spec) KS_MUST;
+/* hierarchy_rotate_store(h, keys, ret): a new store key under every active CMEK, all local keys
+ * rewrapped; *ret is the new keyset. */
+ks_rc hierarchy_rotate_store(struct hierarchy *h, const struct keyset *keys,
+                             struct keyset **ret) KS_MUST;
+/* hierarchy_rotate_data(h, keys, ret): a new generation; *ret is the new keyset. */
+ks_rc hierarchy_rotate_data(struct hierarchy *h, const struct keyset *keys,
+                            struct keyset **ret) KS_MUST;
+/* hierarchy_add_wrap(h, keys, spec, ret_id): EXISTS when spec has an active wrap, LIMIT. */
+ks_rc hierarchy_add_wrap(struct hierarchy *h, const struct keyset *keys,
+                         const struct key_spec *spec, uint32_t *ret_id) KS_MUST;
+/* hierarchy_remove_wrap(h, keys, id): retires it; STATE for the last active one. */
+ks_rc hierarchy_remove_wrap(struct hierarchy *h, const struct keyset *keys, uint32_t id) KS_MUST;
+/* hierarchy_set_revoked(h, keys, is_revoked): records a revoke or restore durably. */
+ks_rc hierarchy_set_revoked(struct hierarchy *h, const struct keyset *keys,
+                            bool is_revoked) KS_MUST;
+/* hierarchy_set_settings(h, keys, settings): USAGE for values out of range. */
+ks_rc hierarchy_set_settings(struct hierarchy *h, const struct keyset *keys,
+                             const struct keyring_settings *settings) KS_MUST;

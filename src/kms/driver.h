@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * kms/driver.h - what a key service driver is.
+ *
+ * A driver is one table. It makes one attempt before the call's deadline and classifies the answer;
+ * it never retries, sleeps, caches keys, logs or starts threads. All policy is above, in kms/policy.
+ *
+ * Classes (the line between the first two is what revocation stands on):
+ *   DENIED       an authenticated answer of the service about this key: access denied, disabled,
+ *                pending deletion, destroyed, not found
+ *   UNREACHABLE  everything that is not an answer about the key
+ *   CORRUPT      wrong ciphertext, wrong context, key mismatch; USAGE: wrong key type. Never retried.
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/key_spec.h"
+#include "base/rc.h"
+#include "base/secret.h"
+#include "base/view.h"
+
+/* One attempt. */
+struct kms_call {
+    uint64_t deadline_ms; /* boot time; 0 = none */
+    struct clock *clock;
+};
+
+/* How a driver gets at a secret it needs (a passphrase): asked when it is needed, never stored. */
+struct kms_conf {
+    const struct key_spec *spec;
+    /* passphrase(arg, what, ret): NULL when nobody can be asked. CREDENTIAL when there is none. */
+    ks_rc (*passphrase)(void *arg, const char *what, struct secret **ret) KS_MUST;
+    void *passphrase_arg;
+    struct clock *clock;
+};
+
+struct kms; /* an opened driver: one key */
+
+enum { KMS_DRIVER_ABI = 1 };
+enum kms_cap { KMS_CAP_CONTEXT = 1, KMS_CAP_VERSIONS = 2 };
+
+struct kms_driver {
+    const char *type;
+    uint32_t abi;
+    uint32_t caps;
+    /* open: checks the form of the spec and makes what later calls need; may read credentials, asks
+     * the service nothing. USAGE for a malformed spec, CREDENTIAL (UNREACHABLE) for credentials. */
+    ks_rc (*open)(const struct kms_conf *, struct kms **ret) KS_MUST;
+    /* wrap: ret_blob gets the ciphertext, ret_version the key version that made it. */
+    ks_rc (*wrap)(struct kms *, const struct kms_call *, const struct key_context *,
+                  const struct secret *plain, struct buf *ret_blob,
+                  char ret_version[KEY_VERSION_BYTES]) KS_MUST;
+    /* unwrap: WRONG_KEY / AUTH for a blob of another key or context. */
+    ks_rc (*unwrap)(struct kms *, const struct kms_call *, const struct key_context *,
+                    struct view blob, struct secret **ret_plain) KS_MUST;
+    /* version: the key's current version, for "is there a newer one". */
+    ks_rc (*version)(struct kms *, const struct kms_call *, char ret[KEY_VERSION_BYTES]) KS_MUST;
+    void (*close)(struct kms *); /* NULL does nothing */
+};
+
+/* Drivers embed this first. */
+struct kms {
+    const struct kms_driver *driver;
+};
+
+extern const struct kms_driver kms_driver_file;
+
+/* kms_driver_find(type, ret): USAGE with the known types in its text when there is none such. */
+ks_rc kms_driver_find(const char *type, const struct kms_driver **ret) KS_MUST;
+/* kms_driver_add(driver): one more driver for this process (tests add the fake one). BUG for a table
+ * with a NULL member or another abi. Not thread-safe: before the first find. */
+ks_rc kms_driver_add(const struct kms_driver *driver) KS_MUST;

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * volume/backing.h - the backing directory of a volume as a whole.
+ *
+ * Layout:  keyring.0 keyring.1 lock   the keyring (key/keyring_file.h)
+ *          tree/                      the encrypted tree (volume/volume.h)
+ *          long/                      names too long to be encrypted in place (volume/names.h)
+ *
+ * Brings io, kms and key together for the two users of a backing directory: the volume process and
+ * offline commands. Thread-safe: changes are made one after another; a probe never waits for a change.
+ */
+#pragma once
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "io/io.h"
+#include "key/keyring.h"
+#include "key/keyset.h"
+
+struct backing;
+
+struct backing_conf {
+    struct io *io;
+    struct clock *clock;
+    struct random *random;
+    const char *path;
+    /* asked for a passphrase of a key store; NULL when nobody can be asked */
+    ks_rc (*passphrase)(void *arg, const char *what, struct secret **ret) KS_MUST;
+    void *passphrase_arg;
+    uint32_t kms_timeout_ms; /* 0: the default of kms/policy */
+};
+
+struct backing_create {
+    const char *label, *organisation, *cluster, *region; /* NULL = empty */
+    uint32_t block_payload;                              /* 3584 or 4032 */
+    struct keyring_settings settings;
+    const struct key_spec *specs;
+    size_t spec_count;
+};
+
+/* backing_create(conf, create): makes path (0700, may exist when empty), keyring, tree/ and long/, all
+ * durable. EXISTS when it is a volume already, NOT_EMPTY, USAGE, and the key service's classes. */
+ks_rc backing_create(const struct backing_conf *conf, const struct backing_create *create) KS_MUST;
+
+/* backing_open(conf, is_exclusive, ret): reads the keyring, uses no key. With is_exclusive the lock is
+ * held until backing_close: BUSY when a volume process has it. NOT_FOUND when it is no volume. */
+ks_rc backing_open(const struct backing_conf *conf, bool is_exclusive,
+                   struct backing **ret) KS_MUST;
+void backing_close(struct backing *b);
+void backing_closep(struct backing **b);
+
+/* backing_keyring(b, ret): a copy of the current keyring, for reports. */
+ks_rc backing_keyring(struct backing *b, struct keyring **ret) KS_MUST;
+/* backing_tree(b), backing_long(b): the directories; owned by b. */
+struct io_node *backing_tree(struct backing *b);
+struct io_node *backing_long(struct backing *b);
+const char *backing_path(const struct backing *b);
+
+/* backing_unlock(b, ret): hierarchy_open; *ret_fell_back (may be NULL) tells that the newest keyring copy was
+ * forged and the older one was used. The keyset is the caller's. */
+ks_rc backing_unlock(struct backing *b, struct keyset **ret) KS_MUST;
+/* backing_probe(b, ret_wrap_id): hierarchy_probe. */
+ks_rc backing_probe(struct backing *b, uint32_t *ret_wrap_id) KS_MUST;
+
+/* The changes of key/hierarchy.h, under the lock; keys is the keyset in use. STATE when not opened
+ * exclusively. */
+ks_rc backing_rotate_cmek(struct backing *b, const struct keyset *keys, uint32_t wrap_id,
+                          const struct key_spec *spec) KS_MUST;
+ks_rc backing_rotate_store(struct backing *b, const struct keyset *keys,
+                           struct keyset **ret) KS_MUST;
+ks_rc backing_rotate_data(struct backing *b, const struct keyset *keys,
+                          struct keyset **ret) KS_MUST;
+ks_rc backing_add_wrap(struct backing *b, const struct keyset *keys, const struct key_spec *spec,
+                       uint32_t *ret_id) KS_MUST;
+ks_rc backing_remove_wrap(struct backing *b, const struct keyset *keys, uint32_t id) KS_MUST;
+ks_rc backing_set_revoked(struct backing *b, const struct keyset *keys, bool is_revoked) KS_MUST;
+ks_rc backing_set_settings(struct backing *b, const struct keyset *keys,
+                           const struct keyring_settings *settings) KS_MUST;

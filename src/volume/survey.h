@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * volume/survey.h - walking a whole backing tree: how many bytes each generation holds, and whether every
+ * block is sound.
+ *
+ * Counting needs no key: a block says in clear which generation sealed it. Verifying decrypts everything.
+ * Both can run beside a working mount; a count taken then is an upper bound for every generation but the
+ * newest, because old ones only shrink.
+ */
+#pragma once
+
+#include "base/clock.h"
+#include "io/io.h"
+#include "key/keyset.h"
+
+enum { SURVEY_GENERATIONS_MAX = KEYRING_DATA_KEYS_MAX };
+
+struct survey_generation {
+    uint32_t generation;
+    uint64_t blocks, bytes; /* bytes = blocks * 4096 on disk */
+};
+
+struct survey {
+    uint64_t files, directories, other, blocks, holes, bytes_seen, files_damaged, blocks_damaged,
+        names_damaged;
+    size_t generation_count;
+    struct survey_generation *generations; /* owned; ascending */
+};
+
+struct survey_conf {
+    struct io *io;
+    struct io_node *tree, *long_names;
+    uint8_t volume_id[KEYRING_ID_BYTES];
+    uint32_t block_payload;
+    const struct keyset *keys; /* NULL: count only */
+    /* damaged(arg, path, block, what): each damaged block (block UINT64_MAX: the file or name itself). path is the
+     * plaintext path where names could be decrypted, else the backing path. NULL: none */
+    void (*damaged)(void *arg, const char *path, uint64_t block, const char *what);
+    /* progress(arg, bytes_seen): about once per MiB; false stops the walk with BUSY. NULL: none */
+    bool (*progress)(void *arg, uint64_t bytes_seen);
+    void *arg;
+};
+
+/* survey_run(conf, ret): damage is counted, not an error; IO and others end the walk. */
+ks_rc survey_run(const struct survey_conf *conf, struct survey *ret) KS_MUST;
+void survey_done(struct survey *s);

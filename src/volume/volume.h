@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * volume/volume.h - an encrypted directory tree as file system operations. Knows nothing of FUSE.
+ *
+ * An inode is an object of the tree while somebody refers to it (lookup count); a handle is an open
+ * file or directory. All functions are thread-safe. Results carry errnos (ks_errno) as POSIX wants
+ * them; damaged data is CORRUPT (EIO) and reported once to the conf's alert function.
+ *
+ * Admission: while the volume is not open every operation gives LOCKED (EKEYREVOKED). Three doors:
+ * closed; open; draining = only writes are still admitted, so that the kernel can flush its cache.
+ */
+#pragma once
+
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "base/rc.h"
+#include "io/io.h"
+#include "key/keyset.h"
+
+struct volume;
+struct inode;
+struct handle;
+
+enum volume_door { VOLUME_CLOSED, VOLUME_OPEN, VOLUME_DRAINING };
+
+struct volume_conf {
+    struct io *io;
+    struct clock *clock;
+    struct random *random;
+    struct io_node *tree, *long_names; /* borrowed; outlive the volume */
+    uint8_t volume_id[KEYRING_ID_BYTES];
+    uint32_t block_payload;
+    /* alert(arg, text): something the operator must know: damage found, a failed sync. Any thread. NULL: none. */
+    void (*alert)(void *arg, const char *text);
+    void *alert_arg;
+};
+
+/* volume_new(conf, ret): a volume without keys, door closed. */
+ks_rc volume_new(const struct volume_conf *conf, struct volume **ret) KS_MUST;
+/* volume_free(v): no operation may be in progress; wipes the keys. */
+void volume_free(struct volume *v);
+
+/* volume_set_keys(v, keys): takes the keyset over (also in place of an older one: a rotation; operations in
+ * progress finish with the old) and prepares it. The door stays as it is. On failure keys stays the caller's. */
+ks_rc volume_set_keys(struct volume *v, struct keyset **keys) KS_MUST;
+/* volume_keys(v): the keyset in use, for rotations; NULL when wiped. Valid until the next set or wipe. */
+const struct keyset *volume_keys(struct volume *v);
+/* volume_set_door(v, door): takes effect for every operation that starts afterwards. */
+void volume_set_door(struct volume *v, enum volume_door door);
+/* volume_drain(v, timeout_ms): waits until no operation is in progress; BUSY after the time-out. */
+ks_rc volume_drain(struct volume *v, uint32_t timeout_ms) KS_MUST;
+/* volume_wipe(v): wipes keyset, file keys and cipher states; the door must be closed and drained. */
+void volume_wipe(struct volume *v);
+/* volume_each_inode(v, each, arg): calls each(arg, inode) for every known inode but the root, then the root; the inode
+ * cannot go away meanwhile. For cache invalidation; makes no admission check. each may block but
+ * must not call volume functions that take references. */
+void volume_each_inode(struct volume *v, void (*each)(void *arg, struct inode *), void *arg);
+/* volume_handle_count(v): open handles, for the receipt. */
+uint64_t volume_handle_count(struct volume *v);
+
+struct volume_counters {
+    uint64_t reads, writes, syncs, bytes_read, bytes_written, blocks_corrupt, requests_refused;
+};
+struct volume_counters volume_counters_get(struct volume *v);
+
+/* Who asks, for the ownership of new objects. */
+struct caller {
+    uid_t uid;
+    gid_t gid;
+};
+
+/* volume_root(v): the root; referenced for ever. volume_forget(v, i, n): n references less. */
+struct inode *volume_root(struct volume *v);
+void volume_forget(struct volume *v, struct inode *i, uint64_t n);
+
+/* Each successful lookup, create, mkdir, ... that gives an inode gives one reference. */
+ks_rc volume_lookup(struct volume *v, struct inode *dir, const char *name, struct inode **ret,
+                    struct stat *ret_stat) KS_MUST;
+ks_rc volume_getattr(struct volume *v, struct inode *i, struct stat *ret) KS_MUST;
+/* attrs as in io/io.h */
+ks_rc volume_setattr(struct volume *v, struct inode *i, unsigned attrs, const struct stat *in,
+                     struct stat *ret) KS_MUST;
+ks_rc volume_truncate(struct volume *v, struct inode *i, uint64_t size) KS_MUST;
+ks_rc volume_readlink(struct volume *v, struct inode *i, struct buf *ret) KS_MUST;
+ks_rc volume_statfs(struct volume *v, struct statvfs *ret) KS_MUST;
+
+ks_rc volume_create(struct volume *v, struct inode *dir, const char *name, mode_t mode,
+                    const struct caller *who, struct inode **ret, struct stat *ret_stat,
+                    struct handle **ret_handle) KS_MUST;
+ks_rc volume_mknod(struct volume *v, struct inode *dir, const char *name, mode_t mode, dev_t rdev,
+                   const struct caller *who, struct inode **ret, struct stat *ret_stat) KS_MUST;
+ks_rc volume_mkdir(struct volume *v, struct inode *dir, const char *name, mode_t mode,
+                   const struct caller *who, struct inode **ret, struct stat *ret_stat) KS_MUST;
+ks_rc volume_symlink(struct volume *v, struct inode *dir, const char *name, const char *target,
+                     const struct caller *who, struct inode **ret, struct stat *ret_stat) KS_MUST;
+ks_rc volume_link(struct volume *v, struct inode *i, struct inode *dir, const char *name,
+                  struct stat *ret_stat) KS_MUST; /* one more reference to i */
+ks_rc volume_unlink(struct volume *v, struct inode *dir, const char *name) KS_MUST;
+ks_rc volume_rmdir(struct volume *v, struct inode *dir, const char *name) KS_MUST;
+ks_rc volume_rename(struct volume *v, struct inode *from_dir, const char *from,
+                    struct inode *to_dir, const char *to, unsigned flags) KS_MUST;
+
+/* Files. is_truncating: O_TRUNC. */
+ks_rc volume_open(struct volume *v, struct inode *i, bool is_truncating,
+                  struct handle **ret) KS_MUST;
+void volume_close(struct volume *v, struct handle *h);
+/* volume_read(v, h, out, len, at, ret_len): short only at the end of the file. */
+ks_rc volume_read(struct volume *v, struct handle *h, void *out, size_t len, uint64_t at,
+                  size_t *ret_len) KS_MUST;
+/* volume_write(v, h, in, len, at): all or an error; earlier bytes of the file stay readable. */
+ks_rc volume_write(struct volume *v, struct handle *h, const void *in, size_t len,
+                   uint64_t at) KS_MUST;
+ks_rc volume_fsync(struct volume *v, struct handle *h, bool is_data_only) KS_MUST;
+/* mode as fallocate(2): 0, KEEP_SIZE, PUNCH_HOLE|KEEP_SIZE, ZERO_RANGE with or without KEEP_SIZE */
+ks_rc volume_fallocate(struct volume *v, struct handle *h, int mode, uint64_t at,
+                       uint64_t len) KS_MUST;
+/* volume_seek(v, h, at, what, ret): next data or hole; ENXIO behind the end. */
+ks_rc volume_seek(struct volume *v, struct handle *h, uint64_t at, enum io_seek what,
+                  uint64_t *ret) KS_MUST;
+
+/* Directories. An entry's name is in clear; entries that cannot be decrypted are left out and alerted. */
+ks_rc volume_opendir(struct volume *v, struct inode *dir, struct handle **ret) KS_MUST;
+ks_rc volume_readdir(struct volume *v, struct handle *h, uint64_t cookie,
+                     struct io_dirent *ret) KS_MUST; /* empty name at the end */
+ks_rc volume_fsyncdir(struct volume *v, struct handle *h) KS_MUST;
+
+/* Extended attributes: user.* are encrypted, names and values; security.* and trusted.* pass as they are. */
+ks_rc volume_getxattr(struct volume *v, struct inode *i, const char *name, struct buf *ret) KS_MUST;
+ks_rc volume_setxattr(struct volume *v, struct inode *i, const char *name, struct view value,
+                      int flags) KS_MUST;
+ks_rc volume_listxattr(struct volume *v, struct inode *i, struct buf *ret) KS_MUST;
+ks_rc volume_removexattr(struct volume *v, struct inode *i, const char *name) KS_MUST;
+
+struct inode *handle_inode(struct handle *h);
