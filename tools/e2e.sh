@@ -1,0 +1,16 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# e2e.sh BUILD_DIR [PYTEST OPTION...] - the end-to-end tests, with the program of that build and real engines.
+set -eu
+
+cd "$(dirname "$0")/.."
+build=${1:?usage: tools/e2e.sh BUILD_DIR [PYTEST OPTION...]}
+shift
+KEYSTEAD=$(realpath "$build")/src/cli/keystead
+export KEYSTEAD
+[ -x "$KEYSTEAD" ] || {
+    echo "e2e: no program at $KEYSTEAD" >&2
+    exit 1
+}
+exec "$(tools/deps.sh --venv)/bin/python" -m pytest -p no:cacheprovider -q tests/e2e "$@"
