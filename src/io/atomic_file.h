@@ -6,7 +6,8 @@
 
 #include "io/io.h"
 
-/* atomic_file_read(io, dir, name, max, ret): the whole file; LIMIT if it is longer than max. */
+/* atomic_file_read(io, dir, name, max, ret): appends the whole file to ret; LIMIT if it is longer than
+ * max; ks_is_os(rc, ENOENT) when there is none. */
 ks_rc atomic_file_read(struct io *io, struct io_node *dir, const char *name, size_t max_bytes,
                        struct buf *ret) KS_MUST;
 

@@ -66,11 +66,14 @@ struct io_ops {
                     struct stat *ret_stat) KS_MUST;
     void (*node_close)(struct io *, struct io_node *);
     ks_rc (*stat)(struct io *, struct io_node *, struct stat *ret) KS_MUST;
+    /* Owner, then mode, then times; what was done before a failure stays done. */
     ks_rc (*setattr)(struct io *, struct io_node *, unsigned attrs, const struct stat *) KS_MUST;
     ks_rc (*readlink)(struct io *, struct io_node *, struct buf *ret) KS_MUST;
     ks_rc (*statfs)(struct io *, struct io_node *, struct statvfs *ret) KS_MUST;
 
-    /* Names. create makes a regular file that must not exist and opens it for reading and writing. */
+    /* Names: one name each; empty, ".", ".." and names with '/' are USAGE. create makes a regular file
+     * that must not exist and opens it for reading and writing; ret may be NULL. Modes are cut by the
+     * umask of the process. */
     ks_rc (*create)(struct io *, struct io_node *dir, const char *name, mode_t mode,
                     struct io_node **ret, struct io_file **ret_file) KS_MUST;
     ks_rc (*mknod)(struct io *, struct io_node *dir, const char *name, mode_t mode,
@@ -94,7 +97,9 @@ struct io_ops {
     void (*dir_close)(struct io *, struct io_dir *);
 
     /* Open files. open gives reading and writing, or reading only with is_read_only. pread reads
-     * until len bytes or the end of the file (*ret_len tells); pwrite writes all or fails. */
+     * until len bytes or the end of the file (*ret_len tells); pwrite writes all or fails, and a
+     * failed one may have written a part. open is ELOOP, EISDIR or ENXIO for what is no regular file.
+     * After a failed sync nothing is known about earlier writes: a second sync proves nothing. */
     ks_rc (*open)(struct io *, struct io_node *, bool is_read_only, struct io_file **ret) KS_MUST;
     void (*close)(struct io *, struct io_file *);
     ks_rc (*pread)(struct io *, struct io_file *, void *out, size_t len, uint64_t at,
@@ -112,7 +117,7 @@ struct io_ops {
     /* lock: an exclusive lock on the open file that ends with it; BUSY when another has it. */
     ks_rc (*lock)(struct io *, struct io_file *) KS_MUST;
 
-    /* Extended attributes, raw. get and list append to ret; flags: XATTR_CREATE, XATTR_REPLACE. */
+    /* Extended attributes, raw; ENOTSUP on symlinks. get and list append to ret; flags: XATTR_CREATE, XATTR_REPLACE. */
     ks_rc (*xattr_get)(struct io *, struct io_node *, const char *name, struct buf *ret) KS_MUST;
     ks_rc (*xattr_set)(struct io *, struct io_node *, const char *name, struct view value,
                        int flags) KS_MUST;

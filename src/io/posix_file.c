@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * io/posix_file.c - open files of the posix back end.
+ *
+ * Reads and writes carry their offset and share no position, so they may run in parallel; seek moves
+ * the descriptor's position, which nobody else looks at.
+ */
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "io/name.h"
+#include "io/posix_int.h"
+
+ks_rc posix_open(struct io *io, struct io_node *node, bool is_read_only, struct io_file **ret)
+{
+    CLEANUP(mem_freep) struct io_file *file = NULL;
+    char path[POSIX_PROC_BYTES];
+    mode_t type;
+
+    (void)io;
+    TRY(posix_node_type(node, &type));
+    TRY(io_regular_check(type));
+    TRY(mem_new(1, sizeof *file, &file));
+    posix_proc_path(node, path);
+    do
+        file->fd = open(path, (is_read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+    while (file->fd < 0 && errno == EINTR);
+    if (file->fd < 0)
+        return ks_os(errno);
+    *ret = TAKE(file);
+    return KS_SUCCESS;
+}
+
+void posix_close(struct io *io, struct io_file *file)
+{
+    (void)io;
+    if (!file)
+        return;
+    close(file->fd);
+    mem_free(file);
+}
+
+ks_rc posix_pread(struct io *io, struct io_file *file, void *out, size_t len, uint64_t at,
+                  size_t *ret_len)
+{
+    size_t done = 0;
+
+    (void)io;
+    while (done < len) {
+        ssize_t n = pread(file->fd, (uint8_t *)out + done, len - done, (off_t)(at + done));
+        if (n == 0)
+            break;
+        if (n > 0)
+            done += (size_t)n;
+        else if (errno != EINTR)
+            return ks_os(errno);
+    }
+    *ret_len = done;
+    return KS_SUCCESS;
+}
+
+/* A short write is continued, and then the kernel says why it was short (ENOSPC, EFBIG, EIO). */
+ks_rc posix_pwrite(struct io *io, struct io_file *file, const void *in, size_t len, uint64_t at)
+{
+    size_t done = 0;
+
+    (void)io;
+    while (done < len) {
+        ssize_t n = pwrite(file->fd, (const uint8_t *)in + done, len - done, (off_t)(at + done));
+        if (n == 0)
+            return ks_os(EIO);
+        if (n > 0)
+            done += (size_t)n;
+        else if (errno != EINTR)
+            return ks_os(errno);
+    }
+    return KS_SUCCESS;
+}
+
+ks_rc posix_truncate(struct io *io, struct io_file *file, uint64_t size)
+{
+    int n;
+
+    (void)io;
+    do
+        n = ftruncate(file->fd, (off_t)size);
+    while (n < 0 && errno == EINTR);
+    return posix_result(n);
+}
+
+ks_rc posix_fallocate_range(struct io *io, struct io_file *file, int mode, uint64_t at,
+                            uint64_t len)
+{
+    int n;
+
+    (void)io;
+    if (mode != 0 && mode != FALLOC_FL_KEEP_SIZE &&
+        mode != (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE))
+        return ks_os(EOPNOTSUPP);
+    do
+        n = fallocate(file->fd, mode, (off_t)at, (off_t)len);
+    while (n < 0 && errno == EINTR);
+    return posix_result(n);
+}
+
+ks_rc posix_seek(struct io *io, struct io_file *file, uint64_t at, enum io_seek what, uint64_t *ret)
+{
+    off_t found = lseek(file->fd, (off_t)at, what == IO_SEEK_DATA ? SEEK_DATA : SEEK_HOLE);
+
+    (void)io;
+    if (found < 0)
+        return ks_os(errno);
+    *ret = (uint64_t)found;
+    return KS_SUCCESS;
+}
+
+/* Never repeated after EINTR or any other failure: the kernel may have dropped the pages and the
+ * error with them, so a second sync that succeeds says nothing. */
+ks_rc posix_sync(struct io *io, struct io_file *file, bool is_data_only)
+{
+    (void)io;
+    return posix_result(is_data_only ? fdatasync(file->fd) : fsync(file->fd));
+}
+
+ks_rc posix_file_stat(struct io *io, struct io_file *file, struct stat *ret)
+{
+    (void)io;
+    return posix_result(fstat(file->fd, ret));
+}
+
+ks_rc posix_lock(struct io *io, struct io_file *file)
+{
+    (void)io;
+    if (flock(file->fd, LOCK_EX | LOCK_NB) == 0)
+        return KS_SUCCESS;
+    if (errno == EWOULDBLOCK)
+        return ks_fail(KS_E_BUSY, "another process holds the lock");
+    return ks_os(errno);
+}
