@@ -8,6 +8,7 @@
 #   clang    clang, warnings are errors, with tests
 #   asan     clang with address, leak and undefined-behaviour checks, with tests
 #   fuzz     the libFuzzer targets, with the same checks
+#   clang-setup  only configures the clang flavour, for compile_commands.json
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -19,7 +20,7 @@ sanitize='-Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1'
 case $flavour in
 release) compiler=${CC:-cc} options='-Dtests=false' ;;
 gcc) compiler=gcc options='-Dwerror=true' ;;
-clang) compiler=clang options='-Dwerror=true' ;;
+clang | clang-setup) compiler=clang options='-Dwerror=true' ;;
 asan) compiler=clang options=$sanitize ;;
 fuzz) compiler=clang options="$sanitize -Dfuzzers=true" target=fuzzers ;;
 *)
@@ -28,6 +29,8 @@ fuzz) compiler=clang options="$sanitize -Dfuzzers=true" target=fuzzers ;;
     ;;
 esac
 
+only=${flavour#clang-}
+flavour=${flavour%-setup}
 if [ ! -f "$build/$flavour/build.ninja" ]; then
     mkdir -p "$build"
     # shellcheck disable=SC2086 # one word per option
@@ -36,4 +39,5 @@ if [ ! -f "$build/$flavour/build.ninja" ]; then
         exit 1
     }
 fi
+[ "$only" != setup ] || exit 0
 ninja -C "$build/$flavour" -j "${JOBS:-$(nproc)}" "$target"
