@@ -60,7 +60,7 @@ static size_t os_find(int err)
     return i;
 }
 
-static ks_rc remember(ks_rc rc, const char *fmt, va_list args)
+static KS_PRINTF(2, 0) ks_rc remember(ks_rc rc, const char *fmt, va_list args)
 {
     last.rc = rc;
     vsnprintf(last.text, sizeof last.text, fmt, args);
