@@ -4,14 +4,15 @@
  * block is sound.
  *
  * Counting needs no key: a block says in clear which generation sealed it. Verifying decrypts everything.
- * Both can run beside a working mount; a count taken then is an upper bound for every generation but the
+ * Both can run beside a working mount: verifying takes the locks that readers take. A count taken then is an upper bound for every generation but the
  * newest, because old ones only shrink.
  */
 #pragma once
 
 #include "base/clock.h"
 #include "io/io.h"
-#include "key/keyset.h"
+#include "key/keyring.h"
+#include "volume/volume.h"
 
 enum { SURVEY_GENERATIONS_MAX = KEYRING_DATA_KEYS_MAX };
 
@@ -22,7 +23,8 @@ struct survey_generation {
 
 struct survey {
     uint64_t files, directories, other, blocks, holes, bytes_seen, files_damaged, blocks_damaged,
-        names_damaged;
+        names_damaged,
+        files_unfinished; /* unfinished: written but never made durable before a power loss */
     size_t generation_count;
     struct survey_generation *generations; /* owned; ascending */
 };
@@ -32,7 +34,9 @@ struct survey_conf {
     struct io_node *tree, *long_names;
     uint8_t volume_id[KEYRING_ID_BYTES];
     uint32_t block_payload;
-    const struct keyset *keys; /* NULL: count only */
+    /* Whose keys to verify with, door open; NULL: count only. Offline commands make one with volume_new,
+     * volume_set_keys and volume_set_door; a mount gives its own, and a lock ends the walk with LOCKED. */
+    struct volume *volume;
     /* damaged(arg, path, block, what): each damaged block (block UINT64_MAX: the file or name itself). path is the
      * plaintext path where names could be decrypted, else the backing path. NULL: none */
     void (*damaged)(void *arg, const char *path, uint64_t block, const char *what);

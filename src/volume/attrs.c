@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * volume/attrs.c - what is known about an object besides its contents.
+ *
+ * Attributes named user.* are encrypted, name and value; security.* and trusted.* belong to the
+ * kernel and its administrator and pass as they are; others are not supported.
+ */
+#include <sys/xattr.h>
+
+#include "base/mem.h"
+#include "volume/volume_int.h"
+
+enum {
+    VALUE_MAX = 64 * 1024,
+    LIST_MAX = 64 * 1024,
+    VALUE_OVERHEAD = XAES_NONCE_BYTES + XAES_TAG_BYTES,
+};
+
+static const char user_prefix[] = "user.";
+static const char sealed_prefix[] = "user.ks.";
+
+ks_rc volume_getattr(struct volume *v, struct inode *i, struct stat *ret)
+{
+    VOLUME_OPERATION(v, NEED_OPEN);
+    return inode_stat(v, i, ret);
+}
+
+/* Times may still be set while the kernel flushes: it does so for what it has written back. */
+ks_rc volume_setattr(struct volume *v, struct inode *i, unsigned attrs, const struct stat *in,
+                     struct stat *ret)
+{
+    const unsigned times = IO_ATTR_ATIME | IO_ATTR_MTIME | IO_ATTR_ATIME_NOW | IO_ATTR_MTIME_NOW;
+
+    VOLUME_OPERATION(v, (attrs & ~times) ? NEED_OPEN : NEED_FLUSH);
+    TRY(v->conf.io->ops->setattr(v->conf.io, i->node, attrs, in));
+    return inode_stat(v, i, ret);
+}
+
+ks_rc volume_target(struct volume *v, struct inode *i, struct buf *ret)
+{
+    CLEANUP(buf_done) struct buf sealed = buf_init(TARGET_PLAIN_MAX + 1);
+
+    TRY(v->conf.io->ops->readlink(v->conf.io, i->node, &sealed));
+    return names_open(v->names, NAME_TARGET, buf_text(&sealed), ret);
+}
+
+ks_rc volume_readlink(struct volume *v, struct inode *i, struct buf *ret)
+{
+    VOLUME_OPERATION(v, NEED_OPEN);
+    return volume_target(v, i, ret);
+}
+
+/* Blocks of the host are blocks of ours; each holds a little less. */
+ks_rc volume_statfs(struct volume *v, struct statvfs *ret)
+{
+    VOLUME_OPERATION(v, NEED_OPEN);
+    struct statvfs st;
+
+    TRY(v->conf.io->ops->statfs(v->conf.io, v->conf.tree, &st));
+    st.f_namemax = NAME_PLAIN_MAX;
+    *ret = st;
+    return KS_SUCCESS;
+}
+
+/* --- extended attributes --- */
+
+static bool has_prefix(const char *name, const char *prefix)
+{
+    return strncmp(name, prefix, strlen(prefix)) == 0;
+}
+
+static bool is_passed(const char *name)
+{
+    return has_prefix(name, "security.") || has_prefix(name, "trusted.");
+}
+
+/* The name under which an attribute is kept. */
+static ks_rc kept_name(struct volume *v, const char *name, struct buf *ret)
+{
+    if (is_passed(name))
+        return buf_append(ret, view_text(name));
+    if (!has_prefix(name, user_prefix) || name[strlen(user_prefix)] == 0)
+        return ks_os(EOPNOTSUPP);
+    TRY(buf_append(ret, view_text(sealed_prefix)));
+    return names_seal(v->names, NAME_ATTRIBUTE, name + strlen(user_prefix),
+                      IO_NAME_BYTES - strlen(sealed_prefix), true, ret);
+}
+
+static ks_rc value_aad(struct volume *v, const char *kept, struct buf *ret)
+{
+    TRY(buf_append(ret, view_of(v->conf.volume_id, sizeof v->conf.volume_id)));
+    return buf_append(ret, view_text(kept));
+}
+
+static ks_rc value_cipher(struct volume *v, struct space *s, struct xaes_key *ret)
+{
+    return xaes_key_init(ret, s->cipher, secret_view(v->attribute_key));
+}
+
+/* nonce | tag | cipher text */
+static ks_rc value_seal(struct volume *v, struct space *s, const char *kept, struct view value,
+                        struct buf *ret)
+{
+    CLEANUP(buf_done) struct buf aad = buf_init(2 * IO_NAME_BYTES);
+    struct xaes_key key;
+    uint8_t *out;
+
+    TRY(value_aad(v, kept, &aad));
+    TRY(buf_extend(ret, VALUE_OVERHEAD + value.len, &out));
+    TRY(random_fill(v->conf.random, out, XAES_NONCE_BYTES));
+    ks_rc rc = value_cipher(v, s, &key);
+    if (ks_ok(rc))
+        rc = xaes_seal(s->cipher, &key, out, buf_view(&aad), value, out + VALUE_OVERHEAD,
+                       out + XAES_NONCE_BYTES);
+    mem_wipe(&key, sizeof key);
+    return rc;
+}
+
+static ks_rc value_open(struct volume *v, struct space *s, const char *kept, struct view sealed,
+                        struct buf *ret)
+{
+    CLEANUP(buf_done) struct buf aad = buf_init(2 * IO_NAME_BYTES);
+    struct xaes_key key;
+    uint8_t *out;
+
+    ENSURE(sealed.len >= VALUE_OVERHEAD, KS_E_FORMAT, "an attribute's value is too short");
+    TRY(value_aad(v, kept, &aad));
+    struct view ct = view_of(sealed.bytes + VALUE_OVERHEAD, sealed.len - VALUE_OVERHEAD);
+    TRY(buf_extend(ret, ct.len, &out));
+    ks_rc rc = value_cipher(v, s, &key);
+    if (ks_ok(rc))
+        rc = xaes_open(s->cipher, &key, sealed.bytes, buf_view(&aad), ct,
+                       sealed.bytes + XAES_NONCE_BYTES, out);
+    mem_wipe(&key, sizeof key);
+    return rc;
+}
+
+ks_rc volume_getxattr(struct volume *v, struct inode *i, const char *name, struct buf *ret)
+{
+    VOLUME_OPERATION(v, NEED_OPEN);
+    CLEANUP(buf_done) struct buf kept = buf_init(IO_NAME_BYTES);
+    CLEANUP(buf_done) struct buf sealed = buf_init(VALUE_MAX + VALUE_OVERHEAD);
+    struct space *s;
+
+    TRY(kept_name(v, name, &kept));
+    if (is_passed(name))
+        return v->conf.io->ops->xattr_get(v->conf.io, i->node, name, ret);
+    TRY(v->conf.io->ops->xattr_get(v->conf.io, i->node, buf_text(&kept), &sealed));
+    TRY(volume_space_get(v, &s));
+    ks_rc rc = value_open(v, s, buf_text(&kept), buf_view(&sealed), ret);
+    volume_space_put(v, s);
+    return rc;
+}
+
+ks_rc volume_setxattr(struct volume *v, struct inode *i, const char *name, struct view value,
+                      int flags)
+{
+    VOLUME_OPERATION(v, NEED_OPEN);
+    CLEANUP(buf_done) struct buf kept = buf_init(IO_NAME_BYTES);
+    CLEANUP(buf_done) struct buf sealed = buf_init(VALUE_MAX + VALUE_OVERHEAD);
+    struct io *io = v->conf.io;
+    struct space *s;
+
+    TRY(kept_name(v, name, &kept));
+    if (is_passed(name))
+        return io->ops->xattr_set(io, i->node, name, value, flags);
+    TRY(volume_space_get(v, &s));
+    ks_rc rc = value_seal(v, s, buf_text(&kept), value, &sealed);
+    volume_space_put(v, s);
+    TRY(rc);
+    return io->ops->xattr_set(io, i->node, buf_text(&kept), buf_view(&sealed), flags);
+}
+
+/* One kept name of a list as the plain one; names that are not ours are left out. */
+static ks_rc list_one(struct volume *v, const char *kept, struct buf *ret)
+{
+    CLEANUP(buf_done) struct buf plain = buf_init(NAME_PLAIN_MAX);
+
+    if (is_passed(kept))
+        return buf_append(ret, view_of(kept, strlen(kept) + 1));
+    if (!has_prefix(kept, sealed_prefix))
+        return KS_SUCCESS;
+    ks_rc rc = names_open(v->names, NAME_ATTRIBUTE, kept + strlen(sealed_prefix), &plain);
+    if (rc.cls == KS_CLASS_CORRUPT) {
+        volume_alert(v, "attribute %s is left out: %s", kept, ks_text(rc));
+        return KS_SUCCESS;
+    }
+    TRY(rc);
+    TRY(buf_append(ret, view_text(user_prefix)));
+    return buf_append(ret, view_of(plain.bytes, plain.len + 1)); /* with its terminator */
+}
+
+ks_rc volume_listxattr(struct volume *v, struct inode *i, struct buf *ret)
+{
+    VOLUME_OPERATION(v, NEED_OPEN);
+    CLEANUP(buf_done) struct buf kept = buf_init(LIST_MAX);
+
+    TRY(v->conf.io->ops->xattr_list(v->conf.io, i->node, &kept));
+    for (size_t at = 0; at < kept.len; at += strlen((const char *)kept.bytes + at) + 1)
+        TRY(list_one(v, (const char *)kept.bytes + at, ret));
+    return KS_SUCCESS;
+}
+
+ks_rc volume_removexattr(struct volume *v, struct inode *i, const char *name)
+{
+    VOLUME_OPERATION(v, NEED_OPEN);
+    CLEANUP(buf_done) struct buf kept = buf_init(IO_NAME_BYTES);
+
+    TRY(kept_name(v, name, &kept));
+    return v->conf.io->ops->xattr_remove(v->conf.io, i->node, buf_text(&kept));
+}

@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * volume/filedata.c - reading and writing the contents of a file.
+ *
+ * Invariant: every page is written whole and in place, so each byte that was durable stays
+ * readable as its old or its new version whatever subset of pages a power loss lets through. The
+ * bytes of a payload behind a block's length are always zero.
+ */
+#include "base/mem.h"
+#include "volume/volume_int.h"
+
+ks_rc file_op_begin(struct volume *v, struct inode *i, struct file_op *ret)
+{
+    struct file_op op = {.v = v, .i = i};
+
+    TRY(inode_load(v, i));
+    TRY(inode_use(v, i, &op.file));
+    ks_rc rc = volume_space_get(v, &op.s);
+    if (!ks_ok(rc)) {
+        inode_unuse(v, i);
+        return rc;
+    }
+    *ret = op;
+    return KS_SUCCESS;
+}
+
+void file_op_end(struct file_op *op)
+{
+    if (!op->i)
+        return;
+    volume_space_put(op->v, op->s);
+    inode_unuse(op->v, op->i);
+}
+
+static struct block_place place_of(const struct file_op *op, uint64_t index)
+{
+    return (struct block_place){op->v->conf.volume_id, op->i->file_id, index,
+                                op->v->conf.block_payload};
+}
+
+static ks_rc report_damage(const struct file_op *op, uint64_t index, ks_rc rc)
+{
+    if (rc.cls != KS_CLASS_CORRUPT)
+        return rc;
+    atomic_fetch_add(&op->v->blocks_corrupt, 1);
+    volume_alert(op->v, "block %llu of the file with inode %llu: %s", (unsigned long long)index,
+                 (unsigned long long)op->i->ino, ks_text(rc));
+    return rc;
+}
+
+static ks_rc decode(const struct file_op *op, uint64_t index, const uint8_t *page,
+                    uint8_t *ret_plain, uint32_t *ret_length)
+{
+    struct block_place place = place_of(op, index);
+    const struct xaes_key *key;
+    enum page_kind kind;
+    struct block_meta meta;
+
+    TRY(block_parse(page, place.payload, &kind, &meta));
+    if (kind == PAGE_ZERO) {
+        memset(ret_plain, 0, place.payload);
+        *ret_length = 0;
+        return KS_SUCCESS;
+    }
+    TRY(file_key_get(op, meta.generation, &key));
+    TRY(block_open(op->s->cipher, key, &place, &meta, page, ret_plain));
+    *ret_length = meta.length;
+    return KS_SUCCESS;
+}
+
+ks_rc file_block_decode(const struct file_op *op, uint64_t index, const uint8_t *page,
+                        uint8_t *ret_plain, uint32_t *ret_length)
+{
+    return report_damage(op, index, decode(op, index, page, ret_plain, ret_length));
+}
+
+/* Pages behind the end of the backing file read as zeros: holes. */
+static ks_rc read_pages(const struct file_op *op, uint64_t index, size_t count, uint8_t *ret)
+{
+    struct io *io = op->v->conf.io;
+    size_t len = 0;
+
+    TRY(io->ops->pread(io, op->file, ret, count * BLOCK_BYTES, block_offset(index), &len));
+    memset(ret + len, 0, count * BLOCK_BYTES - len);
+    return KS_SUCCESS;
+}
+
+ks_rc file_block_read(const struct file_op *op, uint64_t index, uint8_t *ret_plain,
+                      uint32_t *ret_length)
+{
+    uint8_t page[BLOCK_BYTES];
+
+    TRY(read_pages(op, index, 1, page));
+    return file_block_decode(op, index, page, ret_plain, ret_length);
+}
+
+/* --- reading --- */
+
+struct slice {
+    uint64_t at; /* in the file */
+    size_t len;
+};
+
+/* The part of a slice that stands in block index: from..to within the payload. */
+static void slice_in_block(const struct slice *s, uint64_t index, uint32_t payload, uint32_t *from,
+                           uint32_t *to)
+{
+    uint64_t start = index * payload, end = s->at + s->len;
+
+    *from = s->at > start ? (uint32_t)(s->at - start) : 0;
+    *to = end - start < payload ? (uint32_t)(end - start) : payload;
+}
+
+static ks_rc read_block(const struct file_op *op, const struct slice *s, uint64_t index,
+                        const uint8_t *page, uint8_t *out)
+{
+    uint32_t payload = op->v->conf.block_payload, from, to, length;
+    uint8_t *to_out;
+
+    slice_in_block(s, index, payload, &from, &to);
+    to_out = out + (index * payload + from - s->at);
+    if (to - from == payload)
+        return file_block_decode(op, index, page, to_out, &length);
+    TRY(file_block_decode(op, index, page, op->s->edge, &length));
+    memcpy(to_out, op->s->edge + from, to - from);
+    return KS_SUCCESS;
+}
+
+static ks_rc read_round(const struct file_op *op, const struct slice *s, uint64_t first,
+                        size_t count, uint8_t *out)
+{
+    TRY(read_pages(op, first, count, op->s->pages));
+    for (size_t n = 0; n < count; n++)
+        TRY(read_block(op, s, first + n, op->s->pages + n * BLOCK_BYTES, out));
+    return KS_SUCCESS;
+}
+
+static ks_rc read_slice(const struct file_op *op, const struct slice *s, uint8_t *out)
+{
+    uint32_t payload = op->v->conf.block_payload;
+    uint64_t first = s->at / payload, end = block_count_of(s->at + s->len, payload);
+
+    for (uint64_t count; first < end; first += count) {
+        count = end - first < SPACE_BLOCKS ? end - first : SPACE_BLOCKS;
+        TRY(read_round(op, s, first, (size_t)count, out));
+    }
+    return KS_SUCCESS;
+}
+
+ks_rc volume_read(struct volume *v, struct handle *h, void *out, size_t len, uint64_t at,
+                  size_t *ret_len)
+{
+    VOLUME_OPERATION(v, NEED_OPEN);
+    CLEANUP(file_op_end) struct file_op op = {0};
+
+    TRY(file_op_begin(v, h->inode, &op));
+    pthread_rwlock_rdlock(&op.i->data_lock);
+    uint64_t left = at < op.i->size ? op.i->size - at : 0;
+    struct slice s = {at, len < left ? len : (size_t)left};
+    ks_rc rc = s.len ? read_slice(&op, &s, out) : KS_SUCCESS;
+    pthread_rwlock_unlock(&op.i->data_lock);
+    TRY(rc);
+    atomic_fetch_add(&v->reads, 1);
+    atomic_fetch_add(&v->bytes_read, s.len);
+    *ret_len = s.len;
+    return KS_SUCCESS;
+}
+
+/* --- writing --- */
+
+/* A file gets its id with its first page; what an unsynced header left behind must be gone first. */
+static ks_rc header_make(const struct file_op *op, uint8_t *ret_page)
+{
+    struct volume *v = op->v;
+    struct io *io = v->conf.io;
+    struct file_header h = {
+        .version = HEADER_VERSION, .suite = HEADER_SUITE, .payload = v->conf.block_payload};
+
+    if (op->i->is_stale) {
+        TRY(io->ops->truncate(io, op->file, 0));
+        TRY(io->ops->sync(io, op->file, false));
+        op->i->is_stale = false;
+    }
+    memcpy(h.volume_id, v->conf.volume_id, BLOCK_ID_BYTES);
+    TRY(random_fill(v->conf.random, h.file_id, BLOCK_ID_BYTES));
+    TRY(header_write(&h, secret_view(v->header_mac_key), ret_page));
+    memcpy(op->i->file_id, h.file_id, BLOCK_ID_BYTES);
+    return KS_SUCCESS;
+}
+
+/* Pages [first, first + count) stand sealed behind the header slot of op->s->pages. */
+static ks_rc write_pages(const struct file_op *op, uint64_t first, size_t count,
+                         bool is_with_header)
+{
+    struct io *io = op->v->conf.io;
+    uint8_t *pages = op->s->pages;
+
+    if (is_with_header && first == 0)
+        return io->ops->pwrite(io, op->file, pages, (1 + count) * BLOCK_BYTES, 0);
+    if (is_with_header)
+        TRY(io->ops->pwrite(io, op->file, pages, BLOCK_BYTES, 0));
+    return io->ops->pwrite(io, op->file, pages + BLOCK_BYTES, count * BLOCK_BYTES,
+                           block_offset(first));
+}
+
+/* A failed write must not leave pages behind the end, where they would count as contents later. */
+static void undo_growth(const struct file_op *op)
+{
+    struct io *io = op->v->conf.io;
+    uint64_t blocks = block_count_of(op->i->size, op->v->conf.block_payload);
+    uint64_t bytes = op->i->has_header ? block_offset(blocks) : 0;
+    struct stat st;
+
+    if (!ks_ok(io->ops->file_stat(io, op->file, &st)) || (uint64_t)st.st_size <= bytes)
+        return;
+    if (!ks_ok(io->ops->truncate(io, op->file, bytes)))
+        volume_alert(op->v, "a failed write left pages behind the end of inode %llu",
+                     (unsigned long long)op->i->ino);
+}
+
+struct seal_job {
+    const struct slice *s;
+    const uint8_t *in;
+    uint64_t new_size;
+    uint32_t generation;
+    const struct xaes_key *key;
+};
+
+/* The whole payload of a block that the slice covers in part: old bytes around the new ones. */
+static ks_rc merge_edge(const struct file_op *op, const struct seal_job *job, uint64_t index,
+                        uint32_t from, uint32_t to)
+{
+    uint32_t payload = op->v->conf.block_payload, length;
+    uint32_t old = block_share(op->i->size, index, payload);
+
+    if (old > 0 && (from > 0 || to < old))
+        TRY(file_block_read(op, index, op->s->edge, &length));
+    else
+        old = 0;
+    memset(op->s->edge + old, 0, payload - old); /* also what a failed write left behind the end */
+    memcpy(op->s->edge + from, job->in + (index * payload + from - job->s->at), to - from);
+    return KS_SUCCESS;
+}
+
+static ks_rc seal_one(const struct file_op *op, const struct seal_job *job, uint64_t index,
+                      const uint8_t *nonce, uint8_t *page)
+{
+    struct block_place place = place_of(op, index);
+    const uint8_t *plain;
+    uint32_t from, to;
+
+    slice_in_block(job->s, index, place.payload, &from, &to);
+    if (to - from == place.payload) {
+        plain = job->in + (index * place.payload - job->s->at);
+    } else {
+        TRY(merge_edge(op, job, index, from, to));
+        plain = op->s->edge;
+    }
+    return block_seal(op->s->cipher, job->key, &place, job->generation,
+                      (uint16_t)block_share(job->new_size, index, place.payload), nonce, plain,
+                      page);
+}
+
+static ks_rc write_round(const struct file_op *op, const struct seal_job *job, uint64_t first,
+                         size_t count)
+{
+    uint8_t *pages = op->s->pages;
+    bool is_with_header = !op->i->has_header;
+    struct seal_job keyed = *job;
+
+    if (is_with_header)
+        TRY(header_make(op, pages));
+    TRY(file_key_get(op, job->generation, &keyed.key));
+    TRY(random_fill(op->v->conf.random, op->s->nonces, count * XAES_NONCE_BYTES));
+    for (size_t n = 0; n < count; n++)
+        TRY(seal_one(op, &keyed, first + n, op->s->nonces + n * XAES_NONCE_BYTES,
+                     pages + (1 + n) * BLOCK_BYTES));
+    TRY(write_pages(op, first, count, is_with_header));
+    op->i->has_header = true;
+    return KS_SUCCESS;
+}
+
+static ks_rc write_rounds(const struct file_op *op, const struct seal_job *job)
+{
+    uint32_t payload = op->v->conf.block_payload;
+    uint64_t first = job->s->at / payload, end = block_count_of(job->s->at + job->s->len, payload);
+
+    for (uint64_t count; first < end; first += count) {
+        count = end - first < SPACE_BLOCKS ? end - first : SPACE_BLOCKS;
+        TRY(write_round(op, job, first, (size_t)count));
+    }
+    return KS_SUCCESS;
+}
+
+/* data_lock is held for writing. */
+static ks_rc write_slice(const struct file_op *op, const struct slice *s, const uint8_t *in)
+{
+    uint64_t end = s->at + s->len;
+    struct seal_job job = {.s = s,
+                           .in = in,
+                           .new_size = end > op->i->size ? end : op->i->size,
+                           .generation = keyset_newest(op->v->keys)};
+
+    if (atomic_load(&op->i->is_poisoned))
+        return ks_os(EIO);
+    ks_rc rc = write_rounds(op, &job);
+    if (!ks_ok(rc)) {
+        if (!op->i->has_header)
+            inode_drop_keys(op->v, op->i); /* they belong to a file id that was never written */
+        undo_growth(op);
+        return rc;
+    }
+    op->i->size = job.new_size;
+    return KS_SUCCESS;
+}
+
+ks_rc volume_write(struct volume *v, struct handle *h, const void *in, size_t len, uint64_t at)
+{
+    VOLUME_OPERATION(v, NEED_FLUSH);
+    CLEANUP(file_op_end) struct file_op op = {0};
+    struct slice s = {at, len};
+
+    if (!range_is_legal(at, len, v->conf.block_payload))
+        return ks_os(EFBIG);
+    if (len == 0)
+        return KS_SUCCESS;
+    TRY(file_op_begin(v, h->inode, &op));
+    pthread_rwlock_wrlock(&op.i->data_lock);
+    ks_rc rc = write_slice(&op, &s, in);
+    pthread_rwlock_unlock(&op.i->data_lock);
+    TRY(rc);
+    atomic_fetch_add(&v->writes, 1);
+    atomic_fetch_add(&v->bytes_written, len);
+    return KS_SUCCESS;
+}
+
+ks_rc file_block_write(const struct file_op *op, uint64_t index, const uint8_t *plain,
+                       uint32_t length)
+{
+    struct block_place place = place_of(op, index);
+    uint32_t generation = keyset_newest(op->v->keys);
+    bool is_with_header = !op->i->has_header;
+    const struct xaes_key *key;
+
+    if (atomic_load(&op->i->is_poisoned))
+        return ks_os(EIO);
+    if (is_with_header)
+        TRY(header_make(op, op->s->pages));
+    TRY(file_key_get(op, generation, &key));
+    TRY(random_fill(op->v->conf.random, op->s->nonces, XAES_NONCE_BYTES));
+    TRY(block_seal(op->s->cipher, key, &place, generation, (uint16_t)length, op->s->nonces, plain,
+                   op->s->pages + BLOCK_BYTES));
+    ks_rc rc = write_pages(op, index, 1, is_with_header);
+    if (!ks_ok(rc)) {
+        if (!op->i->has_header)
+            inode_drop_keys(op->v, op->i);
+        undo_growth(op);
+        return rc;
+    }
+    op->i->has_header = true;
+    return KS_SUCCESS;
+}
+
+ks_rc volume_fsync(struct volume *v, struct handle *h, bool is_data_only)
+{
+    VOLUME_OPERATION(v, NEED_FLUSH);
+    struct inode *i = h->inode;
+    struct io *io = v->conf.io;
+    struct io_file *file;
+
+    if (atomic_load(&i->is_poisoned))
+        return ks_os(EIO);
+    TRY(inode_use(v, i, &file));
+    ks_rc rc = io->ops->sync(io, file, is_data_only);
+    inode_unuse(v, i);
+    if (!ks_ok(rc)) {
+        atomic_store(&i->is_poisoned, true);
+        volume_alert(v, "sync of inode %llu failed (%s): every later write and sync of it fails",
+                     (unsigned long long)i->ino, ks_text(rc));
+        return rc;
+    }
+    atomic_fetch_add(&v->syncs, 1);
+    return KS_SUCCESS;
+}

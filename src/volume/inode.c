@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * volume/inode.c - the table of known objects.
+ *
+ * Invariant: an object of the backing tree (device and inode number) has at most one struct inode;
+ * while it lives its node keeps the backing inode number from being used again.
+ */
+#include "base/mem.h"
+#include "volume/volume_int.h"
+
+static size_t slot_of(const struct volume *v, dev_t dev, ino_t ino)
+{
+    uint64_t h = ((uint64_t)ino ^ (uint64_t)dev << 32) * 0x9e3779b97f4a7c15u;
+
+    return (size_t)(h >> 32) & (v->slot_count - 1);
+}
+
+static void inode_free(struct volume *v, struct inode *i)
+{
+    if (!i)
+        return;
+    inode_drop_keys(v, i);
+    if (i->file)
+        v->conf.io->ops->close(v->conf.io, i->file);
+    if (i->node)
+        v->conf.io->ops->node_close(v->conf.io, i->node);
+    pthread_rwlock_destroy(&i->data_lock);
+    pthread_mutex_destroy(&i->open_mutex);
+    pthread_mutex_destroy(&i->keys_mutex);
+    mem_free(i);
+}
+
+static ks_rc inode_new(struct io_node *node, const struct stat *st, struct inode **ret)
+{
+    struct inode *i;
+
+    TRY(mem_new(1, sizeof *i, &i));
+    i->node = node;
+    i->dev = st->st_dev;
+    i->ino = st->st_ino;
+    i->type = st->st_mode & S_IFMT;
+    i->refs = 1;
+    pthread_rwlock_init(&i->data_lock, NULL);
+    pthread_mutex_init(&i->open_mutex, NULL);
+    pthread_mutex_init(&i->keys_mutex, NULL);
+    *ret = i;
+    return KS_SUCCESS;
+}
+
+ks_rc table_init(struct volume *v)
+{
+    struct io *io = v->conf.io;
+    struct io_node *node;
+    struct stat st;
+
+    TRY(mem_new(TABLE_SLOTS_FIRST, sizeof(struct inode *), &v->slots));
+    v->slot_count = TABLE_SLOTS_FIRST;
+    TRY(io->ops->stat(io, v->conf.tree, &st));
+    node = v->conf.tree;
+    ks_rc rc =
+        inode_new(node, &st, &v->root); /* not in the table: the tree node stays the caller's */
+    return rc;
+}
+
+void table_done(struct volume *v)
+{
+    for (size_t s = 0; s < v->slot_count && v->slots; s++) {
+        for (struct inode *i = v->slots[s], *next; i; i = next) {
+            next = i->next;
+            inode_free(v, i);
+        }
+    }
+    if (v->root)
+        v->root->node = NULL;
+    inode_free(v, v->root);
+    mem_free(v->slots);
+    v->slots = NULL;
+}
+
+static void table_double(struct volume *v)
+{
+    struct inode **slots, **old = v->slots;
+    size_t old_count = v->slot_count;
+
+    if (!ks_ok(mem_new(2 * old_count, sizeof *slots, &slots)))
+        return; /* longer chains are slower, not wrong */
+    v->slots = slots;
+    v->slot_count = 2 * old_count;
+    for (size_t s = 0; s < old_count; s++) {
+        for (struct inode *i = old[s], *next; i; i = next) {
+            size_t to = slot_of(v, i->dev, i->ino);
+            next = i->next;
+            i->next = slots[to];
+            slots[to] = i;
+        }
+    }
+    mem_free(old);
+}
+
+static struct inode *table_find(struct volume *v, dev_t dev, ino_t ino)
+{
+    struct inode *i = v->slots[slot_of(v, dev, ino)];
+
+    while (i && (i->ino != ino || i->dev != dev))
+        i = i->next;
+    return i;
+}
+
+static void table_insert(struct volume *v, struct inode *i)
+{
+    if (v->inode_count >= v->slot_count)
+        table_double(v);
+    size_t s = slot_of(v, i->dev, i->ino);
+    i->next = v->slots[s];
+    v->slots[s] = i;
+    v->inode_count++;
+}
+
+static void table_remove(struct volume *v, struct inode *i)
+{
+    struct inode **at = &v->slots[slot_of(v, i->dev, i->ino)];
+
+    while (*at != i)
+        at = &(*at)->next;
+    *at = i->next;
+    v->inode_count--;
+}
+
+ks_rc inode_get(struct volume *v, struct io_node *node, const struct stat *st, struct inode **ret)
+{
+    ks_rc rc = KS_SUCCESS;
+
+    pthread_mutex_lock(&v->table_mutex);
+    struct inode *i = table_find(v, st->st_dev, st->st_ino);
+    if (i) {
+        i->refs++;
+    } else {
+        rc = inode_new(node, st, &i);
+        if (ks_ok(rc)) {
+            table_insert(v, i);
+            node = NULL; /* the inode has it now */
+        }
+    }
+    pthread_mutex_unlock(&v->table_mutex);
+    if (node)
+        v->conf.io->ops->node_close(v->conf.io, node);
+    if (ks_ok(rc))
+        *ret = i;
+    return rc;
+}
+
+void inode_ref(struct volume *v, struct inode *i)
+{
+    pthread_mutex_lock(&v->table_mutex);
+    i->refs++;
+    pthread_mutex_unlock(&v->table_mutex);
+}
+
+void volume_forget(struct volume *v, struct inode *i, uint64_t n)
+{
+    bool is_dead = false;
+
+    if (i == v->root)
+        return;
+    pthread_mutex_lock(&v->table_mutex);
+    i->refs -= n < i->refs ? n : i->refs;
+    /* A poisoned file stays known for ever, so that its failed sync is never forgotten. */
+    if (i->refs == 0 && !atomic_load(&i->is_poisoned)) {
+        table_remove(v, i);
+        is_dead = true;
+    }
+    pthread_mutex_unlock(&v->table_mutex);
+    if (is_dead)
+        inode_free(v, i);
+}
+
+void inode_drop_keys(struct volume *v, struct inode *i)
+{
+    pthread_mutex_lock(&i->keys_mutex);
+    struct file_key *all = TAKE(i->keys);
+    pthread_mutex_unlock(&i->keys_mutex);
+    for (struct file_key *next; all; all = next) {
+        next = all->next;
+        secret_pool_put(v->key_pool, all->key);
+        mem_free(all);
+    }
+}
+
+void table_drop_keys(struct volume *v)
+{
+    pthread_mutex_lock(&v->table_mutex);
+    for (size_t s = 0; s < v->slot_count; s++)
+        for (struct inode *i = v->slots[s]; i; i = i->next)
+            inode_drop_keys(v, i);
+    pthread_mutex_unlock(&v->table_mutex);
+}
+
+ks_rc table_collect(struct volume *v, struct inode ***ret, size_t *ret_count)
+{
+    struct inode **all = NULL;
+    size_t n = 0;
+
+    pthread_mutex_lock(&v->table_mutex);
+    ks_rc rc = mem_new(v->inode_count + 1, sizeof(struct inode *), &all);
+    for (size_t s = 0; s < v->slot_count && ks_ok(rc); s++) {
+        for (struct inode *i = v->slots[s]; i; i = i->next) {
+            i->refs++;
+            all[n++] = i;
+        }
+    }
+    pthread_mutex_unlock(&v->table_mutex);
+    TRY(rc);
+    all[n++] = v->root;
+    *ret = all;
+    *ret_count = n;
+    return KS_SUCCESS;
+}
+
+ks_rc inode_use(struct volume *v, struct inode *i, struct io_file **ret)
+{
+    ks_rc rc = KS_SUCCESS;
+
+    pthread_mutex_lock(&i->open_mutex);
+    if (!i->file)
+        rc = v->conf.io->ops->open(v->conf.io, i->node, false, &i->file);
+    if (ks_ok(rc)) {
+        i->users++;
+        *ret = i->file;
+    }
+    pthread_mutex_unlock(&i->open_mutex);
+    return rc;
+}
+
+void inode_unuse(struct volume *v, struct inode *i)
+{
+    struct io_file *file = NULL;
+
+    pthread_mutex_lock(&i->open_mutex);
+    if (--i->users == 0) {
+        file = TAKE(i->file);
+        inode_drop_keys(v, i); /* nobody uses them: who uses a key uses the file */
+    }
+    pthread_mutex_unlock(&i->open_mutex);
+    if (file)
+        v->conf.io->ops->close(v->conf.io, file);
+}
+
+ks_rc inode_load(struct volume *v, struct inode *i)
+{
+    struct io_file *file;
+
+    pthread_rwlock_rdlock(&i->data_lock);
+    bool is_loaded = i->is_loaded;
+    pthread_rwlock_unlock(&i->data_lock);
+    if (is_loaded)
+        return KS_SUCCESS;
+    TRY(inode_use(v, i, &file));
+    pthread_rwlock_wrlock(&i->data_lock);
+    ks_rc rc = i->is_loaded ? KS_SUCCESS : file_load(v, i, file);
+    pthread_rwlock_unlock(&i->data_lock);
+    inode_unuse(v, i);
+    return rc;
+}
+
+struct inode *handle_inode(struct handle *h)
+{
+    return h->inode;
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * volume/names.c - names in cipher, in place or in long/.
+ */
+#include "volume/names.h"
+
+#include <sodium.h>
+
+#include "base/mem.h"
+#include "crypto/kdf.h"
+#include "crypto/siv.h"
+#include "io/atomic_file.h"
+
+enum {
+    BASE64 = sodium_base64_VARIANT_URLSAFE_NO_PADDING,
+    DIGEST_TEXT_BYTES = 44, /* base64 of 32 bytes, with terminator */
+    LONG_MARK = '~',
+};
+
+struct names {
+    struct siv *siv;
+    struct io *io;
+    struct io_node *long_dir;
+};
+
+static struct view kind_aad(enum name_kind kind)
+{
+    static const char *const texts[] = {[NAME_ENTRY] = "keystead name v1",
+                                        [NAME_TARGET] = "keystead target v1",
+                                        [NAME_ATTRIBUTE] = "keystead attribute v1"};
+
+    return view_text(texts[kind]);
+}
+
+ks_rc names_new(struct view key, struct io *io, struct io_node *long_dir, struct names **ret)
+{
+    CLEANUP(mem_freep) struct names *n = NULL;
+
+    TRY(mem_new(1, sizeof *n, &n));
+    TRY(siv_new(key, &n->siv));
+    n->io = io;
+    n->long_dir = long_dir;
+    *ret = TAKE(n);
+    return KS_SUCCESS;
+}
+
+void names_free(struct names *n)
+{
+    if (!n)
+        return;
+    siv_free(n->siv);
+    mem_free(n);
+}
+
+static ks_rc digest_text(struct view sealed, char out[DIGEST_TEXT_BYTES])
+{
+    uint8_t digest[KDF_HASH_BYTES];
+
+    TRY(kdf_hash(sealed, digest));
+    sodium_bin2base64(out, DIGEST_TEXT_BYTES, digest, sizeof digest, BASE64);
+    return KS_SUCCESS;
+}
+
+static ks_rc store_long(struct names *n, const char *digest, struct view sealed)
+{
+    struct io_node *node;
+    struct stat st;
+    ks_rc rc = n->io->ops->lookup(n->io, n->long_dir, digest, &node, &st);
+
+    if (ks_ok(rc)) {
+        n->io->ops->node_close(n->io, node);
+        return KS_SUCCESS;
+    }
+    if (!ks_is_os(rc, ENOENT))
+        return rc;
+    return atomic_file_write(n->io, n->long_dir, digest, 0600, sealed);
+}
+
+static ks_rc seal_long(struct names *n, struct view sealed, bool is_storing, struct buf *ret)
+{
+    char digest[DIGEST_TEXT_BYTES];
+
+    TRY(digest_text(sealed, digest));
+    if (is_storing)
+        TRY(store_long(n, digest, sealed));
+    return buf_printf(ret, "%c%s", LONG_MARK, digest);
+}
+
+ks_rc names_seal(struct names *n, enum name_kind kind, const char *plain, size_t max,
+                 bool is_storing, struct buf *ret)
+{
+    size_t len = strlen(plain);
+    uint8_t sealed[NAME_LONG_MAX];
+
+    if (len == 0)
+        return ks_os(ENOENT);
+    if (len > (kind == NAME_TARGET ? (size_t)TARGET_PLAIN_MAX : (size_t)NAME_PLAIN_MAX))
+        return ks_os(ENAMETOOLONG);
+    TRY(siv_seal(n->siv, kind_aad(kind), view_of(plain, len), sealed));
+    size_t text_bytes = sodium_base64_encoded_len(len + SIV_TAG_BYTES, BASE64); /* with NUL */
+    if (text_bytes - 1 > max)
+        return seal_long(n, view_of(sealed, len + SIV_TAG_BYTES), is_storing, ret);
+    uint8_t *tail;
+    TRY(buf_extend(ret, text_bytes, &tail));
+    sodium_bin2base64((char *)tail, text_bytes, sealed, len + SIV_TAG_BYTES, BASE64);
+    ret->len--; /* the terminator is behind the contents, not in it */
+    return KS_SUCCESS;
+}
+
+static ks_rc load_long(struct names *n, const char *digest, struct buf *ret)
+{
+    char right[DIGEST_TEXT_BYTES];
+
+    TRY(atomic_file_read(n->io, n->long_dir, digest, NAME_LONG_MAX, ret));
+    TRY(digest_text(buf_view(ret), right));
+    ENSURE(strcmp(right, digest) == 0, KS_E_CORRUPT, "long name record %s is damaged", digest);
+    return KS_SUCCESS;
+}
+
+static ks_rc decode(const char *text, struct buf *ret)
+{
+    size_t room = strlen(text), len = 0;
+    uint8_t *tail;
+
+    TRY(buf_extend(ret, room, &tail));
+    int failed = sodium_base642bin(tail, room, text, room, NULL, &len, NULL, BASE64);
+    ENSURE(!failed, KS_E_FORMAT, "not a name that this volume wrote");
+    ret->len -= room - len;
+    return KS_SUCCESS;
+}
+
+ks_rc names_open(struct names *n, enum name_kind kind, const char *text, struct buf *ret)
+{
+    CLEANUP(buf_done) struct buf sealed = buf_init(2 * NAME_LONG_MAX);
+    uint8_t *tail;
+
+    if (text[0] == LONG_MARK)
+        TRY(load_long(n, text + 1, &sealed));
+    else
+        TRY(decode(text, &sealed));
+    ENSURE(sealed.len > SIV_TAG_BYTES, KS_E_FORMAT, "not a name that this volume wrote");
+    size_t len = sealed.len - SIV_TAG_BYTES, before = ret->len;
+    TRY(buf_extend(ret, len, &tail));
+    ks_rc rc = siv_open(n->siv, kind_aad(kind), buf_view(&sealed), tail);
+    if (ks_ok(rc) && memchr(tail, 0, len))
+        rc = ks_fail(KS_E_FORMAT, "a name holds a zero byte");
+    if (!ks_ok(rc))
+        ret->len = before;
+    return rc;
+}

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * volume/tree.c - names: finding, making, moving and removing objects, and listing them.
+ *
+ * The backing tree has the same shape as the plain one, so every operation is one operation there, as
+ * atomic and as ordered as the host's file system makes it.
+ */
+#include "base/mem.h"
+#include "volume/volume_int.h"
+
+/* A name in cipher, as a C string. */
+static ks_rc seal(struct volume *v, const char *name, bool is_storing, struct buf *ret)
+{
+    return names_seal(v->names, NAME_ENTRY, name, IO_NAME_BYTES, is_storing, ret);
+}
+
+#define SEALED(v, var, name, is_storing)                                                           \
+    CLEANUP(buf_done) struct buf var = buf_init(NAME_CIPHER_BYTES);                                \
+    TRY(seal((v), (name), (is_storing), &(var)))
+
+/* Without a working key for it a file's size is unknown, but its name still works: so that damaged files can be
+ * seen and removed. Reading such a file fails. */
+static ks_rc known_stat(struct volume *v, struct inode *i, struct stat *st)
+{
+    uint32_t payload = v->conf.block_payload;
+
+    if (i->type == S_IFREG) {
+        ks_rc rc = inode_load(v, i);
+        if (!ks_ok(rc) && rc.cls != KS_CLASS_CORRUPT)
+            return rc;
+        st->st_size = ks_ok(rc) ? (off_t)i->size : st->st_size / BLOCK_BYTES * (off_t)payload;
+    }
+    if (i->type == S_IFLNK) {
+        CLEANUP(buf_done) struct buf target = buf_init(TARGET_PLAIN_MAX + 1);
+        ks_rc rc = volume_target(v, i, &target);
+        if (ks_ok(rc))
+            st->st_size = (off_t)target.len;
+    }
+    st->st_blksize = BLOCK_BYTES;
+    return KS_SUCCESS;
+}
+
+ks_rc inode_stat(struct volume *v, struct inode *i, struct stat *ret)
+{
+    struct io *io = v->conf.io;
+    struct stat st;
+
+    TRY(io->ops->stat(io, i->node, &st));
+    TRY(known_stat(v, i, &st));
+    *ret = st;
+    return KS_SUCCESS;
+}
+
+/* The object of a name in cipher, referenced. */
+static ks_rc find(struct volume *v, struct inode *dir, const char *sealed, struct inode **ret,
+                  struct stat *ret_stat)
+{
+    struct io *io = v->conf.io;
+    struct io_node *node;
+    struct inode *i;
+    struct stat st;
+
+    TRY(io->ops->lookup(io, dir->node, sealed, &node, &st));
+    TRY(inode_get(v, node, &st, &i));
+    ks_rc rc = known_stat(v, i, &st);
+    if (!ks_ok(rc)) {
+        volume_forget(v, i, 1);
+        return rc;
+    }
+    *ret = i;
+    *ret_stat = st;
+    return KS_SUCCESS;
+}
+
+ks_rc volume_lookup(struct volume *v, struct inode *dir, const char *name, struct inode **ret,
+                    struct stat *ret_stat)
+{
+    VOLUME_OPERATION(v, NEED_OPEN);
+    SEALED(v, sealed, name, false);
+    return find(v, dir, buf_text(&sealed), ret, ret_stat);
+}
+
+/* --- making --- */
+
+/* Gives a new object to its maker. A directory with the set-group-id bit hands on its group. */
+static ks_rc give_to(struct volume *v, struct inode *dir, struct io_node *node, mode_t mode,
+                     const struct caller *who)
+{
+    struct io *io = v->conf.io;
+    struct stat st, parent;
+    unsigned attrs = IO_ATTR_UID | IO_ATTR_GID;
+
+    TRY(io->ops->stat(io, node, &st));
+    TRY(io->ops->stat(io, dir->node, &parent));
+    struct stat in = {.st_uid = who->uid, .st_gid = who->gid, .st_mode = mode};
+    if (parent.st_mode & S_ISGID)
+        in.st_gid = parent.st_gid;
+    if (st.st_uid != in.st_uid || st.st_gid != in.st_gid)
+        TRY(io->ops->setattr(io, node, attrs, &in));
+    if (!S_ISLNK(st.st_mode) && (mode & (S_ISUID | S_ISGID)))
+        TRY(io->ops->setattr(io, node, IO_ATTR_MODE, &in)); /* the change of owner took them away */
+    return KS_SUCCESS;
+}
+
+/* Finds what was just made and gives it to its maker; removes it again when that fails. */
+static ks_rc adopt(struct volume *v, struct inode *dir, const char *sealed, mode_t mode,
+                   const struct caller *who, struct inode **ret, struct stat *ret_stat)
+{
+    struct io *io = v->conf.io;
+    struct inode *i;
+    struct stat st;
+
+    ks_rc rc = find(v, dir, sealed, &i, &st);
+    if (ks_ok(rc)) {
+        rc = give_to(v, dir, i->node, mode, who);
+        if (ks_ok(rc))
+            rc = inode_stat(v, i, &st);
+        if (!ks_ok(rc))
+            volume_forget(v, i, 1);
+    }
+    if (!ks_ok(rc)) {
+        /* nothing better to do when this fails too: the first error is what counts */
+        IGNORE(S_ISDIR(mode) ? io->ops->rmdir(io, dir->node, sealed)
+                             : io->ops->unlink(io, dir->node, sealed));
+        return rc;
+    }
+    *ret = i;
+    *ret_stat = st;
+    return KS_SUCCESS;
+}
+
+static ks_rc handle_new(struct volume *v, struct inode *i, struct io_dir *dir, struct handle **ret)
+{
+    struct handle *h;
+
+    TRY(mem_new(1, sizeof *h, &h));
+    h->inode = i;
+    h->dir = dir;
+    pthread_mutex_init(&h->dir_mutex, NULL);
+    inode_ref(v, i);
+    atomic_fetch_add(&v->handles, 1);
+    *ret = h;
+    return KS_SUCCESS;
+}
+
+/* The open file of a new handle; the handle counts as one user of it until it is closed. */
+static ks_rc handle_open(struct volume *v, struct inode *i, struct handle **ret)
+{
+    struct io_file *file;
+
+    TRY(inode_use(v, i, &file));
+    ks_rc rc = handle_new(v, i, NULL, ret);
+    if (!ks_ok(rc))
+        inode_unuse(v, i);
+    return rc;
+}
+
+ks_rc volume_create(struct volume *v, struct inode *dir, const char *name, mode_t mode,
+                    const struct caller *who, struct inode **ret, struct stat *ret_stat,
+                    struct handle **ret_handle)
+{
+    VOLUME_OPERATION(v, NEED_OPEN);
+    SEALED(v, sealed, name, true);
+    struct io *io = v->conf.io;
+    struct io_node *node;
+    struct io_file *file;
+    struct inode *i;
+    struct stat st;
+
+    TRY(io->ops->create(io, dir->node, buf_text(&sealed), mode & 07777, &node, &file));
+    io->ops->close(io, file);
+    io->ops->node_close(io, node);
+    TRY(adopt(v, dir, buf_text(&sealed), S_IFREG | (mode & 07777), who, &i, &st));
+    ks_rc rc = handle_open(v, i, ret_handle);
+    if (!ks_ok(rc)) {
+        volume_forget(v, i, 1);
+        return rc;
+    }
+    *ret = i;
+    *ret_stat = st;
+    return KS_SUCCESS;
+}
+
+ks_rc volume_mknod(struct volume *v, struct inode *dir, const char *name, mode_t mode, dev_t rdev,
+                   const struct caller *who, struct inode **ret, struct stat *ret_stat)
+{
+    VOLUME_OPERATION(v, NEED_OPEN);
+    SEALED(v, sealed, name, true);
+
+    TRY(v->conf.io->ops->mknod(v->conf.io, dir->node, buf_text(&sealed), mode, rdev));
+    return adopt(v, dir, buf_text(&sealed), mode, who, ret, ret_stat);
+}
+
+ks_rc volume_mkdir(struct volume *v, struct inode *dir, const char *name, mode_t mode,
+                   const struct caller *who, struct inode **ret, struct stat *ret_stat)
+{
+    VOLUME_OPERATION(v, NEED_OPEN);
+    SEALED(v, sealed, name, true);
+
+    TRY(v->conf.io->ops->mkdir(v->conf.io, dir->node, buf_text(&sealed), mode & 07777));
+    return adopt(v, dir, buf_text(&sealed), S_IFDIR, who, ret, ret_stat);
+}
+
+ks_rc volume_symlink(struct volume *v, struct inode *dir, const char *name, const char *target,
+                     const struct caller *who, struct inode **ret, struct stat *ret_stat)
+{
+    VOLUME_OPERATION(v, NEED_OPEN);
+    SEALED(v, sealed, name, true);
+    CLEANUP(buf_done) struct buf to = buf_init(TARGET_PLAIN_MAX + 1);
+
+    TRY(names_seal(v->names, NAME_TARGET, target, TARGET_PLAIN_MAX, true, &to));
+    TRY(v->conf.io->ops->symlink(v->conf.io, dir->node, buf_text(&sealed), buf_text(&to)));
+    return adopt(v, dir, buf_text(&sealed), S_IFLNK, who, ret, ret_stat);
+}
+
+ks_rc volume_link(struct volume *v, struct inode *i, struct inode *dir, const char *name,
+                  struct stat *ret_stat)
+{
+    VOLUME_OPERATION(v, NEED_OPEN);
+    SEALED(v, sealed, name, true);
+
+    TRY(v->conf.io->ops->link(v->conf.io, i->node, dir->node, buf_text(&sealed)));
+    TRY(inode_stat(v, i, ret_stat));
+    inode_ref(v, i);
+    return KS_SUCCESS;
+}
+
+/* --- removing and moving --- */
+
+ks_rc volume_unlink(struct volume *v, struct inode *dir, const char *name)
+{
+    VOLUME_OPERATION(v, NEED_OPEN);
+    SEALED(v, sealed, name, false);
+    return v->conf.io->ops->unlink(v->conf.io, dir->node, buf_text(&sealed));
+}
+
+ks_rc volume_rmdir(struct volume *v, struct inode *dir, const char *name)
+{
+    VOLUME_OPERATION(v, NEED_OPEN);
+    SEALED(v, sealed, name, false);
+    return v->conf.io->ops->rmdir(v->conf.io, dir->node, buf_text(&sealed));
+}
+
+ks_rc volume_rename(struct volume *v, struct inode *from_dir, const char *from,
+                    struct inode *to_dir, const char *to, unsigned flags)
+{
+    VOLUME_OPERATION(v, NEED_OPEN);
+    SEALED(v, sealed_from, from, false);
+    SEALED(v, sealed_to, to, true);
+    return v->conf.io->ops->rename(v->conf.io, from_dir->node, buf_text(&sealed_from), to_dir->node,
+                                   buf_text(&sealed_to), flags);
+}
+
+/* --- open files and directories --- */
+
+ks_rc volume_open(struct volume *v, struct inode *i, bool is_truncating, struct handle **ret)
+{
+    struct handle *h;
+
+    TRY(volume_enter(v, NEED_OPEN));
+    ks_rc rc = inode_load(v, i);
+    if (ks_ok(rc))
+        rc = handle_open(v, i, &h);
+    volume_leave(v);
+    TRY(rc);
+    if (is_truncating) {
+        rc = volume_truncate(v, i, 0);
+        if (!ks_ok(rc)) {
+            volume_close(v, h);
+            return rc;
+        }
+    }
+    *ret = h;
+    return KS_SUCCESS;
+}
+
+void volume_close(struct volume *v, struct handle *h)
+{
+    struct inode *i = h->inode;
+
+    if (h->dir)
+        v->conf.io->ops->dir_close(v->conf.io, h->dir);
+    else
+        inode_unuse(v, i);
+    pthread_mutex_destroy(&h->dir_mutex);
+    mem_free(h);
+    atomic_fetch_sub(&v->handles, 1);
+    volume_forget(v, i, 1);
+}
+
+ks_rc volume_opendir(struct volume *v, struct inode *dir, struct handle **ret)
+{
+    VOLUME_OPERATION(v, NEED_OPEN);
+    struct io_dir *stream;
+
+    TRY(v->conf.io->ops->dir_open(v->conf.io, dir->node, &stream));
+    ks_rc rc = handle_new(v, dir, stream, ret);
+    if (!ks_ok(rc))
+        v->conf.io->ops->dir_close(v->conf.io, stream);
+    return rc;
+}
+
+static bool is_dot_name(const char *name)
+{
+    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
+/* *ret_is_ours is false for a name that this volume did not write. */
+static ks_rc open_name(struct volume *v, struct io_dirent *e, bool *ret_is_ours)
+{
+    CLEANUP(buf_done) struct buf plain = buf_init(NAME_PLAIN_MAX);
+
+    *ret_is_ours = true;
+    if (e->name[0] == 0 || is_dot_name(e->name))
+        return KS_SUCCESS;
+    ks_rc rc = names_open(v->names, NAME_ENTRY, e->name, &plain);
+    if (!ks_ok(rc) && (rc.cls == KS_CLASS_CORRUPT || rc.cls == KS_CLASS_LIMIT ||
+                       ks_is_os(rc, ENOENT) || ks_is(rc, KS_E_NOT_FOUND))) {
+        volume_alert(v, "entry %s is left out: %s", e->name, ks_text(rc));
+        *ret_is_ours = false;
+        return KS_SUCCESS;
+    }
+    TRY(rc);
+    memcpy(e->name, plain.bytes, plain.len);
+    e->name[plain.len] = 0;
+    return KS_SUCCESS;
+}
+
+static ks_rc next_entry(struct volume *v, struct handle *h, uint64_t cookie, struct io_dirent *ret)
+{
+    struct io *io = v->conf.io;
+    bool is_ours = false;
+
+    TRY(io->ops->dir_seek(io, h->dir, cookie));
+    while (!is_ours) {
+        TRY(io->ops->dir_next(io, h->dir, ret));
+        TRY(open_name(v, ret, &is_ours));
+    }
+    return KS_SUCCESS;
+}
+
+ks_rc volume_readdir(struct volume *v, struct handle *h, uint64_t cookie, struct io_dirent *ret)
+{
+    VOLUME_OPERATION(v, NEED_OPEN);
+
+    pthread_mutex_lock(&h->dir_mutex);
+    ks_rc rc = next_entry(v, h, cookie, ret);
+    pthread_mutex_unlock(&h->dir_mutex);
+    return rc;
+}
+
+ks_rc volume_fsyncdir(struct volume *v, struct handle *h)
+{
+    VOLUME_OPERATION(v, NEED_FLUSH);
+    return v->conf.io->ops->sync_dir(v->conf.io, h->inode->node);
+}

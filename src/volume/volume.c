@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * volume/volume.c - the life of a volume: its door, its keys, its working spaces.
+ *
+ * Invariant: keys are touched only between volume_enter and volume_leave, and wiped only when the
+ * door is closed and nobody is inside.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "base/mem.h"
+#include "crypto/kdf.h"
+#include "volume/volume_int.h"
+
+enum { SUBKEY_BYTES = 32 };
+
+ks_rc volume_new(const struct volume_conf *conf, struct volume **ret)
+{
+    struct volume *v = NULL;
+    pthread_condattr_t attr;
+    pthread_rwlockattr_t lock_attr;
+
+    TRY(mem_new(1, sizeof *v, &v));
+    v->conf = *conf;
+    pthread_mutex_init(&v->drain_mutex, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&v->drained, &attr);
+    pthread_condattr_destroy(&attr);
+    pthread_rwlockattr_init(&lock_attr);
+    pthread_rwlockattr_setkind_np(&lock_attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    pthread_rwlock_init(&v->keys_lock, &lock_attr); /* a rotation must not starve under load */
+    pthread_rwlockattr_destroy(&lock_attr);
+    pthread_mutex_init(&v->spaces_mutex, NULL);
+    pthread_mutex_init(&v->table_mutex, NULL);
+    ks_rc rc = table_init(v);
+    if (!ks_ok(rc)) {
+        volume_free(v);
+        return rc;
+    }
+    *ret = v;
+    return KS_SUCCESS;
+}
+
+static void spaces_free(struct volume *v)
+{
+    pthread_mutex_lock(&v->spaces_mutex);
+    struct space *all = TAKE(v->spaces);
+    pthread_mutex_unlock(&v->spaces_mutex);
+    for (struct space *next; all; all = next) {
+        next = all->next;
+        space_free(all);
+    }
+}
+
+/* Everything made from the keyset that is not a file's. keys_lock is held for writing. */
+static void keys_forget(struct volume *v)
+{
+    names_free(TAKE(v->names));
+    secret_free(TAKE(v->header_mac_key));
+    secret_free(TAKE(v->attribute_key));
+    keyset_free(TAKE(v->keys));
+}
+
+static ks_rc subkey(const struct keyset *keys, const char *info, struct secret **ret)
+{
+    CLEANUP(secret_freep) struct secret *s = NULL;
+
+    TRY(secret_new(SUBKEY_BYTES, &s));
+    TRY(kdf_derive(keyset_name_key(keys), view_of(NULL, 0), view_text(info), secret_bytes(s),
+                   SUBKEY_BYTES));
+    *ret = TAKE(s);
+    return KS_SUCCESS;
+}
+
+/* The name key never changes, so what is made from it survives rotations. */
+static ks_rc keys_prepare(struct volume *v, const struct keyset *keys)
+{
+    if (!v->key_pool)
+        TRY(secret_pool_new(sizeof(struct xaes_key), &v->key_pool));
+    if (!v->names)
+        TRY(names_new(keyset_name_key(keys), v->conf.io, v->conf.long_names, &v->names));
+    if (!v->header_mac_key)
+        TRY(subkey(keys, "keystead file header v1", &v->header_mac_key));
+    if (!v->attribute_key)
+        TRY(subkey(keys, "keystead attributes v1", &v->attribute_key));
+    return KS_SUCCESS;
+}
+
+ks_rc volume_set_keys(struct volume *v, struct keyset **keys)
+{
+    pthread_rwlock_wrlock(&v->keys_lock);
+    ks_rc rc = keys_prepare(v, *keys);
+    if (ks_ok(rc)) {
+        keyset_free(v->keys);
+        v->keys = TAKE(*keys);
+    }
+    pthread_rwlock_unlock(&v->keys_lock);
+    return rc;
+}
+
+const struct keyset *volume_keys(struct volume *v)
+{
+    return v->keys;
+}
+
+void volume_set_door(struct volume *v, enum volume_door door)
+{
+    atomic_store(&v->door, (int)door);
+}
+
+static bool door_admits(struct volume *v, enum volume_need need)
+{
+    int door = atomic_load(&v->door);
+
+    return door == VOLUME_OPEN || (door == VOLUME_DRAINING && need == NEED_FLUSH);
+}
+
+static void count_out(struct volume *v)
+{
+    if (atomic_fetch_sub(&v->in_progress, 1) != 1 || atomic_load(&v->door) == VOLUME_OPEN)
+        return;
+    pthread_mutex_lock(&v->drain_mutex);
+    pthread_cond_broadcast(&v->drained);
+    pthread_mutex_unlock(&v->drain_mutex);
+}
+
+/* Counted first, asked second: whoever closes the door and then sees zero inside can be sure. */
+ks_rc volume_enter(struct volume *v, enum volume_need need)
+{
+    atomic_fetch_add(&v->in_progress, 1);
+    if (!door_admits(v, need)) {
+        count_out(v);
+        atomic_fetch_add(&v->refused, 1);
+        return ks_os(EKEYREVOKED);
+    }
+    pthread_rwlock_rdlock(&v->keys_lock);
+    return KS_SUCCESS;
+}
+
+void volume_leave(struct volume *v)
+{
+    pthread_rwlock_unlock(&v->keys_lock);
+    count_out(v);
+}
+
+void volume_leavep(struct volume **v)
+{
+    volume_leave(*v);
+}
+
+static struct timespec deadline_after(uint32_t ms)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    t.tv_sec += ms / 1000;
+    t.tv_nsec += (long)(ms % 1000) * 1000000;
+    if (t.tv_nsec >= 1000000000) {
+        t.tv_sec++;
+        t.tv_nsec -= 1000000000;
+    }
+    return t;
+}
+
+ks_rc volume_drain(struct volume *v, uint32_t timeout_ms)
+{
+    struct timespec deadline = deadline_after(timeout_ms);
+    int err = 0;
+
+    pthread_mutex_lock(&v->drain_mutex);
+    while (atomic_load(&v->in_progress) != 0 && err == 0)
+        err = pthread_cond_timedwait(&v->drained, &v->drain_mutex, &deadline);
+    unsigned left = atomic_load(&v->in_progress);
+    pthread_mutex_unlock(&v->drain_mutex);
+    ENSURE(left == 0, KS_E_BUSY, "%u operations are still in progress", left);
+    return KS_SUCCESS;
+}
+
+void volume_wipe(struct volume *v)
+{
+    pthread_rwlock_wrlock(&v->keys_lock);
+    spaces_free(v);
+    table_drop_keys(v);
+    secret_pool_free(TAKE(v->key_pool));
+    keys_forget(v);
+    pthread_rwlock_unlock(&v->keys_lock);
+}
+
+void volume_free(struct volume *v)
+{
+    if (!v)
+        return;
+    volume_set_door(v, VOLUME_CLOSED);
+    table_done(v);
+    spaces_free(v);
+    secret_pool_free(v->key_pool);
+    keys_forget(v);
+    pthread_mutex_destroy(&v->drain_mutex);
+    pthread_cond_destroy(&v->drained);
+    pthread_rwlock_destroy(&v->keys_lock);
+    pthread_mutex_destroy(&v->spaces_mutex);
+    pthread_mutex_destroy(&v->table_mutex);
+    mem_free(v);
+}
+
+void space_free(struct space *s)
+{
+    if (!s)
+        return;
+    xaes_ctx_free(s->cipher);
+    mem_free(s->pages); /* cipher text only */
+    mem_free(s->nonces);
+    mem_wipe(s->edge, sizeof s->edge);
+    mem_free(s);
+}
+
+static ks_rc space_new(struct space **ret)
+{
+    struct space *s = NULL;
+
+    TRY(mem_new(1, sizeof *s, &s));
+    ks_rc rc = mem_new(1 + SPACE_BLOCKS, BLOCK_BYTES, &s->pages);
+    if (ks_ok(rc))
+        rc = mem_new(SPACE_BLOCKS, XAES_NONCE_BYTES, &s->nonces);
+    if (ks_ok(rc))
+        rc = xaes_ctx_new(&s->cipher);
+    if (!ks_ok(rc)) {
+        space_free(s);
+        return rc;
+    }
+    *ret = s;
+    return KS_SUCCESS;
+}
+
+ks_rc volume_space_get(struct volume *v, struct space **ret)
+{
+    pthread_mutex_lock(&v->spaces_mutex);
+    struct space *s = v->spaces;
+    if (s)
+        v->spaces = s->next;
+    pthread_mutex_unlock(&v->spaces_mutex);
+    if (!s)
+        return space_new(ret);
+    *ret = s;
+    return KS_SUCCESS;
+}
+
+void volume_space_put(struct volume *v, struct space *s)
+{
+    if (!s)
+        return;
+    pthread_mutex_lock(&v->spaces_mutex);
+    s->next = v->spaces;
+    v->spaces = s;
+    pthread_mutex_unlock(&v->spaces_mutex);
+}
+
+void volume_alert(struct volume *v, const char *fmt, ...)
+{
+    char text[512];
+    va_list args;
+
+    if (!v->conf.alert || atomic_fetch_add(&v->alerts, 1) >= ALERTS_MAX)
+        return;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    v->conf.alert(v->conf.alert_arg, text);
+}
+
+void volume_each_inode(struct volume *v, void (*each)(void *arg, struct inode *), void *arg)
+{
+    struct inode **all;
+    size_t count;
+
+    if (!ks_ok(table_collect(v, &all, &count)))
+        return;
+    for (size_t n = 0; n < count; n++) {
+        each(arg, all[n]);
+        volume_forget(v, all[n], 1);
+    }
+    mem_free(all);
+}
+
+uint64_t volume_handle_count(struct volume *v)
+{
+    return atomic_load(&v->handles);
+}
+
+struct volume_counters volume_counters_get(struct volume *v)
+{
+    return (struct volume_counters){
+        .reads = atomic_load(&v->reads),
+        .writes = atomic_load(&v->writes),
+        .syncs = atomic_load(&v->syncs),
+        .bytes_read = atomic_load(&v->bytes_read),
+        .bytes_written = atomic_load(&v->bytes_written),
+        .blocks_corrupt = atomic_load(&v->blocks_corrupt),
+        .requests_refused = atomic_load(&v->refused),
+    };
+}
+
+struct inode *volume_root(struct volume *v)
+{
+    return v->root;
+}

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * volume/volume_int.h - the insides of a volume, for the files of this folder and their tests only.
+ *
+ * Lock order: door (an operation is counted) < volume.keys_lock (read) < inode.data_lock
+ * < inode.open_mutex, inode.keys_mutex, volume.table_mutex, volume.spaces_mutex (leaves).
+ */
+#pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/secret.h"
+#include "crypto/xaes.h"
+#include "volume/block.h"
+#include "volume/names.h"
+#include "volume/volume.h"
+
+enum {
+    SPACE_BLOCKS = 304, /* blocks per round: 1 MiB of a request and its edges */
+    TABLE_SLOTS_FIRST = 1024,
+    ALERTS_MAX = 1000, /* per mount; what comes later is only counted */
+};
+
+/* What one request works in: cipher state and buffers. Pooled, wiped when the volume locks. */
+struct space {
+    struct space *next;
+    struct xaes_ctx *cipher;
+    uint8_t *pages;  /* 1 + SPACE_BLOCKS pages: room for a header in front */
+    uint8_t *nonces; /* SPACE_BLOCKS nonces */
+    uint8_t edge[BLOCK_BYTES];
+};
+
+/* A file's key of one generation. */
+struct file_key {
+    struct file_key *next;
+    uint32_t generation;
+    struct xaes_key *key; /* slot of volume.key_pool */
+};
+
+struct inode {
+    struct inode *next; /* in its table slot */
+    struct io_node *node;
+    dev_t dev;
+    ino_t ino;
+    mode_t type;   /* S_IFMT bits */
+    uint64_t refs; /* under volume.table_mutex */
+
+    pthread_rwlock_t data_lock; /* size, contents */
+    /* What is known of a regular file; under data_lock once is_loaded. */
+    bool is_loaded;
+    bool has_header;
+    bool is_stale; /* pages that were never durable stand there without a header */
+    uint8_t file_id[BLOCK_ID_BYTES];
+    uint64_t size;
+
+    pthread_mutex_t open_mutex;
+    struct io_file *file; /* while users > 0 */
+    unsigned users;
+
+    pthread_mutex_t keys_mutex;
+    struct file_key *keys;
+
+    atomic_bool is_poisoned; /* a sync failed; for ever */
+};
+
+struct handle {
+    struct inode *inode;
+    struct io_dir *dir; /* NULL for a file */
+    pthread_mutex_t dir_mutex;
+};
+
+struct volume {
+    struct volume_conf conf;
+
+    atomic_int door; /* enum volume_door */
+    atomic_uint in_progress;
+    pthread_mutex_t drain_mutex;
+    pthread_cond_t drained;
+
+    pthread_rwlock_t keys_lock;
+    struct keyset *keys; /* NULL when wiped */
+    struct names *names;
+    struct secret_pool *key_pool;
+    struct secret *header_mac_key;
+    struct secret *attribute_key;
+    struct space *spaces; /* idle ones */
+    pthread_mutex_t spaces_mutex;
+
+    pthread_mutex_t table_mutex;
+    struct inode **slots;
+    size_t slot_count, inode_count;
+    struct inode *root;
+
+    atomic_ulong handles, alerts;
+    atomic_ulong reads, writes, syncs, bytes_read, bytes_written, blocks_corrupt, refused;
+};
+
+/* --- volume.c: admission, keys, spaces --- */
+
+/* What an operation needs to pass the door. */
+enum volume_need { NEED_OPEN, NEED_FLUSH }; /* FLUSH: also while draining */
+
+/* volume_enter(v, need): counts the operation in, holds the keys; LOCKED. Every success is paired with
+ * volume_leave. */
+ks_rc volume_enter(struct volume *v, enum volume_need need) KS_MUST;
+void volume_leave(struct volume *v);
+/* VOLUME_OPERATION: enters, and leaves at the end of the scope. */
+void volume_leavep(struct volume **v);
+#define VOLUME_OPERATION(v, need)                                                                  \
+    TRY(volume_enter((v), (need)));                                                                \
+    CLEANUP(volume_leavep) struct volume *operation_ = (v)
+
+ks_rc volume_space_get(struct volume *v, struct space **ret) KS_MUST;
+void volume_space_put(struct volume *v, struct space *s);
+void space_free(struct space *s);
+void volume_alert(struct volume *v, const char *fmt, ...) KS_PRINTF(2, 3);
+
+/* --- inode.c: the table of known objects, and what is known of a file --- */
+
+ks_rc table_init(struct volume *v) KS_MUST;
+void table_done(struct volume *v);
+/* inode_get(v, node, st, ret): the inode of an object, with one more reference; takes node over in any case. */
+ks_rc inode_get(struct volume *v, struct io_node *node, const struct stat *st,
+                struct inode **ret) KS_MUST;
+void inode_ref(struct volume *v, struct inode *i);
+void inode_drop_keys(struct volume *v, struct inode *i);
+/* table_drop_keys(v): no known file has a key any more; nobody may be inside the volume. */
+void table_drop_keys(struct volume *v);
+/* table_collect(v, ret, ret_count): one reference to every known inode, the root last. */
+ks_rc table_collect(struct volume *v, struct inode ***ret, size_t *ret_count) KS_MUST;
+
+/* inode_use(v, i, ret) and inode_unuse: the open backing file, shared by all users. */
+ks_rc inode_use(struct volume *v, struct inode *i, struct io_file **ret) KS_MUST;
+void inode_unuse(struct volume *v, struct inode *i);
+
+/* inode_load(v, i): header and size are known afterwards; cheap when they are already. Takes data_lock. */
+ks_rc inode_load(struct volume *v, struct inode *i) KS_MUST;
+
+/* --- filedata.c: blocks of one file --- */
+
+/* One request on one file: everything the block functions need. */
+struct file_op {
+    struct volume *v;
+    struct inode *i;
+    struct io_file *file;
+    struct space *s;
+};
+
+ks_rc file_op_begin(struct volume *v, struct inode *i, struct file_op *ret) KS_MUST;
+void file_op_end(struct file_op *op);
+
+/* The key of the file for a generation; FOREIGN text for an unknown one is CORRUPT. */
+ks_rc file_key_get(const struct file_op *op, uint32_t generation,
+                   const struct xaes_key **ret) KS_MUST;
+/* file_key_derive(keys, generation, volume_id, file_id, cipher, ret): the derivation itself. */
+ks_rc file_key_derive(const struct keyset *keys, uint32_t generation, const uint8_t *volume_id,
+                      const uint8_t *file_id, struct xaes_ctx *cipher,
+                      struct xaes_key *ret) KS_MUST;
+/* file_block_decode(op, index, page, ret_plain, ret_length): a page read from the file: payload bytes of plain
+ * text; length 0 and zeros for a hole. Damage is alerted. */
+ks_rc file_block_decode(const struct file_op *op, uint64_t index, const uint8_t *page,
+                        uint8_t *ret_plain, uint32_t *ret_length) KS_MUST;
+/* file_block_read(op, index, ret_plain, ret_length): one block from the backing file. */
+ks_rc file_block_read(const struct file_op *op, uint64_t index, uint8_t *ret_plain,
+                      uint32_t *ret_length) KS_MUST;
+/* file_block_write(op, index, plain, length): seals and writes one block, with the header if it is missing. */
+ks_rc file_block_write(const struct file_op *op, uint64_t index, const uint8_t *plain,
+                       uint32_t length) KS_MUST;
+/* file_grow(op, size): the size becomes larger; what is between reads as zeros. */
+ks_rc file_grow(const struct file_op *op, uint64_t size) KS_MUST;
+
+/* inode_stat(v, i, ret): as volume_getattr, inside an operation. */
+ks_rc inode_stat(struct volume *v, struct inode *i, struct stat *ret) KS_MUST;
+/* volume_target(v, i, ret): as volume_readlink, inside an operation. */
+ks_rc volume_target(struct volume *v, struct inode *i, struct buf *ret) KS_MUST;
+
+/* file_load(v, i, file): header, file id and size from the backing file. data_lock is held. */
+ks_rc file_load(struct volume *v, struct inode *i, struct io_file *file) KS_MUST;
+
+static inline uint64_t block_offset(uint64_t index)
+{
+    return (index + 1) * BLOCK_BYTES; /* behind the header page */
+}
+
+static inline uint64_t block_count_of(uint64_t size, uint32_t payload)
+{
+    return size / payload + (size % payload != 0);
+}
+
+/* How many of the first size bytes stand in block index. */
+static inline uint32_t block_share(uint64_t size, uint64_t index, uint32_t payload)
+{
+    uint64_t from = index * payload;
+
+    if (size <= from)
+        return 0;
+    return size - from < payload ? (uint32_t)(size - from) : payload;
+}
+
+enum { FILE_SIZE_MAX_BLOCKS_SHIFT = 50 }; /* 2^50 blocks; larger offsets are EFBIG */
+
+static inline bool range_is_legal(uint64_t at, uint64_t len, uint32_t payload)
+{
+    uint64_t max = ((uint64_t)payload << FILE_SIZE_MAX_BLOCKS_SHIFT);
+
+    return len <= max && at <= max - len;
+}
