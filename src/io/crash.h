@@ -3,23 +3,35 @@
  * io/crash.h - a file system in memory that can lose power.
  *
  * Method. The back end keeps two things: the live state, which a running program sees, and a log
- * of everything done since the beginning: page writes, metadata operations and syncs. A state after a
- * power loss "at time t" is rebuilt from the log up to t:
+ * of everything done since the beginning: page writes, metadata operations and syncs. A pwrite is
+ * one page write for each 4096-byte page it touches, with the page as it was afterwards; everything else
+ * that changes something (create, rename, truncate, punch, attributes, ...) is one metadata operation.
+ * A state after a power loss "at time t" is rebuilt from the first t events of the log:
  *   - everything that a completed sync covered is there;
  *   - metadata operations that no sync covered survive as a prefix, in their order: the first m of
  *     them happened, the rest did not, for any m (a journal);
  *   - each page write that no sync covered, to a file that exists in that state, is there or not,
  *     independently of all others; of several writes to one page, any one (or none) is the last.
- *     A page beyond the size that the surviving metadata gives extends the file.
  * A sync of a file covers its page writes so far, and all metadata operations made before it
- * (one journal). A sync of a directory covers all metadata operations before it.
+ * (one journal), whether it is for data only or not. A sync of a directory covers all metadata
+ * operations before it.
+ *
+ * What survives is applied in the order in which it was made, to files and not to names. So:
+ *   - page writes made before a surviving truncate or punch that cut them off are gone; page writes
+ *     made after a truncate that did not survive still are there, on the longer file;
+ *   - the size is what surviving metadata gives, but a surviving page write beyond it extends the file to
+ *     the end that the file had then, at most to the end of that page; pages missing below are zeros;
+ *   - files without a name are gone, and with them their pages.
  * Pages never tear, syncs never lie: that is the contract of io/io.h.
+ *
+ * Times are the numbers of events, owners are 0, modes are not cut by a umask and give no protection.
  */
 #pragma once
 
 #include "io/io.h"
 
-/* crash_new(ret): an empty file system; its root is the path "/". Free with crash_free. */
+/* crash_new(ret): an empty file system; its root is the path "/". Free with crash_free (NULL is fine), when
+ * all its nodes, files and streams are closed. */
 ks_rc crash_new(struct io **ret) KS_MUST;
 void crash_free(struct io *io);
 
@@ -28,7 +40,7 @@ size_t crash_time(struct io *io);
 
 /*
  * crash_pending(io, t, ret_pages, ret_metadata): the number of page writes and of metadata
- * operations that are not covered at time t, that is, the choices there are.
+ * operations that are not covered at time t, that is, the choices there are. t <= crash_time(io).
  */
 void crash_pending(struct io *io, size_t t, size_t *ret_pages, size_t *ret_metadata);
 
@@ -36,7 +48,8 @@ void crash_pending(struct io *io, size_t t, size_t *ret_pages, size_t *ret_metad
  * crash_rebuild(io, t, metadata_kept, page_kept, arg, ret): a new, independent crash file system
  * with the state after a power loss at time t in which the first metadata_kept pending metadata
  * operations survived, and exactly the pending page writes for which page_kept(arg, i) is true,
- * i counting the pending page writes in the order they were made. In the new one everything is durable.
+ * i counting the pending page writes in the order they were made (page_kept NULL: all of them). In the new
+ * one everything is durable and its log is empty. O(state + t).
  */
 ks_rc crash_rebuild(struct io *io, size_t t, size_t metadata_kept,
                     bool (*page_kept)(void *arg, size_t i), void *arg, struct io **ret) KS_MUST;
