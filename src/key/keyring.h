@@ -84,26 +84,38 @@ struct keyring {
     struct keyring_data_key *data_keys; /* owned, in order of generation */
 
     uint8_t mac[KEYRING_HASH_BYTES];
+    unsigned refs; /* see keyring_ref; a shared keyring is never changed */
 };
 
-/* keyring_parse(in, ret): FORMAT, NEWER_VERSION, LIMIT. *ret is whole or untouched. */
+/* keyring_parse(in, ret): FORMAT, CORRUPT (the sum is wrong), NEWER_VERSION, LIMIT. *ret is whole or
+ * untouched. */
 ks_rc keyring_parse(struct view in, struct keyring **ret) KS_MUST;
-/* keyring_write(k, mac_key, ret): its bytes, with mac and sum computed; mac_key is 32 bytes. */
+/* keyring_write(k, mac_key, ret): its bytes, with mac and sum computed; mac_key is 32 bytes. USAGE for a
+ * keyring that keyring_parse would refuse, so that none such ever gets to the disk. */
 ks_rc keyring_write(const struct keyring *k, struct view mac_key, struct buf *ret) KS_MUST;
+/* keyring_is_whole(in): whether the sum is right; true for whole keyrings of newer versions too. */
+bool keyring_is_whole(struct view in);
+/* keyring_problem(k): what is wrong with the values of k (static text), or NULL. */
+const char *keyring_problem(const struct keyring *k);
 /* keyring_check_mac(in, mac_key): AUTH when the bytes in were not written with mac_key. */
 ks_rc keyring_check_mac(struct view in, struct view mac_key) KS_MUST;
 
 ks_rc keyring_new(struct keyring **ret) KS_MUST; /* empty, default settings */
 ks_rc keyring_copy(const struct keyring *k, struct keyring **ret) KS_MUST;
+/* keyring_ref(k): shares k, for readers that must not wait for its owner; from any thread. Each
+ * reference ends with keyring_free. */
+struct keyring *keyring_ref(const struct keyring *k);
 void keyring_free(struct keyring *k);
 void keyring_freep(struct keyring **k);
 
-/* Appends; pointers into the arrays die. LIMIT when full. */
+/* Appends, with the next id or generation and state ACTIVE or NEWEST; pointers into the arrays die.
+ * LIMIT when full. The newest data key becomes an older one. */
 ks_rc keyring_add_wrap(struct keyring *k, struct keyring_wrap **ret) KS_MUST;
 ks_rc keyring_add_data_key(struct keyring *k, struct keyring_data_key **ret) KS_MUST;
 /* keyring_wrap_set(w, blob, canary): copies both into the wrap. */
 ks_rc keyring_wrap_set(struct keyring_wrap *w, struct view blob, struct view canary) KS_MUST;
-void keyring_wrap_drop_blobs(struct keyring_wrap *w);
+/* keyring_wrap_retire(w, now_s): drops the blobs, so that no copy written from now on opens with it. */
+void keyring_wrap_retire(struct keyring_wrap *w, int64_t now_s);
 struct keyring_wrap *keyring_find_wrap(const struct keyring *k, uint32_t id);
 struct keyring_data_key *keyring_find_data_key(const struct keyring *k, uint32_t generation);
 size_t keyring_active_count(const struct keyring *k);

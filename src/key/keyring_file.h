@@ -35,13 +35,18 @@ const struct keyring *keyring_file_current(const struct keyring_file *f);
  */
 ks_rc keyring_file_authenticate(struct keyring_file *f, struct view mac_key,
                                 bool *ret_fell_back) KS_MUST;
+/* keyring_file_fall_back(f): makes the other copy current, for callers that find that no key opens the
+ * newest one. False, and nothing changed, when there is no other whole copy that differs. */
+bool keyring_file_fall_back(struct keyring_file *f);
 
 /*
  * keyring_file_replace(f, k, mac_key): gives k the next sequence and makes it durable, copy by copy.
+ * STATE without the lock or before keyring_file_authenticate.
  * When it fails before the first copy is durable the old keyring stands; when only the second copy fails,
  * the new one stands and the next open or replace mends the other. Takes a copy of k.
  */
 ks_rc keyring_file_replace(struct keyring_file *f, const struct keyring *k,
                            struct view mac_key) KS_MUST;
-/* keyring_file_mend(f): rewrites a copy that is old or damaged from the current bytes. */
+/* keyring_file_mend(f): rewrites a copy that is old or damaged from the current bytes. STATE without
+ * the lock, and before the current keyring was authenticated: a forged copy must not replace a good one. */
 ks_rc keyring_file_mend(struct keyring_file *f) KS_MUST;
