@@ -43,16 +43,16 @@ fuzz: ## each fuzz target for FUZZ_SECONDS (default 20)
 	@tools/fuzz.sh $(BUILD)/fuzz
 
 demo: deps build ## the whole story on this machine; KEEP=1 leaves everything running
-	@KEYSTEAD=$(CURDIR)/$(BUILD)/release/src/cli/keystead tools/demo/run.sh
+	@KEYSTEAD_BIN=$(CURDIR)/$(BUILD)/release/src/cli/keystead tools/demo/run.sh
 
 bench: deps build ## measure against plain ext4, a passthrough and gocryptfs
-	@KEYSTEAD=$(CURDIR)/$(BUILD)/release/src/cli/keystead bench/run
+	@KEYSTEAD_BIN=$(CURDIR)/$(BUILD)/release/src/cli/keystead bench/run
 
 peers: deps ## install what check-peers and bench compare with
 	@command -v gocryptfs fio >/dev/null
 
 check-peers: peers build ## compare behaviour with other encrypted file systems
-	@KEYSTEAD=$(CURDIR)/$(BUILD)/release/src/cli/keystead tools/peers.sh
+	@KEYSTEAD_BIN=$(CURDIR)/$(BUILD)/release/src/cli/keystead tools/peers.sh
 
 install: build ## install program, man page, completion and unit under PREFIX (DESTDIR honoured)
 	@meson configure $(BUILD)/release -Dprefix=$(PREFIX)

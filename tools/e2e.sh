@@ -7,10 +7,10 @@ set -eu
 cd "$(dirname "$0")/.."
 build=${1:?usage: tools/e2e.sh BUILD_DIR [PYTEST OPTION...]}
 shift
-KEYSTEAD=$(realpath "$build")/src/cli/keystead
-export KEYSTEAD
-[ -x "$KEYSTEAD" ] || {
-    echo "e2e: no program at $KEYSTEAD" >&2
+KEYSTEAD_BIN=$(realpath "$build")/src/cli/keystead
+export KEYSTEAD_BIN
+[ -x "$KEYSTEAD_BIN" ] || {
+    echo "e2e: no program at $KEYSTEAD_BIN" >&2
     exit 1
 }
 exec "$(tools/deps.sh --venv)/bin/python" -m pytest -p no:cacheprovider -q tests/e2e "$@"

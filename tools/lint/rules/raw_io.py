@@ -5,13 +5,14 @@ WHY = (
 )
 
 # Durable effects: nobody but io/.
-DURABLE = ["fsync", "fdatasync", "sync_file_range", "syncfs", "pwrite", "pwritev", "pwritev2", "pread", "preadv", "rename",
+DURABLE = ["fsync", "fdatasync", "sync_file_range", "pwrite", "pwritev", "pwritev2", "pread", "preadv", "rename",
            "renameat", "renameat2", "link", "linkat", "symlink", "symlinkat", "ftruncate", "truncate", "fallocate",
            "posix_fallocate", "mknod", "mknodat", "setxattr", "lsetxattr", "fsetxattr", "removexattr", "unlinkat",
            "mkdirat", "fchmodat", "fchownat", "utimensat", "flock"]
 # Descriptors and paths: fuse/ and cli/ too.
 PLUMBING = ["open", "openat", "openat2", "creat", "fopen", "fdopen", "freopen", "read", "write", "writev", "readv", "unlink",
-            "mkdir", "rmdir", "remove", "opendir", "readdir", "stat", "lstat", "fstat", "fstatat", "statx", "mmap"]
+            "mkdir", "rmdir", "remove", "opendir", "readdir", "stat", "lstat", "fstat", "fstatat", "statx", "mmap",
+            "syncfs"]
 
 GOOD = {
     "src/io/posix.c": "fsync(fd);\n",
