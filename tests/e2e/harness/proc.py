@@ -12,6 +12,7 @@ import random
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 
 PR_SET_CHILD_SUBREAPER = 36
@@ -156,6 +157,16 @@ def run(argv, timeout=120, check=True, **kwargs):
         raise AssertionError(f"{' '.join(map(str, argv))}\nexit code {done.returncode}\n"
                              f"{done.stdout}{done.stderr}")
     return done
+
+
+def run_captured(argv, timeout=120, **kwargs):
+    """As run without the check, for a command that may leave a daemon behind: the output is taken
+    through files, because a pipe would stay open as long as the daemon does."""
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        done = subprocess.run(argv, stdout=out, stderr=err, timeout=timeout, check=False, **kwargs)
+        out.seek(0)
+        err.seek(0)
+        return subprocess.CompletedProcess(argv, done.returncode, out.read(), err.read())
 
 
 def run_daemon(argv, log, timeout=120, check=True, **kwargs):

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bench/fsops.c - metadata operations per second, for the rows that fio does not have.
+ *
+ *     fsops create|rename|read|remove DIRECTORY COUNT
+ *
+ * create writes COUNT files of 4 KiB, rename renames them to and fro, read opens and reads each, remove
+ * removes them. Prints operations per second. A benchmark tool: it stops at the first error.
+ */
+#include <err.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { FILE_BYTES = 4096, PATH_BYTES = 64 };
+
+static char data[FILE_BYTES];
+
+static void name_of(char out[PATH_BYTES], const char *kind, unsigned n)
+{
+    snprintf(out, PATH_BYTES, "%s-%u", kind, n);
+}
+
+static void do_create(unsigned n)
+{
+    char path[PATH_BYTES];
+    name_of(path, "file", n);
+    int fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+    if (fd < 0 || write(fd, data, sizeof data) != (ssize_t)sizeof data || close(fd) < 0)
+        err(1, "create %s", path);
+}
+
+static void do_rename(unsigned n)
+{
+    char from[PATH_BYTES], to[PATH_BYTES];
+    name_of(from, "file", n);
+    name_of(to, "renamed", n);
+    if (rename(from, to) < 0 || rename(to, from) < 0)
+        err(1, "rename %s", from);
+}
+
+static void do_read(unsigned n)
+{
+    char path[PATH_BYTES];
+    name_of(path, "file", n);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || read(fd, data, sizeof data) != (ssize_t)sizeof data || close(fd) < 0)
+        err(1, "read %s", path);
+}
+
+static void do_remove(unsigned n)
+{
+    char path[PATH_BYTES];
+    name_of(path, "file", n);
+    if (unlink(path) < 0)
+        err(1, "remove %s", path);
+}
+
+static const struct {
+    const char *name;
+    void (*run)(unsigned n);
+    unsigned operations;
+} kinds[] = {
+    {"create", do_create, 1}, {"rename", do_rename, 2}, {"read", do_read, 1}, {"remove", do_remove, 1},
+};
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 4)
+        errx(2, "usage: fsops create|rename|read|remove DIRECTORY COUNT");
+    unsigned count = (unsigned)strtoul(argv[3], NULL, 10);
+    if (chdir(argv[2]) < 0)
+        err(1, "%s", argv[2]);
+    memset(data, 'k', sizeof data);
+    for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
+        if (strcmp(kinds[k].name, argv[1]) != 0)
+            continue;
+        double start = now();
+        for (unsigned n = 0; n < count; n++)
+            kinds[k].run(n);
+        printf("%.1f\n", count * kinds[k].operations / (now() - start));
+        return 0;
+    }
+    errx(2, "unknown operation %s", argv[1]);
+}

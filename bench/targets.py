@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The file systems that are compared: each is a directory to work in while it is up.
+
+All keep their data below one directory of the same disk.
+"""
+import ctypes
+import os
+import shutil
+import subprocess
+
+from harness import proc
+from harness.keystead import KeyStore, Keystead, Volume
+
+EXAMPLES = "/usr/share/doc/libfuse3-dev/examples"
+USER = "postgres"  # whom the databases run as; the passthrough must run as the same user
+
+
+class Target:
+    name = "?"
+
+    def __init__(self, top, tools):
+        self.top = os.path.join(top, self.name)
+        self.tools = tools
+        self.backing = os.path.join(self.top, "backing")
+        self.mountpoint = os.path.join(self.top, "mnt")
+
+    def missing(self):
+        """Why it cannot be measured here; empty when it can."""
+        return ""
+
+    def version(self):
+        return ""
+
+    def up(self):
+        for path in (self.top, self.backing, self.mountpoint):
+            os.makedirs(path, exist_ok=True)
+            os.chmod(path, 0o755)
+        self.mount()
+        for name, mode in (("fio", 0o755), ("db", 0o755)):
+            path = os.path.join(self.path, name)
+            os.makedirs(path, exist_ok=True)
+            os.chmod(path, mode)
+            proc.chown_to(path, USER)
+
+    def mount(self):
+        pass
+
+    def down(self):
+        if os.path.ismount(self.mountpoint):
+            subprocess.run(["umount", self.mountpoint], check=False)
+        proc.unmount(self.mountpoint)
+
+    @property
+    def path(self):
+        return self.mountpoint
+
+
+class Plain(Target):
+    name = "ext4"
+
+    @property
+    def path(self):
+        return self.backing
+
+
+class Passthrough(Target):
+    """libfuse's own passthrough_ll with all its caches on: what FUSE alone costs."""
+    name = "passthrough"
+
+    def missing(self):
+        source = os.path.join(EXAMPLES, "passthrough_ll.c")
+        return "" if os.path.exists(source) else f"{source} is not there (libfuse3-dev)"
+
+    def version(self):
+        return "libfuse " + proc.run(["pkg-config", "--modversion", "fuse3"]).stdout.strip()
+
+    def _build(self):
+        binary = os.path.join(self.tools, "passthrough_ll")
+        if not os.path.exists(binary):
+            flags = proc.run(["pkg-config", "--cflags", "--libs", "fuse3"]).stdout.split()
+            proc.run(["cc", "-O2", "-o", binary, f"{EXAMPLES}/passthrough_ll.c", *flags])
+        return binary
+
+    def mount(self):
+        binary = self._build()
+        proc.chown_to(self.backing, USER)
+        # It creates files as whoever it runs as, so it must run as the databases' user, who may
+        # not open /dev/fuse: mount here and hand the descriptor over.
+        fd = os.open("/dev/fuse", os.O_RDWR)
+        os.set_inheritable(fd, True)
+        options = f"fd={fd},rootmode=40000,user_id=0,group_id=0,allow_other,default_permissions"
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.mount(b"passthrough", self.mountpoint.encode(), b"fuse.passthrough", 6,
+                      options.encode()) != 0:
+            raise OSError(ctypes.get_errno(), "mount passthrough")
+        source = f"source={self.backing},writeback,cache=always,timeout=3600,xattr"
+        self._process = subprocess.Popen(
+            proc.as_user(USER, [binary, "-f", "-o", source, f"/dev/fd/{fd}"]), pass_fds=[fd],
+            stdin=subprocess.DEVNULL)
+        os.close(fd)
+
+    def down(self):
+        super().down()
+        if hasattr(self, "_process"):
+            self._process.wait(30)
+
+
+class Gocryptfs(Target):
+    name = "gocryptfs"
+
+    def missing(self):
+        return "" if shutil.which("gocryptfs") else "gocryptfs is not there (apt-get install it)"
+
+    def version(self):
+        return proc.run(["gocryptfs", "-version"]).stdout.split(";")[0]
+
+    def mount(self):
+        secret = os.path.join(self.top, "password")
+        with open(secret, "w") as f:
+            f.write("benchmark\n")
+        if not os.listdir(self.backing):
+            proc.run(["gocryptfs", "-init", "-q", "-scryptn", "10", "-passfile", secret,
+                      self.backing])
+        proc.run_daemon(["gocryptfs", "-q", "-allow_other", "-passfile", secret, self.backing,
+                         self.mountpoint], os.path.join(self.top, "log"))
+
+
+class Ours(Target):
+    name = "keystead"
+    create_options = ()
+
+    def missing(self):
+        binary = Keystead.find()
+        return "" if os.access(binary, os.X_OK) else f"{binary} is not there (make build)"
+
+    def version(self):
+        return Keystead().run("version").stdout.strip().splitlines()[0]
+
+    def mount(self):
+        if not hasattr(self, "_volume"):
+            cli = Keystead()
+            store = KeyStore(cli, os.path.join(self.top, "kms"))
+            store.init()
+            store.create("bench")
+            self._volume = Volume(cli, self.backing, self.mountpoint,
+                                  os.path.join(self.top, "log"))
+            self._volume.create([store.spec("bench")], *self.create_options)
+        self._volume.mount()
+
+    def down(self):
+        if hasattr(self, "_volume"):
+            self._volume.unmount(check=False)
+        super().down()
+
+
+class OursDense(Ours):
+    name = "keystead-dense"
+    create_options = ("--dense",)
+
+
+ALL = [Plain, Passthrough, Gocryptfs, Ours]
+EXTRA = [OursDense]
