@@ -13,14 +13,15 @@
 struct mount_conf {
     struct backing_conf backing;
     const char *mountpoint;
-    const char *run_dir;      /* for the control socket; NULL: /run/keystead, or XDG_RUNTIME_DIR/keystead */
-    const char *on_lock;      /* program started when the volume locks (stop the engine); NULL: none */
-    const char *on_unlock;    /* program started when it is open (start the engine); NULL: none */
-    bool is_starting_locked;  /* a denial at the start is not an error: come up locked and wait */
-    bool is_swap_allowed;     /* go on when memory cannot be locked */
-    bool is_allow_other;      /* other users may enter (default for root) */
-    unsigned threads;         /* 0: default */
-    int ready_fd;             /* readiness: "OK\n" or one JSON error line is written here, then closed; -1: none */
+    const char
+        *run_dir; /* for the control socket; NULL: /run/keystead, or XDG_RUNTIME_DIR/keystead */
+    const char *on_lock;   /* program started when the volume locks (stop the engine); NULL: none */
+    const char *on_unlock; /* program started when it is open (start the engine); NULL: none */
+    bool is_starting_locked; /* a denial at the start is not an error: come up locked and wait */
+    bool is_swap_allowed;    /* go on when memory cannot be locked */
+    bool is_allow_other;     /* other users may enter (default for root) */
+    unsigned threads;        /* 0: default */
+    int ready_fd; /* readiness: "OK\n" or one JSON error line is written here, then closed; -1: none */
 };
 
 /* mount_run(conf): returns when the volume is unmounted; the result of the whole. */

@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fuse/guard.c - carries out what the lease decides: refuse, drain, wipe, unlock.
+ *
+ * Locks: mutex guards all fields. The quick callbacks run under it, so a refusal takes effect before
+ * the event returns; the slow ones run without it, on the thread of guard_work alone.
+ */
+#include "fuse/guard.h"
+
+#include <pthread.h>
+#include <stdio.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+
+enum {
+    TICK_MS = 200,
+    STACK_BYTES = 512 * 1024,
+    RESERVE_MS = 300,     /* of the drain bound, kept for wiping */
+    RECORD_WAIT_MS = 2000 /* how long a revoke waits for another change to end */
+};
+
+struct guard {
+    struct guard_conf conf;
+    pthread_mutex_t mutex;
+    pthread_cond_t cond; /* any change of the fields below; CLOCK_MONOTONIC */
+    pthread_t worker, ticker;
+    bool is_started, is_stopping;
+
+    struct lease lease;
+    bool is_open;   /* the door: everything is admitted */
+    bool has_keys;  /* the volume holds keys, or is getting them */
+    bool must_lock; /* for guard_work */
+    bool must_unlock;
+    bool is_working; /* guard_work is at it */
+    bool must_clear; /* after a restore: take the mark out of the keyring when there are keys */
+    bool is_changing;
+    unsigned users;
+    uint64_t lock_since_ms;
+    char reason[GUARD_REASON_BYTES];
+    struct guard_receipt receipt;
+};
+
+static uint64_t now_ms(struct guard *g)
+{
+    return clock_boot_ms(g->conf.clock);
+}
+
+static void lock(struct guard *g)
+{
+    pthread_mutex_lock(&g->mutex);
+}
+
+static void unlock(struct guard *g)
+{
+    pthread_cond_broadcast(&g->cond);
+    pthread_mutex_unlock(&g->mutex);
+}
+
+/* wait_some(g, ms): until something changes, or ms have passed. With the mutex held. */
+static void wait_some(struct guard *g, uint64_t ms)
+{
+    struct timespec t = clock_deadline(ms);
+
+    pthread_cond_timedwait(&g->cond, &g->mutex, &t);
+}
+
+/* begin_lock(g, why): from here on nothing but writes is admitted. With the mutex held. */
+static void begin_lock(struct guard *g, const char *why)
+{
+    if (g->is_open)
+        g->conf.ops->refuse(g->conf.arg);
+    g->is_open = false;
+    g->must_unlock = false;
+    g->must_lock = true;
+    g->lock_since_ms = now_ms(g);
+    snprintf(g->reason, sizeof g->reason, "%s", why);
+    log_line(LOG_WARNING, "locking: %s", g->reason);
+}
+
+/* step(g, event, why): the lease decides; what must be at once is done here. With the mutex held. The wipe
+ * needs no note: guard_work always ends a lock with one. */
+static void step(struct guard *g, enum lease_event event, const char *why)
+{
+    enum lease_state before = g->lease.state;
+    unsigned actions = lease_step(&g->lease, &g->conf.lease, event, now_ms(g));
+
+    if (actions & LEASE_DO_ALERT)
+        log_line(LOG_WARNING,
+                 "the key service gives no answer, the volume stays open until the grace ends: %s",
+                 why);
+    if (actions & LEASE_DO_REFUSE)
+        begin_lock(g, why);
+    if (actions & LEASE_DO_UNLOCK)
+        g->must_unlock = true;
+    if (g->lease.state != before)
+        log_line(LOG_NOTICE, "lease %s: %s to %s", lease_event_name(event),
+                 lease_state_name(before), lease_state_name(g->lease.state));
+}
+
+static void event(struct guard *g, enum lease_event event, const char *why)
+{
+    lock(g);
+    step(g, event, why);
+    unlock(g);
+}
+
+void guard_grant(struct guard *g)
+{
+    event(g, LEASE_GRANT, "granted");
+}
+
+void guard_deny(struct guard *g, const char *why)
+{
+    event(g, LEASE_DENY, why);
+}
+
+void guard_unreach(struct guard *g, const char *why)
+{
+    event(g, LEASE_UNREACH, why);
+}
+
+void guard_tick(struct guard *g)
+{
+    event(g, LEASE_TICK, "the lease ran out: no answer of the key service for too long");
+}
+
+void guard_restore(struct guard *g)
+{
+    lock(g);
+    step(g, LEASE_RESTORE, "restored");
+    g->must_clear = true;
+    unlock(g);
+}
+
+/* record_revoked(g): waits for another change, which has its own use of the keyring, but not for long. The
+ * caller is counted as a user, so the keys are there. */
+static ks_rc record_revoked(struct guard *g)
+{
+    uint64_t deadline = now_ms(g) + RECORD_WAIT_MS;
+
+    lock(g);
+    while (g->is_changing && now_ms(g) < deadline)
+        wait_some(g, 50);
+    bool is_ours = !g->is_changing;
+    if (is_ours)
+        g->is_changing = true;
+    unlock(g);
+    ENSURE(is_ours, KS_E_BUSY,
+           "a change of the keyring does not end: the revocation is in force, but not "
+           "recorded, and ends with this process");
+    ks_rc rc = g->conf.ops->record(g->conf.arg, true);
+    lock(g);
+    g->is_changing = false;
+    unlock(g);
+    return rc;
+}
+
+ks_rc guard_revoke(struct guard *g, const char *why, bool *ret_recorded)
+{
+    ks_rc rc = KS_SUCCESS;
+
+    lock(g);
+    bool is_recording = g->is_open;
+    if (is_recording)
+        g->users++;
+    g->must_clear = false;
+    step(g, LEASE_REVOKE, why);
+    unlock(g);
+    if (is_recording) {
+        rc = record_revoked(g);
+        lock(g);
+        g->users--;
+        unlock(g);
+    }
+    *ret_recorded = is_recording && ks_ok(rc);
+    return rc;
+}
+
+/* wait_users(g, deadline): whether nobody uses keys any more. With the mutex held. */
+static bool wait_users(struct guard *g, uint64_t deadline)
+{
+    while (g->users > 0 && now_ms(g) < deadline)
+        wait_some(g, 20);
+    return g->users == 0;
+}
+
+static void write_receipt(struct guard *g, uint64_t handles)
+{
+    struct guard_receipt *r = &g->receipt;
+
+    r->at_s = clock_wall_s(g->conf.clock);
+    r->duration_ms = now_ms(g) - g->lock_since_ms;
+    r->handles_cut = handles;
+    snprintf(r->reason, sizeof r->reason, "%s", g->reason);
+    log_line(LOG_WARNING, "locked in %llu ms, %llu open handles cut, keys wiped: %s",
+             (unsigned long long)r->duration_ms, (unsigned long long)handles, r->reason);
+}
+
+static void do_lock(struct guard *g)
+{
+    const struct guard_ops *ops = g->conf.ops;
+    uint64_t deadline = g->lock_since_ms + g->conf.lease.drain_ms_max - RESERVE_MS;
+    uint64_t handles = ops->handles(g->conf.arg);
+
+    ops->announce(g->conf.arg, true);
+    ops->drain(g->conf.arg, deadline);
+    lock(g);
+    bool is_free = wait_users(g, deadline);
+    unlock(g);
+    ks_rc rc = KS_SUCCESS;
+    if (is_free)
+        rc = ops->wipe(g->conf.arg);
+    if (!is_free || !ks_ok(rc)) {
+        ops->give_up(g->conf.arg, is_free ? ks_text(rc) : "an operation with keys does not end");
+        return;
+    }
+    lock(g);
+    g->has_keys = false;
+    step(g, LEASE_DRAINED, "drained");
+    write_receipt(g, handles);
+    unlock(g);
+}
+
+/* clear_record(g): after a restore the mark in the keyring goes; if that fails the next start is locked. */
+static void clear_record(struct guard *g)
+{
+    ks_rc rc = guard_change_begin(g);
+
+    if (ks_ok(rc)) {
+        rc = g->conf.ops->record(g->conf.arg, false);
+        guard_change_end(g);
+    }
+    if (!ks_ok(rc))
+        log_line(LOG_ERROR, "the end of the revocation is not recorded: %s", ks_text(rc));
+}
+
+/* unlock_failed(g, rc): the lease believed that a grant opens; it learns that it does not. */
+static void unlock_failed(struct guard *g, ks_rc rc)
+{
+    log_line(LOG_ERROR, "cannot unlock: %s", ks_text(rc));
+    g->has_keys = false;
+    lease_step(&g->lease, &g->conf.lease, LEASE_DENY, now_ms(g));
+    lease_step(&g->lease, &g->conf.lease, LEASE_DRAINED, now_ms(g));
+}
+
+static void do_unlock(struct guard *g)
+{
+    const struct guard_ops *ops = g->conf.ops;
+    ks_rc rc = ops->unlock(g->conf.arg);
+
+    lock(g);
+    /* What came meanwhile counts: must_lock makes the next round wipe what was just loaded. */
+    if (!ks_ok(rc) && !g->must_lock)
+        unlock_failed(g, rc);
+    bool is_opening = ks_ok(rc) && !g->must_lock;
+    if (is_opening) {
+        ops->open(g->conf.arg);
+        g->is_open = true;
+        log_line(LOG_NOTICE, "unlocked: the volume is open");
+    }
+    bool must_clear = is_opening && g->must_clear;
+    g->must_clear = g->must_clear && !must_clear;
+    unlock(g);
+    if (is_opening)
+        ops->announce(g->conf.arg, false);
+    if (must_clear)
+        clear_record(g);
+}
+
+/* take_job(g): what to do next: 'L', 'U' or 0. A lock goes first and has dropped an unlock before it. */
+static char take_job(struct guard *g)
+{
+    char job = 0;
+
+    lock(g);
+    if (g->must_lock)
+        job = 'L';
+    else if (g->must_unlock)
+        job = 'U';
+    g->must_lock = false;
+    g->must_unlock = false;
+    if (job == 'U')
+        g->has_keys = true;
+    g->is_working = job != 0;
+    unlock(g);
+    return job;
+}
+
+void guard_work(struct guard *g)
+{
+    for (char job = take_job(g); job; job = take_job(g)) {
+        if (job == 'L')
+            do_lock(g);
+        else
+            do_unlock(g);
+    }
+}
+
+static void *worker_run(void *arg)
+{
+    struct guard *g = arg;
+
+    for (;;) {
+        guard_work(g);
+        pthread_mutex_lock(&g->mutex);
+        while (!g->is_stopping && !g->must_lock && !g->must_unlock)
+            pthread_cond_wait(&g->cond, &g->mutex);
+        bool is_stopping = g->is_stopping;
+        pthread_mutex_unlock(&g->mutex);
+        if (is_stopping)
+            return NULL;
+    }
+}
+
+static void *ticker_run(void *arg)
+{
+    struct guard *g = arg;
+
+    for (;;) {
+        clock_sleep_ms(g->conf.clock, TICK_MS);
+        pthread_mutex_lock(&g->mutex);
+        bool is_stopping = g->is_stopping;
+        pthread_mutex_unlock(&g->mutex);
+        if (is_stopping)
+            return NULL;
+        guard_tick(g);
+    }
+}
+
+ks_rc guard_new(const struct guard_conf *conf, bool is_granted, bool is_revoked, struct guard **ret)
+{
+    struct guard *g;
+
+    TRY(mem_new(1, sizeof *g, &g));
+    g->conf = *conf;
+    if (!g->conf.lease.drain_ms_max)
+        g->conf.lease.drain_ms_max = GUARD_DRAIN_MS_MAX;
+    pthread_mutex_init(&g->mutex, NULL);
+    clock_cond_init(&g->cond);
+    lease_init(&g->lease, now_ms(g), is_granted, is_revoked);
+    g->is_open = g->lease.state == LEASE_OPEN;
+    g->has_keys = g->is_open;
+    if (g->is_open)
+        conf->ops->open(conf->arg);
+    *ret = g;
+    return KS_SUCCESS;
+}
+
+ks_rc guard_start(struct guard *g)
+{
+    pthread_attr_t attr;
+
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, STACK_BYTES);
+    int err = pthread_create(&g->worker, &attr, worker_run, g);
+    if (err == 0)
+        err = pthread_create(&g->ticker, &attr, ticker_run, g);
+    pthread_attr_destroy(&attr);
+    if (err)
+        return ks_fail_os(err, "cannot start the threads that guard the volume");
+    g->is_started = true;
+    return KS_SUCCESS;
+}
+
+void guard_stop(struct guard *g)
+{
+    if (!g || !g->is_started)
+        return;
+    lock(g);
+    g->is_stopping = true;
+    unlock(g);
+    pthread_join(g->worker, NULL);
+    pthread_join(g->ticker, NULL);
+    g->is_started = false;
+}
+
+void guard_free(struct guard *g)
+{
+    if (!g)
+        return;
+    guard_stop(g);
+    pthread_cond_destroy(&g->cond);
+    pthread_mutex_destroy(&g->mutex);
+    mem_free(g);
+}
+
+/* state_of(g): what is true of the volume, not only of its lease. With the mutex held. */
+static enum lease_state state_of(const struct guard *g)
+{
+    bool is_lease_open = g->lease.state == LEASE_OPEN || g->lease.state == LEASE_GRACE;
+
+    if (is_lease_open && g->is_open)
+        return g->lease.state;
+    if (g->must_lock || (g->has_keys && !is_lease_open))
+        return LEASE_LOCKING;
+    return LEASE_LOCKED;
+}
+
+ks_rc guard_wait(struct guard *g, enum lease_state state, uint32_t timeout_ms)
+{
+    uint64_t deadline = now_ms(g) + timeout_ms;
+
+    pthread_mutex_lock(&g->mutex);
+    while (state_of(g) != state && now_ms(g) < deadline)
+        wait_some(g, 50);
+    enum lease_state reached = state_of(g);
+    pthread_mutex_unlock(&g->mutex);
+    ENSURE(reached == state, KS_E_BUSY, "the volume is still %s", lease_state_name(reached));
+    return KS_SUCCESS;
+}
+
+ks_rc guard_change_begin(struct guard *g)
+{
+    lock(g);
+    enum lease_state state = state_of(g);
+    bool is_busy = g->is_changing;
+    bool may = state == LEASE_OPEN && !is_busy;
+    if (may) {
+        g->is_changing = true;
+        g->users++;
+    }
+    unlock(g);
+    ENSURE(state == LEASE_OPEN, KS_E_STATE,
+           "the volume is %s: keys are changed only while the key service grants their use",
+           lease_state_name(state));
+    ENSURE(!is_busy, KS_E_BUSY, "another change of this volume's keys is under way");
+    return KS_SUCCESS;
+}
+
+void guard_change_end(struct guard *g)
+{
+    lock(g);
+    g->is_changing = false;
+    g->users--;
+    unlock(g);
+}
+
+void guard_status(struct guard *g, struct guard_status *ret)
+{
+    pthread_mutex_lock(&g->mutex);
+    *ret = (struct guard_status){
+        .state = state_of(g),
+        .is_revoked = g->lease.is_revoked,
+        .left_ms = lease_left_ms(&g->lease, &g->conf.lease, now_ms(g)),
+        .lease = g->conf.lease,
+        .receipt = g->receipt,
+    };
+    pthread_mutex_unlock(&g->mutex);
+}
+
+void guard_set_lease(struct guard *g, const struct lease_conf *lease)
+{
+    lock(g);
+    uint64_t drain_ms_max = g->conf.lease.drain_ms_max;
+    g->conf.lease = *lease;
+    if (!lease->drain_ms_max)
+        g->conf.lease.drain_ms_max = drain_ms_max;
+    unlock(g);
+}

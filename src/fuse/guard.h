@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fuse/guard.h - carries out what the lease decides: refuse, drain, wipe, unlock.
+ *
+ * Owns the lease. Invariant: requests are admitted only while the lease is OPEN or GRACE, and keys are
+ * never wiped under somebody who uses them: users are counted, waited for until the bound, and if they do
+ * not end, the process gives up itself instead of the bound. Events come from any thread and never wait;
+ * one thread (guard_work) does what takes time, in order.
+ * What is done to the volume is behind struct guard_ops, so that all of this is tested without one.
+ */
+#pragma once
+
+#include "base/clock.h"
+#include "base/rc.h"
+#include "key/lease.h"
+
+struct guard;
+
+enum { GUARD_DRAIN_MS_MAX = 5000, GUARD_REASON_BYTES = 256 };
+
+/* What the guard does to the volume. arg is guard_conf's. */
+struct guard_ops {
+    /* Quick, called with the guard's mutex held: stop admitting anything but writes; admit everything. */
+    void (*refuse)(void *arg);
+    void (*open)(void *arg);
+    /* drain(arg, deadline_ms): has the kernel write back and drop its cache, then admits nothing more and waits
+     * for requests; returns by the deadline (boot time), done or not. */
+    void (*drain)(void *arg, uint64_t deadline_ms);
+    /* wipe(arg): keys out of memory; BUSY when a request still uses them. */
+    ks_rc (*wipe)(void *arg) KS_MUST;
+    /* unlock(arg): gets keys from the key service and readies the volume; admits nothing yet. */
+    ks_rc (*unlock)(void *arg) KS_MUST;
+    /* record(arg, is_revoked): the fact, durably in the keyring. Needs the keys. */
+    ks_rc (*record)(void *arg, bool is_revoked) KS_MUST;
+    /* announce(arg, is_locking): the operator's program is to be started; quick. */
+    void (*announce)(void *arg, bool is_locking);
+    uint64_t (*handles)(void *arg);
+    /* give_up(arg, why): the keys cannot be wiped: end the process, and them with it. Does not return, but in
+     * tests. */
+    void (*give_up)(void *arg, const char *why);
+};
+
+struct guard_conf {
+    struct clock *clock;
+    struct lease_conf lease; /* drain_ms_max 0: the default */
+    const struct guard_ops *ops;
+    void *arg;
+};
+
+/* What a lock did; the last one is kept. */
+struct guard_receipt {
+    int64_t at_s; /* 0: there was none */
+    char reason[GUARD_REASON_BYTES];
+    uint64_t duration_ms, handles_cut;
+};
+
+struct guard_status {
+    enum lease_state state; /* LOCKED only once the keys are wiped */
+    bool is_revoked;
+    uint64_t left_ms;
+    struct lease_conf lease;
+    struct guard_receipt receipt;
+};
+
+/* guard_new(conf, is_granted, is_revoked, ret): when granted and not revoked the volume has its keys, and is
+ * opened; else it starts locked. */
+ks_rc guard_new(const struct guard_conf *conf, bool is_granted, bool is_revoked,
+                struct guard **ret) KS_MUST;
+/* guard_start(g): the threads that tick and work. Not called in tests. */
+ks_rc guard_start(struct guard *g) KS_MUST;
+/* guard_stop(g): ends the threads; the volume stays as it is. guard_free(g): after that. */
+void guard_stop(struct guard *g);
+void guard_free(struct guard *g);
+
+/* What the key service said; why is for people. */
+void guard_grant(struct guard *g);
+void guard_deny(struct guard *g, const char *why);
+void guard_unreach(struct guard *g, const char *why);
+void guard_tick(struct guard *g);
+
+/*
+ * guard_revoke(g, why): locks now and returns when that is recorded; *ret_recorded is false when the volume
+ * was locked already, so that there was no key to record it with. The lock goes on when recording fails.
+ */
+ks_rc guard_revoke(struct guard *g, const char *why, bool *ret_recorded) KS_MUST;
+/* guard_restore(g): the next grant opens. */
+void guard_restore(struct guard *g);
+/* guard_wait(g, state, timeout_ms): until the volume is in that state; BUSY after the time-out. */
+ks_rc guard_wait(struct guard *g, enum lease_state state, uint32_t timeout_ms) KS_MUST;
+
+/*
+ * guard_change_begin(g): a change of the keyring, which uses the keys until guard_change_end: one at a time
+ * (BUSY), and only while the lease is OPEN (STATE otherwise, also in GRACE).
+ */
+ks_rc guard_change_begin(struct guard *g) KS_MUST;
+void guard_change_end(struct guard *g);
+
+void guard_status(struct guard *g, struct guard_status *ret);
+/* guard_set_lease(g, lease): new durations; drain_ms_max 0: as before. */
+void guard_set_lease(struct guard *g, const struct lease_conf *lease);
+
+/* guard_work(g): does what is to be done and returns; for the thread, and for tests. */
+void guard_work(struct guard *g);

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fuse/mount_point.h - the directory a volume is mounted on, seen from outside the mount.
+ *
+ * Everything here looks at the list of mounts, because touching a mount whose process died or is busy
+ * fails or blocks.
+ */
+#pragma once
+
+#include "base/rc.h"
+
+/* mount_point_absolute(path, ret): the absolute path, also when a dead mount lies on it. */
+ks_rc mount_point_absolute(const char *path, char **ret) KS_MUST;
+
+/*
+ * mount_point_prepare(path, source): path is a directory that nothing of ours is mounted on. A mount
+ * that a killed volume process of the same source left behind is taken away. The caller holds the volume's
+ * lock, so such a process cannot be alive. BUSY when another volume is mounted there, USAGE.
+ */
+ks_rc mount_point_prepare(const char *path, const char *source) KS_MUST;
+
+/* mount_point_unmount(path, is_lazy): BUSY while files are open, unless lazy. Through fusermount3 where
+ * we are not root. Never from a thread that serves requests. */
+ks_rc mount_point_unmount(const char *path, bool is_lazy) KS_MUST;

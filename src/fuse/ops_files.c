@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fuse/ops_files.c - requests about open files.
+ */
+#include <fcntl.h>
+
+#include "fuse/reply.h"
+#include "fuse/wire.h"
+
+void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+               struct fuse_file_info *fi)
+{
+    struct volume *v = req_volume(req);
+    struct caller who = req_caller(req);
+    struct inode *i = NULL;
+    struct handle *h = NULL;
+    struct stat st;
+    ks_rc rc = volume_create(v, req_inode(req, parent), name, mode, &who, &i, &st, &h);
+
+    if (!ks_ok(rc)) {
+        reply_rc(req, rc);
+        return;
+    }
+    struct fuse_entry_param e = entry_of(v, i, &st);
+    fi->fh = (uintptr_t)h;
+    fi->keep_cache = 1;
+    if (fuse_reply_create(req, &e, fi) == -ENOENT) {
+        volume_close(v, h);
+        volume_forget(v, i, 1);
+    }
+}
+
+void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+    struct volume *v = req_volume(req);
+    struct inode *i = req_inode(req, ino);
+    struct handle *h = NULL;
+    ks_rc rc = KS_SUCCESS;
+
+    if (wire_must_kill_suidgid())
+        rc = kill_suidgid(v, i);
+    if (ks_ok(rc))
+        rc = volume_open(v, i, (fi->flags & O_TRUNC) != 0, &h);
+    reply_open(req, rc, h, fi);
+}
+
+void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+    (void)ino;
+    volume_close(req_volume(req), file_handle(fi));
+    fuse_reply_err(req, 0);
+}
+
+void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+{
+    void *out = ops_scratch(size);
+    size_t len = 0;
+
+    (void)ino;
+    if (!out) {
+        fuse_reply_err(req, ENOMEM);
+        return;
+    }
+    ks_rc rc = volume_read(req_volume(req), file_handle(fi), out, size, (uint64_t)off, &len);
+    if (ks_ok(rc))
+        fuse_reply_buf(req, out, len);
+    else
+        reply_rc(req, rc);
+}
+
+void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t off,
+              struct fuse_file_info *fi)
+{
+    struct volume *v = req_volume(req);
+    ks_rc rc = KS_SUCCESS;
+
+    if (wire_must_kill_suidgid())
+        rc = kill_suidgid(v, req_inode(req, ino));
+    if (ks_ok(rc))
+        rc = volume_write(v, file_handle(fi), data, size, (uint64_t)off);
+    if (ks_ok(rc))
+        fuse_reply_write(req, size);
+    else
+        reply_rc(req, rc);
+}
+
+void op_fsync(fuse_req_t req, fuse_ino_t ino, int is_data_only, struct fuse_file_info *fi)
+{
+    (void)ino;
+    reply_rc(req, volume_fsync(req_volume(req), file_handle(fi), is_data_only != 0));
+}
+
+void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len,
+                  struct fuse_file_info *fi)
+{
+    (void)ino;
+    reply_rc(req, volume_fallocate(req_volume(req), file_handle(fi), mode, (uint64_t)off,
+                                   (uint64_t)len));
+}

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fuse/session.c - the mount itself and the threads that serve it.
+ *
+ * Each thread reads one request, answers it, reads the next. None of them ever notifies the kernel:
+ * the kernel may need one of them free to let a notification end.
+ */
+#include "fuse/session.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "fuse/ops.h"
+#include "fuse/wire.h"
+
+enum {
+    STACK_BYTES = 256 * 1024,
+    BACKGROUND_MAX = 128,
+    SCRUB_POLL_MS = 2,
+    READAHEAD_KB = 1024,
+    INIT_MS_MAX = 20000,
+};
+
+struct worker {
+    struct session *session;
+    pthread_t thread;
+    struct fuse_buf buf;
+    size_t dirty_bytes;        /* how much of buf held requests since the last scrub */
+    _Atomic uint64_t scrubbed; /* the last scrub this thread has done */
+};
+
+struct session {
+    struct fuse_session *se;
+    struct ops_env env;
+    char *mountpoint;
+    int end_fd;
+    unsigned worker_count, started_count;
+    struct worker *workers;
+    _Atomic uint64_t scrub;
+    _Atomic unsigned running;
+    atomic_bool is_ended;
+    pthread_mutex_t mutex;
+    pthread_cond_t cond;
+    bool is_agreed; /* under mutex: INIT was answered */
+};
+
+static void on_started(void *arg)
+{
+    struct session *s = arg;
+
+    pthread_mutex_lock(&s->mutex);
+    s->is_agreed = true;
+    pthread_cond_broadcast(&s->cond);
+    pthread_mutex_unlock(&s->mutex);
+}
+
+static void on_fuse_log(enum fuse_log_level level, const char *fmt, va_list args)
+{
+    char text[256];
+
+    vsnprintf(text, sizeof text, fmt, args);
+    text[strcspn(text, "\n")] = 0;
+    log_line(level <= FUSE_LOG_ERR ? LOG_ERROR : LOG_INFO, "fuse: %s", text);
+}
+
+static ks_rc add_option(char **options, const char *option)
+{
+    ENSURE(fuse_opt_add_opt_escaped(options, option) == 0, KS_E_NO_MEMORY, "no memory for options");
+    return KS_SUCCESS;
+}
+
+static void options_freep(char **options)
+{
+    mem_free(*options);
+}
+
+static ks_rc make_options(const struct session_conf *conf, char **ret)
+{
+    CLEANUP(options_freep) char *options = NULL;
+    CLEANUP(mem_freep) char *source = NULL;
+
+    TRY(mem_format(&source, "fsname=keystead:%s", conf->source));
+    TRY(add_option(&options, source));
+    TRY(add_option(&options, "subtype=keystead"));
+    TRY(add_option(&options, "default_permissions"));
+    if (conf->is_allow_other)
+        TRY(add_option(&options, "allow_other"));
+    *ret = TAKE(options);
+    return KS_SUCCESS;
+}
+
+static void args_done(struct fuse_args *args)
+{
+    fuse_opt_free_args(args);
+}
+
+static ks_rc make_fuse(struct session *s, const struct session_conf *conf)
+{
+    CLEANUP(args_done) struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
+    CLEANUP(options_freep) char *options = NULL;
+
+    TRY(make_options(conf, &options));
+    ENSURE(fuse_opt_add_arg(&args, "keystead") == 0 && fuse_opt_add_arg(&args, "-o") == 0 &&
+               fuse_opt_add_arg(&args, options) == 0,
+           KS_E_NO_MEMORY, "no memory for options");
+    s->se = fuse_session_new(&args, ops_table(), sizeof(struct fuse_lowlevel_ops), &s->env);
+    ENSURE(s->se, KS_E_IO, "cannot set up a FUSE session for %s", conf->mountpoint);
+    return KS_SUCCESS;
+}
+
+static void session_freep(struct session **s)
+{
+    session_free(*s);
+}
+
+ks_rc session_mount(const struct session_conf *conf, struct session **ret)
+{
+    CLEANUP(session_freep) struct session *s = NULL;
+
+    fuse_set_log_func(on_fuse_log);
+    TRY(mem_new(1, sizeof *s, &s));
+    pthread_mutex_init(&s->mutex, NULL);
+    clock_cond_init(&s->cond);
+    s->end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    ENSURE(s->end_fd >= 0, KS_E_LIMIT, "no descriptor left for the session");
+    s->env = (struct ops_env){conf->volume, on_started, s, BACKGROUND_MAX};
+    s->worker_count = conf->threads ? conf->threads : SESSION_THREADS_DEFAULT;
+    ENSURE(s->worker_count <= SESSION_THREADS_MAX, KS_E_USAGE, "at most %d threads",
+           SESSION_THREADS_MAX);
+    TRY(mem_new(s->worker_count, sizeof *s->workers, &s->workers));
+    TRY(mem_text(conf->mountpoint, &s->mountpoint));
+    TRY(make_fuse(s, conf));
+    ENSURE(fuse_session_mount(s->se, conf->mountpoint) == 0, KS_E_IO,
+           "cannot mount on %s (see the log; is /dev/fuse there, and may this user mount?)",
+           conf->mountpoint);
+    TRY(wire_attach(s->se));
+    *ret = TAKE(s);
+    return KS_SUCCESS;
+}
+
+static void scrub_own(struct worker *w)
+{
+    uint64_t wanted = atomic_load(&w->session->scrub);
+
+    if (atomic_load(&w->scrubbed) == wanted)
+        return;
+    if (w->buf.mem)
+        mem_wipe(w->buf.mem, w->dirty_bytes);
+    w->dirty_bytes = 0;
+    ops_scratch_wipe();
+    atomic_store(&w->scrubbed, wanted);
+}
+
+/* serve_one(w): false when the mount has ended. */
+static bool serve_one(struct worker *w)
+{
+    int n = fuse_session_receive_buf(w->session->se, &w->buf);
+
+    if (n == -EINTR || n == -EAGAIN)
+        return true;
+    if (n <= 0)
+        return false;
+    if ((size_t)n > w->dirty_bytes)
+        w->dirty_bytes = (size_t)n;
+    fuse_session_process_buf(w->session->se, &w->buf);
+    return true;
+}
+
+static void worker_end(struct worker *w)
+{
+    uint64_t one = 1;
+
+    atomic_store(&w->session->is_ended, true);
+    ssize_t n = write(w->session->end_fd, &one, sizeof one);
+    (void)n; /* the counter can only be full, which is as good */
+    if (w->buf.mem)
+        mem_wipe(w->buf.mem, w->dirty_bytes);
+    mem_free(w->buf.mem);
+    w->buf.mem = NULL;
+    ops_scratch_done();
+    atomic_fetch_sub(&w->session->running, 1);
+}
+
+static void *worker_run(void *arg)
+{
+    struct worker *w = arg;
+
+    do
+        scrub_own(w);
+    while (serve_one(w) && !fuse_session_exited(w->session->se));
+    worker_end(w);
+    return NULL;
+}
+
+/* Only there to make a blocked read(2) return, so that its thread looks around. */
+static void on_nudge(int signal_number)
+{
+    (void)signal_number;
+}
+
+static ks_rc start_workers(struct session *s)
+{
+    struct sigaction nudge = {.sa_handler = on_nudge};
+    pthread_attr_t attr;
+
+    sigaction(SIGUSR1, &nudge, NULL);
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, STACK_BYTES);
+    int err = 0;
+    for (unsigned k = 0; k < s->worker_count && err == 0; k++) {
+        s->workers[k].session = s;
+        atomic_fetch_add(&s->running, 1);
+        err = pthread_create(&s->workers[k].thread, &attr, worker_run, &s->workers[k]);
+        if (err)
+            atomic_fetch_sub(&s->running, 1);
+        else
+            s->started_count++;
+    }
+    pthread_attr_destroy(&attr);
+    if (err)
+        return ks_fail_os(err, "cannot start the threads of the mount");
+    return KS_SUCCESS;
+}
+
+ks_rc session_start(struct session *s)
+{
+    TRY(start_workers(s));
+    struct timespec deadline = clock_deadline(INIT_MS_MAX);
+    pthread_mutex_lock(&s->mutex);
+    int err = 0;
+    while (!s->is_agreed && err == 0)
+        err = pthread_cond_timedwait(&s->cond, &s->mutex, &deadline);
+    bool is_agreed = s->is_agreed;
+    pthread_mutex_unlock(&s->mutex);
+    ENSURE(is_agreed, KS_E_IO, "the kernel does not start the mount on %s", s->mountpoint);
+    return KS_SUCCESS;
+}
+
+int session_end_fd(const struct session *s)
+{
+    return s->end_fd;
+}
+
+bool session_is_ended(const struct session *s)
+{
+    return atomic_load(&s->is_ended);
+}
+
+void session_free(struct session *s)
+{
+    if (!s)
+        return;
+    if (s->se) {
+        /* After an unmount by somebody else this only closes the device, which ends blocked threads. */
+        fuse_session_exit(s->se);
+        fuse_session_unmount(s->se);
+    }
+    for (unsigned k = 0; k < s->started_count; k++)
+        pthread_join(s->workers[k].thread, NULL);
+    if (s->se)
+        fuse_session_destroy(s->se);
+    if (s->end_fd >= 0)
+        close(s->end_fd);
+    pthread_cond_destroy(&s->cond);
+    pthread_mutex_destroy(&s->mutex);
+    mem_free(s->workers);
+    mem_free(s->mountpoint);
+    mem_free(s);
+}
+
+/* Numbers of inodes, gathered first so that the volume's table is not held while the kernel works. A
+ * number that has died meanwhile means nothing to the kernel, or another inode, which does no harm. */
+struct numbers {
+    struct volume *volume;
+    fuse_ino_t *list;
+    size_t count, room;
+};
+
+static void gather(void *arg, struct inode *i)
+{
+    struct numbers *n = arg;
+
+    if (n->count == n->room) {
+        size_t room = n->room ? n->room * 2 : 1024;
+        if (!ks_ok(mem_grow(room, sizeof *n->list, &n->list)))
+            return;
+        n->room = room;
+    }
+    n->list[n->count++] = ops_nodeid(n->volume, i);
+}
+
+void session_invalidate(struct session *s)
+{
+    struct numbers n = {.volume = s->env.volume};
+
+    volume_each_inode(s->env.volume, gather, &n);
+    for (size_t k = 0; k < n.count && !session_is_ended(s); k++)
+        fuse_lowlevel_notify_inval_inode(s->se, n.list[k], 0, 0);
+    mem_free(n.list);
+}
+
+static bool is_scrubbed(const struct session *s, uint64_t wanted)
+{
+    for (unsigned k = 0; k < s->started_count; k++)
+        if (atomic_load(&s->workers[k].scrubbed) != wanted)
+            return false;
+    return true;
+}
+
+ks_rc session_scrub(struct session *s, uint32_t timeout_ms)
+{
+    uint64_t wanted = atomic_fetch_add(&s->scrub, 1) + 1;
+    uint64_t deadline = clock_boot_ms(clock_system()) + timeout_ms;
+
+    while (!is_scrubbed(s, wanted) && atomic_load(&s->running) == s->started_count) {
+        ENSURE(clock_boot_ms(clock_system()) < deadline, KS_E_BUSY,
+               "a thread of the mount is stuck in a request");
+        /* Again and again: a nudge that comes just before the read is lost. */
+        for (unsigned k = 0; k < s->started_count; k++)
+            if (atomic_load(&s->workers[k].scrubbed) != wanted)
+                pthread_kill(s->workers[k].thread, SIGUSR1);
+        clock_sleep_ms(clock_system(), SCRUB_POLL_MS);
+    }
+    return KS_SUCCESS;
+}
+
+/* find_device(mountpoint, ret): the device number, from the list of mounts: asking the mount itself could
+ * block. */
+static bool find_device(const char *mountpoint, unsigned *ret_major, unsigned *ret_minor)
+{
+    struct stat st;
+
+    if (stat(mountpoint, &st) != 0)
+        return false;
+    *ret_major = major(st.st_dev);
+    *ret_minor = minor(st.st_dev);
+    return true;
+}
+
+void session_tune(const struct session *s)
+{
+    unsigned dev_major, dev_minor;
+    char path[96];
+
+    if (!find_device(s->mountpoint, &dev_major, &dev_minor))
+        return;
+    snprintf(path, sizeof path, "/sys/class/bdi/%u:%u/read_ahead_kb", dev_major, dev_minor);
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    int len = snprintf(path, sizeof path, "%d\n", READAHEAD_KB);
+    ssize_t n = write(fd, path, (size_t)len);
+    (void)n; /* slower reading, nothing else */
+    close(fd);
+}

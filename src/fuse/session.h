@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fuse/session.h - the mount itself: the kernel's connection and the threads that serve it.
+ *
+ * Knows the volume only as what answers requests. A lock of the volume uses two things from here: making
+ * the kernel forget what it caches, and wiping the plaintext that requests left in our buffers.
+ */
+#pragma once
+
+#include "volume/volume.h"
+
+struct session;
+
+struct session_conf {
+    struct volume *volume; /* borrowed; outlives the session */
+    const char *mountpoint;
+    const char *source; /* shown as the mounted device: the backing directory */
+    bool is_allow_other;
+    unsigned threads; /* 0: default */
+};
+
+enum { SESSION_THREADS_DEFAULT = 8, SESSION_THREADS_MAX = 64 };
+
+/* session_mount(conf, ret): mounts; requests wait until session_start. */
+ks_rc session_mount(const struct session_conf *conf, struct session **ret) KS_MUST;
+/* session_start(s): starts the threads and returns when the kernel and we have agreed (INIT). */
+ks_rc session_start(struct session *s) KS_MUST;
+/* session_end_fd(s): becomes readable when the mount has ended, whoever ended it. */
+int session_end_fd(const struct session *s);
+/* session_is_ended(s): whether the mount has ended. */
+bool session_is_ended(const struct session *s);
+/* session_free(s): the mount must have ended, or never started (then it is unmounted). Joins the threads. */
+void session_free(struct session *s);
+
+/*
+ * session_invalidate(s): makes the kernel write back and drop every page, and forget every attribute it
+ * has of this mount. Blocks while the kernel writes: never from a thread that serves requests.
+ */
+void session_invalidate(struct session *s);
+/* session_scrub(s, timeout_ms): has every thread wipe the plaintext in its buffers; BUSY when one did not in
+ * time. */
+ks_rc session_scrub(struct session *s, uint32_t timeout_ms) KS_MUST;
+/* session_tune(s): asks the kernel to read further ahead, where we may. Never fails. */
+void session_tune(const struct session *s);

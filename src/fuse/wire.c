@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fuse/wire.c - the few bits of the kernel's protocol that libfuse 3.14 does not hand through.
+ *
+ * Looks at requests, never changes one; changes exactly one bit of exactly one reply (INIT).
+ */
+#include "fuse/wire.h"
+
+#include <errno.h>
+#include <linux/fuse.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+/* The INIT request we saw and whether the kernel offered the flag in it. */
+static struct {
+    _Atomic uint64_t unique;
+    _Atomic bool is_offered;
+} init;
+
+static _Thread_local bool is_killing;
+
+static void look_at_init(const struct fuse_in_header *head, const uint8_t *body, size_t len)
+{
+    struct fuse_init_in in = {0};
+
+    memcpy(&in, body, len < sizeof in ? len : sizeof in);
+    atomic_store(&init.is_offered, (in.flags & FUSE_HANDLE_KILLPRIV_V2) != 0);
+    atomic_store(&init.unique, head->unique);
+}
+
+/* has_bit(body, len, at, bit): a bit of the 32-bit field at offset at of a request's body. */
+static bool has_bit(const uint8_t *body, size_t len, size_t at, uint32_t bit)
+{
+    uint32_t field;
+
+    if (at + sizeof field > len)
+        return false;
+    memcpy(&field, body + at, sizeof field);
+    return (field & bit) != 0;
+}
+
+static void look_at_request(const uint8_t *bytes, size_t len)
+{
+    struct fuse_in_header head;
+
+    is_killing = false;
+    if (len < sizeof head)
+        return;
+    memcpy(&head, bytes, sizeof head);
+    const uint8_t *body = bytes + sizeof head;
+    len -= sizeof head;
+    if (head.opcode == FUSE_INIT)
+        look_at_init(&head, body, len);
+    else if (head.opcode == FUSE_WRITE)
+        is_killing = has_bit(body, len, offsetof(struct fuse_write_in, write_flags),
+                             FUSE_WRITE_KILL_SUIDGID);
+    else if (head.opcode == FUSE_SETATTR)
+        is_killing =
+            has_bit(body, len, offsetof(struct fuse_setattr_in, valid), FATTR_KILL_SUIDGID);
+    else if (head.opcode == FUSE_OPEN)
+        is_killing =
+            has_bit(body, len, offsetof(struct fuse_open_in, open_flags), FUSE_OPEN_KILL_SUIDGID);
+}
+
+static ssize_t wire_read(int fd, void *buf, size_t buf_len, void *userdata)
+{
+    ssize_t n = read(fd, buf, buf_len);
+
+    (void)userdata;
+    if (n > 0)
+        look_at_request(buf, (size_t)n);
+    return n;
+}
+
+static bool is_init_reply(const struct iovec *iov, int count)
+{
+    struct fuse_out_header head;
+
+    if (!atomic_load(&init.is_offered) || count < 2 || iov[0].iov_len != sizeof head ||
+        iov[1].iov_len < offsetof(struct fuse_init_out, max_background))
+        return false;
+    memcpy(&head, iov[0].iov_base, sizeof head);
+    return head.unique == atomic_load(&init.unique) && head.error == 0;
+}
+
+static ssize_t wire_writev(int fd, struct iovec *iov, int count, void *userdata)
+{
+    (void)userdata;
+    if (is_init_reply(iov, count)) {
+        uint8_t *field = (uint8_t *)iov[1].iov_base + offsetof(struct fuse_init_out, flags);
+        uint32_t flags;
+
+        memcpy(&flags, field, sizeof flags);
+        flags |= FUSE_HANDLE_KILLPRIV_V2;
+        memcpy(field, &flags, sizeof flags);
+        atomic_store(&init.is_offered, false);
+    }
+    return writev(fd, iov, count);
+}
+
+ks_rc wire_attach(struct fuse_session *se)
+{
+    static const struct fuse_custom_io io = {.writev = wire_writev, .read = wire_read};
+    int err = fuse_session_custom_io(se, &io, fuse_session_fd(se));
+
+    ENSURE(err == 0, KS_E_BUG, "libfuse refuses our reading and writing of its device");
+    return KS_SUCCESS;
+}
+
+bool wire_must_kill_suidgid(void)
+{
+    return is_killing;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fuse/wire.h - the few bits of the kernel's protocol that libfuse 3.14 does not hand through.
+ *
+ * Without FUSE_HANDLE_KILLPRIV_V2 the kernel asks for the attribute security.capability before every
+ * single write. libfuse cannot negotiate that flag, so it is put into the INIT reply on its way
+ * out, and what it obliges us to (set-user-id bits end with a write) is read from requests on their way in.
+ */
+#pragma once
+
+#include <fuse_lowlevel.h>
+
+#include "base/rc.h"
+
+/* wire_attach(se): takes over reading and writing of a session that has been mounted. */
+ks_rc wire_attach(struct fuse_session *se) KS_MUST;
+
+/* wire_must_kill_suidgid(): whether the request this thread received last ends set-user-id and
+ * set-group-id bits of the file it changes. */
+bool wire_must_kill_suidgid(void);
