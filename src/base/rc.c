@@ -113,7 +113,9 @@ ks_rc ks_wrap(ks_rc rc, const char *fmt, ...)
     last.rc = rc;
     size_t used = strlen(prefix);
     memcpy(last.text, prefix, used + 1);
-    snprintf(last.text + used, sizeof last.text - used, ": %s", old);
+    int n = snprintf(last.text + used, sizeof last.text - used, ": %s", old);
+    if (n < 0) /* a text that is too long only loses its end */
+        last.text[used] = 0;
     return rc;
 }
 

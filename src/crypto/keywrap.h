@@ -26,9 +26,7 @@ ks_rc keywrap_seal(struct view kek, struct view aad, struct view key, struct ran
                    uint8_t *ret) KS_MUST;
 
 /* keywrap_open(kek, aad, blob, ret): WRONG_KEY, AUTH, FORMAT (too short or too long). */
-ks_rc keywrap_open(struct view kek, struct view aad, struct view blob,
-                   struct secret **ret) KS_MUST;
+ks_rc keywrap_open(struct view kek, struct view aad, struct view blob, struct secret **ret) KS_MUST;
 
 /* keywrap_commit(key, info, ret): a public 32-byte commitment to a key for the purpose info. */
-ks_rc keywrap_commit(struct view key, struct view info,
-                     uint8_t ret[KEYWRAP_COMMIT_BYTES]) KS_MUST;
+ks_rc keywrap_commit(struct view key, struct view info, uint8_t ret[KEYWRAP_COMMIT_BYTES]) KS_MUST;

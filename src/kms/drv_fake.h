@@ -14,16 +14,16 @@ extern const struct kms_driver kms_driver_fake;
 
 enum fake_step {
     FAKE_GRANT,
-    FAKE_DENY,        /* access denied */
+    FAKE_DENY, /* access denied */
     FAKE_DISABLED,
     FAKE_PENDING,
     FAKE_DESTROYED,
     FAKE_NOT_FOUND,
     FAKE_THROTTLE,
-    FAKE_RESET,       /* connection reset */
-    FAKE_HANG,        /* until the deadline: TIMEOUT */
-    FAKE_GARBAGE,     /* unparsable reply */
-    FAKE_EXPIRED,     /* credentials */
+    FAKE_RESET,   /* connection reset */
+    FAKE_HANG,    /* until the deadline: TIMEOUT */
+    FAKE_GARBAGE, /* unparsable reply */
+    FAKE_EXPIRED, /* credentials */
 };
 
 /* fake_script(uri, steps, count, is_repeating): replaces the script of uri; repeating: the last

@@ -31,7 +31,8 @@ ks_rc kms_client_open(const struct key_spec *spec, const struct kms_options *opt
 void kms_client_close(struct kms_client *c);
 void kms_client_closep(struct kms_client **c);
 
-/* As the driver's functions of the same name, under policy. Texts name the key (type and uri). */
+/* As the driver's functions of the same name, under policy. Texts name the key (type and uri). Retried
+ * are UNREACHABLE answers but CREDENTIAL; a failed call leaves its outputs as they were. */
 ks_rc kms_client_wrap(struct kms_client *c, const struct key_context *context,
                       const struct secret *plain, struct buf *ret_blob,
                       char ret_version[KEY_VERSION_BYTES]) KS_MUST;
