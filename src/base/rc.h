@@ -43,7 +43,7 @@ typedef struct {
 
 #define KS_MUST __attribute__((warn_unused_result))
 #define KS_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
-#define CLEANUP(fn) __attribute__((cleanup(fn)))
+#define CLEANUP(fn) __attribute__((cleanup(fn), unused))
 #define TAKE(p)                                                                                    \
     __extension__({                                                                                \
         __typeof__(p) take_ = (p);                                                                 \
