@@ -53,7 +53,9 @@ ks_rc header_parse(const uint8_t page[BLOCK_BYTES], struct view mac_key, enum pa
         return KS_SUCCESS;
     }
     read_header_fields(&r, &h);
-    struct view mac = rd_view(&r, HEADER_MAC_BYTES);
+    struct view mac = rd_view(&r, HEADER_MAC_BYTES); /* stands here in every version */
+    if (rd_ok(&r))
+        TRY(check_header_mac(page, mac_key, mac));
     ENSURE(!rd_ok(&r) || h.version <= HEADER_VERSION, KS_E_NEWER_VERSION,
            "the file has format version %u; this program knows up to %d", h.version,
            HEADER_VERSION);
@@ -61,7 +63,6 @@ ks_rc header_parse(const uint8_t page[BLOCK_BYTES], struct view mac_key, enum pa
     rd_expect(&r, h.version == HEADER_VERSION && h.suite == HEADER_SUITE,
               "unknown version or suite");
     TRY(rd_done(&r));
-    TRY(check_header_mac(page, mac_key, mac));
     *ret_kind = PAGE_WRITTEN;
     *ret = h;
     return KS_SUCCESS;

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goal: every legal name comes back from its cipher text, long ones through a durable record; nothing that
+ * the volume did not write is taken for a name.
+ */
+#include "check.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/secret.h"
+#include "io/crash.h"
+#include "volume/names.h"
+
+struct bench {
+    struct io *io;
+    struct io_node *dir;
+    struct names *names;
+};
+
+static const uint8_t key[64] = "sixty-four bytes of a key that is the same in every test here..";
+
+static int bench_new(void **state)
+{
+    struct bench *b;
+
+    check_ok(secret_init());
+    check_ok(mem_new(1, sizeof *b, &b));
+    check_ok(crash_new(&b->io));
+    check_ok(b->io->ops->open_root(b->io, "/", &b->dir));
+    check_ok(names_new(view_of(key, sizeof key), b->io, b->dir, &b->names));
+    *state = b;
+    return 0;
+}
+
+static int bench_free(void **state)
+{
+    struct bench *b = *state;
+
+    names_free(b->names);
+    b->io->ops->node_close(b->io, b->dir);
+    crash_free(b->io);
+    mem_free(b);
+    return 0;
+}
+
+static void name_of_length(size_t len, char out[NAME_LONG_MAX])
+{
+    for (size_t n = 0; n < len; n++)
+        out[n] = (char)('a' + (n * 7 + len) % 26);
+    out[len] = 0;
+}
+
+static void name__of_each_length__comes_back(void **state)
+{
+    struct bench *b = *state;
+    char name[NAME_LONG_MAX];
+
+    for (size_t len = 1; len <= NAME_PLAIN_MAX; len++) {
+        CLEANUP(buf_done) struct buf sealed = buf_init(NAME_CIPHER_BYTES), back = buf_init(256);
+        name_of_length(len, name);
+        check_ok(names_seal(b->names, NAME_ENTRY, name, 255, true, &sealed));
+        assert_true(sealed.len <= 255);
+        assert_null(memchr(sealed.bytes, '/', sealed.len));
+        check_ok(names_open(b->names, NAME_ENTRY, buf_text(&sealed), &back));
+        assert_string_equal(buf_text(&back), name);
+    }
+}
+
+static void target__of_4095_bytes__comes_back(void **state)
+{
+    struct bench *b = *state;
+    char name[NAME_LONG_MAX];
+    CLEANUP(buf_done) struct buf sealed = buf_init(4096), back = buf_init(4096);
+
+    name_of_length(TARGET_PLAIN_MAX, name);
+    check_ok(names_seal(b->names, NAME_TARGET, name, TARGET_PLAIN_MAX, true, &sealed));
+    check_ok(names_open(b->names, NAME_TARGET, buf_text(&sealed), &back));
+    assert_string_equal(buf_text(&back), name);
+}
+
+static void name__too_long_or_empty__is_refused(void **state)
+{
+    struct bench *b = *state;
+    char name[NAME_LONG_MAX];
+    CLEANUP(buf_done) struct buf sealed = buf_init(4096);
+
+    name_of_length(NAME_PLAIN_MAX + 1, name);
+    assert_int_equal(ks_errno(names_seal(b->names, NAME_ENTRY, name, 255, true, &sealed)),
+                     ENAMETOOLONG);
+    assert_int_equal(ks_errno(names_seal(b->names, NAME_ENTRY, "", 255, true, &sealed)), ENOENT);
+}
+
+static void name__as_another_kind__is_refused(void **state)
+{
+    struct bench *b = *state;
+    CLEANUP(buf_done) struct buf sealed = buf_init(4096), back = buf_init(4096);
+
+    check_ok(names_seal(b->names, NAME_ENTRY, "accounts", 255, true, &sealed));
+    check_rc(names_open(b->names, NAME_TARGET, buf_text(&sealed), &back), AUTH);
+    assert_int_equal(back.len, 0);
+}
+
+static void name__each_bit_flipped__is_never_another_name(void **state)
+{
+    struct bench *b = *state;
+    CLEANUP(buf_done) struct buf sealed = buf_init(256);
+
+    check_ok(names_seal(b->names, NAME_ENTRY, "pg_wal", 255, true, &sealed));
+    for (size_t bit = 0; bit < 8 * sealed.len; bit++) {
+        CLEANUP(buf_done) struct buf back = buf_init(256);
+        sealed.bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        ks_rc rc = names_open(b->names, NAME_ENTRY, buf_text(&sealed), &back);
+        if (ks_ok(rc))
+            fail_msg("bit %zu gives the name %s", bit, buf_text(&back));
+        sealed.bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+}
+
+static void long_name__looked_up_only__stores_nothing(void **state)
+{
+    struct bench *b = *state;
+    char name[NAME_LONG_MAX];
+    CLEANUP(buf_done) struct buf sealed = buf_init(256), back = buf_init(256);
+
+    name_of_length(200, name);
+    check_ok(names_seal(b->names, NAME_ENTRY, name, 255, false, &sealed));
+    ks_rc rc = names_open(b->names, NAME_ENTRY, buf_text(&sealed), &back);
+    assert_false(ks_ok(rc)); /* the record is not there */
+}
+
+static void long_name__record_changed__is_corrupt(void **state)
+{
+    struct bench *b = *state;
+    char name[NAME_LONG_MAX];
+    struct io_node *node;
+    struct io_file *file;
+    struct stat st;
+    CLEANUP(buf_done) struct buf sealed = buf_init(256), back = buf_init(256);
+
+    name_of_length(200, name);
+    check_ok(names_seal(b->names, NAME_ENTRY, name, 255, true, &sealed));
+    check_ok(b->io->ops->lookup(b->io, b->dir, buf_text(&sealed) + 1, &node, &st));
+    check_ok(b->io->ops->open(b->io, node, false, &file));
+    check_ok(b->io->ops->pwrite(b->io, file, "x", 1, 20));
+    b->io->ops->close(b->io, file);
+    b->io->ops->node_close(b->io, node);
+    check_class(names_open(b->names, NAME_ENTRY, buf_text(&sealed), &back), CORRUPT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(name__of_each_length__comes_back, bench_new, bench_free),
+        cmocka_unit_test_setup_teardown(target__of_4095_bytes__comes_back, bench_new, bench_free),
+        cmocka_unit_test_setup_teardown(name__too_long_or_empty__is_refused, bench_new, bench_free),
+        cmocka_unit_test_setup_teardown(name__as_another_kind__is_refused, bench_new, bench_free),
+        cmocka_unit_test_setup_teardown(name__each_bit_flipped__is_never_another_name, bench_new,
+                                        bench_free),
+        cmocka_unit_test_setup_teardown(long_name__looked_up_only__stores_nothing, bench_new,
+                                        bench_free),
+        cmocka_unit_test_setup_teardown(long_name__record_changed__is_corrupt, bench_new,
+                                        bench_free),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
