@@ -67,10 +67,9 @@ void clock_format(int64_t wall_s, char out[CLOCK_TEXT_BYTES])
     time_t t = (time_t)wall_s;
     struct tm tm;
 
-    if (wall_s == 0 || !gmtime_r(&t, &tm))
+    if (wall_s == 0 || !gmtime_r(&t, &tm) ||
+        strftime(out, CLOCK_TEXT_BYTES, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
         snprintf(out, CLOCK_TEXT_BYTES, "never");
-    else
-        strftime(out, CLOCK_TEXT_BYTES, "%Y-%m-%dT%H:%M:%SZ", &tm);
 }
 
 void clock_cond_init(pthread_cond_t *c)

@@ -7,6 +7,7 @@
  */
 #include "base/rc.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,7 +19,7 @@ static _Thread_local struct {
     char text[TEXT_BYTES];
 } last;
 
-static const struct {
+static const struct row {
     const char *name;
     enum ks_class cls;
     int err, http, exit_code;
@@ -119,18 +120,24 @@ ks_rc ks_wrap(ks_rc rc, const char *fmt, ...)
     return rc;
 }
 
+static const struct row *row_of(ks_rc rc)
+{
+    assert(rc.code < KS_E_COUNT);
+    return &table[rc.code];
+}
+
 const char *ks_text(ks_rc rc)
 {
     if (!ks_ok(rc) && last.rc.code == rc.code)
         return last.text;
     if (rc.code >= KS_CODE_OS)
         return strerror(rc.code - KS_CODE_OS);
-    return table[rc.code].text;
+    return row_of(rc)->text;
 }
 
 const char *ks_name(ks_rc rc)
 {
-    return rc.code >= KS_CODE_OS ? "OS" : table[rc.code].name;
+    return rc.code >= KS_CODE_OS ? "OS" : row_of(rc)->name;
 }
 
 const char *ks_class_name(ks_rc rc)
@@ -140,13 +147,13 @@ const char *ks_class_name(ks_rc rc)
 
 int ks_errno(ks_rc rc)
 {
-    return rc.code >= KS_CODE_OS ? rc.code - KS_CODE_OS : table[rc.code].err;
+    return rc.code >= KS_CODE_OS ? rc.code - KS_CODE_OS : row_of(rc)->err;
 }
 
 int ks_http(ks_rc rc)
 {
     if (rc.code < KS_CODE_OS)
-        return table[rc.code].http;
+        return row_of(rc)->http;
     size_t i = os_find(rc.code - KS_CODE_OS);
     return i < OS_COUNT ? os_table[i].http : 400;
 }
@@ -154,7 +161,7 @@ int ks_http(ks_rc rc)
 int ks_exit(ks_rc rc)
 {
     if (rc.code < KS_CODE_OS)
-        return table[rc.code].exit_code;
+        return row_of(rc)->exit_code;
     size_t i = os_find(rc.code - KS_CODE_OS);
     return i < OS_COUNT ? os_table[i].exit_code : 2;
 }

@@ -7,6 +7,7 @@
  */
 #include "base/secret.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <sodium.h>
 #include <sys/mman.h>
@@ -161,6 +162,7 @@ ks_rc secret_pool_get(struct secret_pool *p, void **ret_slot)
         rc = pool_grow(p);
     if (ks_ok(rc)) {
         struct free_slot *slot = p->free_slots;
+        assert(slot); /* a slot is never larger than a slab */
         p->free_slots = slot->next;
         slot->next = NULL;
         *ret_slot = slot;
