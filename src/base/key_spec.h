@@ -14,8 +14,8 @@ enum {
     KEY_URI_BYTES = 2048,
     KEY_PRINCIPAL_BYTES = 2048,
     KEY_VERSION_BYTES = 512,
-    KEY_BLOB_MAX = 8192,  /* ciphertext of a wrap */
-    KEY_PLAIN_MAX = 64,   /* plaintext of a wrap */
+    KEY_BLOB_MAX = 8192, /* ciphertext of a wrap */
+    KEY_PLAIN_MAX = 64,  /* plaintext of a wrap */
     KEY_CONTEXT_MAX = 12,
 };
 

@@ -103,9 +103,9 @@ const char *ks_name(ks_rc rc);
 const char *ks_class_name(ks_rc rc);
 
 /* The only translations of a result. */
-int ks_errno(ks_rc rc);  /* positive errno; 0 for success */
-int ks_http(ks_rc rc);   /* HTTP status */
-int ks_exit(ks_rc rc);   /* process exit code */
+int ks_errno(ks_rc rc); /* positive errno; 0 for success */
+int ks_http(ks_rc rc);  /* HTTP status */
+int ks_exit(ks_rc rc);  /* process exit code */
 /* ks_from_name(name): the code named so in the table, or KS_E_BUG; for replies read from a socket. */
 enum ks_code ks_from_name(const char *name);
 
