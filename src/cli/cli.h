@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cli/cli.h - what every command of the executable works with: the tables of commands and options, and
+ * the command line as parsed by them.
+ *
+ * The two tables (cli/commands.c, cli/options.def) are the only source of parsing, help, man page,
+ * Markdown reference and shell completion. Values are borrowed from argv; no secret is ever among them.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/rc.h"
+#include "key/keyring.h"
+
+enum cli_cmd {
+    CMD_KMS_INIT,
+    CMD_KMS_KEY_CREATE,
+    CMD_KMS_KEY_LIST,
+    CMD_KMS_KEY_SHOW,
+    CMD_KMS_KEY_DISABLE,
+    CMD_KMS_KEY_ENABLE,
+    CMD_KMS_KEY_ROTATE,
+    CMD_KMS_KEY_SCHEDULE_DELETION,
+    CMD_KMS_KEY_CANCEL_DELETION,
+    CMD_VOLUME_CREATE,
+    CMD_VOLUME_MOUNT,
+    CMD_VOLUME_UNMOUNT,
+    CMD_VOLUME_STATUS,
+    CMD_VOLUME_INSPECT,
+    CMD_VOLUME_VERIFY,
+    CMD_VOLUME_ROTATE,
+    CMD_VOLUME_LOCK,
+    CMD_VOLUME_UNLOCK,
+    CMD_VOLUME_ADD_WRAP,
+    CMD_VOLUME_REMOVE_WRAP,
+    CMD_VOLUME_SET,
+    CMD_VERSION,
+    CMD_HELP,
+    CMD_COMPLETION,
+    CMD_COUNT,
+};
+
+/* Sets of commands, for the "allowed" and "required" columns of the options. */
+#define ON(cmd) (UINT64_C(1) << CMD_##cmd)
+#define ON_KMS_KEY                                                                                 \
+    (ON(KMS_KEY_CREATE) | ON(KMS_KEY_LIST) | ON(KMS_KEY_SHOW) | ON(KMS_KEY_DISABLE) |              \
+     ON(KMS_KEY_ENABLE) | ON(KMS_KEY_ROTATE) | ON(KMS_KEY_SCHEDULE_DELETION) |                     \
+     ON(KMS_KEY_CANCEL_DELETION))
+#define ON_KMS (ON(KMS_INIT) | ON_KMS_KEY)
+#define ON_CHANGES                                                                                 \
+    (ON(VOLUME_ROTATE) | ON(VOLUME_LOCK) | ON(VOLUME_UNLOCK) | ON(VOLUME_ADD_WRAP) |               \
+     ON(VOLUME_REMOVE_WRAP) | ON(VOLUME_SET))
+#define ON_KEYED (ON(VOLUME_CREATE) | ON(VOLUME_MOUNT) | ON(VOLUME_VERIFY) | ON_CHANGES)
+#define ON_RUNNING                                                                                 \
+    (ON(VOLUME_MOUNT) | ON(VOLUME_UNMOUNT) | ON(VOLUME_STATUS) | ON(VOLUME_VERIFY) | ON_CHANGES)
+
+enum cli_option_type {
+    OPTION_FLAG,
+    OPTION_TEXT,     /* not empty */
+    OPTION_PATH,     /* not empty */
+    OPTION_DURATION, /* cli/duration.h; the number is milliseconds */
+    OPTION_COUNT,    /* the number, at most UINT32_MAX */
+    OPTION_CHOICE,   /* one of the words in the value column */
+    OPTION_KEY,      /* may be repeated: cli->keys */
+};
+
+enum cli_opt {
+#define CLI_OPTION(id, name, letter, type, value, preset, allowed, required, help) OPT_##id,
+#include "cli/options.def"
+#undef CLI_OPTION
+    OPT_NONE,
+};
+enum { OPTION_COUNT_ALL = OPT_NONE };
+
+struct cli_option {
+    const char *name;
+    char letter; /* 0: none */
+    enum cli_option_type type;
+    const char *value;  /* its name in usage lines; the words of a choice, with | between them */
+    const char *preset; /* for people; NULL: none */
+    uint64_t allowed, required;
+    const char *help;
+};
+extern const struct cli_option cli_options[OPTION_COUNT_ALL];
+
+struct cli;
+struct cli_command {
+    const char *name; /* "volume mount" */
+    const char *args; /* "BACKING MOUNTPOINT"; optional ones in brackets */
+    int arg_min, arg_max;
+    ks_rc (*run)(struct cli *) KS_MUST;
+    const char *summary;  /* one line, no full stop */
+    const char *text;     /* paragraphs */
+    const char *examples; /* one command per line */
+    const char *json;     /* its JSON keys, one per line; NULL: no JSON output */
+};
+extern const struct cli_command cli_commands[CMD_COUNT];
+
+/* A key as given: --key SPEC and the --key-file that follows it. */
+struct cli_key {
+    const char *spec, *key_file; /* key_file may be NULL */
+};
+
+enum { CLI_ARGS_MAX = 8 };
+enum { EXIT_INTERRUPTED = 130 };
+
+struct cli {
+    const struct cli_command *command;
+    size_t arg_count;
+    const char *args[CLI_ARGS_MAX];
+    const char *texts[OPTION_COUNT_ALL]; /* as given; NULL: not given */
+    uint64_t numbers[OPTION_COUNT_ALL];  /* of durations and counts that were given */
+    size_t key_count;
+    struct cli_key keys[KEYRING_ACTIVE_MAX];
+    bool is_json;  /* --output json */
+    bool is_help;  /* --help was given: nothing is to be run */
+    int exit_code; /* of a run that succeeded; 0, or EXIT_INTERRUPTED */
+};
+
+/* cli_is_allowed(option, command): whether the command takes the option. */
+static inline bool cli_is_allowed(const struct cli_option *option,
+                                  const struct cli_command *command)
+{
+    return (option->allowed >> (command - cli_commands) & 1) != 0;
+}
+
+static inline bool cli_is_required(const struct cli_option *option,
+                                   const struct cli_command *command)
+{
+    return (option->required >> (command - cli_commands) & 1) != 0;
+}
+
+/* The commands: each does all of one command and returns its result; output goes to stdout. */
+ks_rc cmd_kms_init(struct cli *cli) KS_MUST;
+ks_rc cmd_kms_key_create(struct cli *cli) KS_MUST;
+ks_rc cmd_kms_key_list(struct cli *cli) KS_MUST;
+ks_rc cmd_kms_key_show(struct cli *cli) KS_MUST;
+ks_rc cmd_kms_key_disable(struct cli *cli) KS_MUST;
+ks_rc cmd_kms_key_enable(struct cli *cli) KS_MUST;
+ks_rc cmd_kms_key_rotate(struct cli *cli) KS_MUST;
+ks_rc cmd_kms_key_schedule_deletion(struct cli *cli) KS_MUST;
+ks_rc cmd_kms_key_cancel_deletion(struct cli *cli) KS_MUST;
+ks_rc cmd_volume_create(struct cli *cli) KS_MUST;
+ks_rc cmd_volume_mount(struct cli *cli) KS_MUST;
+ks_rc cmd_volume_unmount(struct cli *cli) KS_MUST;
+ks_rc cmd_volume_status(struct cli *cli) KS_MUST;
+ks_rc cmd_volume_inspect(struct cli *cli) KS_MUST;
+ks_rc cmd_volume_verify(struct cli *cli) KS_MUST;
+ks_rc cmd_volume_rotate(struct cli *cli) KS_MUST;
+ks_rc cmd_volume_lock(struct cli *cli) KS_MUST;
+ks_rc cmd_volume_unlock(struct cli *cli) KS_MUST;
+ks_rc cmd_volume_add_wrap(struct cli *cli) KS_MUST;
+ks_rc cmd_volume_remove_wrap(struct cli *cli) KS_MUST;
+ks_rc cmd_volume_set(struct cli *cli) KS_MUST;
+ks_rc cmd_version(struct cli *cli) KS_MUST;
+ks_rc cmd_help(struct cli *cli) KS_MUST;
+ks_rc cmd_completion(struct cli *cli) KS_MUST;

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cli/cmd_volume_mount.c - keystead volume mount, keystead volume unmount.
+ */
+#include <poll.h>
+#include <stdio.h>
+#include <sys/mount.h>
+#include <sys/pidfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "cli/args.h"
+#include "cli/daemon.h"
+#include "cli/output.h"
+#include "cli/target.h"
+#include "fuse/mount.h"
+
+enum { UNMOUNT_TIMEOUT_MS = 60000 };
+
+/* The paths of a mount, all absolute: the volume process works from the root directory. */
+struct mount_paths {
+    char *mountpoint, *run_dir, *log, *on_lock, *on_unlock;
+};
+
+static void mount_paths_done(struct mount_paths *p)
+{
+    mem_free(p->mountpoint);
+    mem_free(p->run_dir);
+    mem_free(p->log);
+    mem_free(p->on_lock);
+    mem_free(p->on_unlock);
+}
+
+static ks_rc take_program(const struct cli *cli, enum cli_opt opt, char **ret)
+{
+    if (!args_has(cli, opt))
+        return KS_SUCCESS;
+    TRY(resolve_absolute(cli->texts[opt], opt == OPT_ON_LOCK ? "--on-lock" : "--on-unlock", ret));
+    if (access(*ret, X_OK) != 0)
+        return ks_fail_os(errno, "--%s %s cannot be run", cli_options[opt].name, *ret);
+    return KS_SUCCESS;
+}
+
+static ks_rc take_log(const struct cli *cli, const struct target *t, const char *run_dir,
+                      char **ret)
+{
+    char id[TARGET_ID_BYTES], here[RESOLVE_PATH_BYTES];
+
+    target_id(t->keyring, id);
+    if (!args_has(cli, OPT_LOG))
+        return mem_format(ret, "%s/%s.log", run_dir, id);
+    if (cli->texts[OPT_LOG][0] == '/')
+        return mem_text(cli->texts[OPT_LOG], ret);
+    if (!getcwd(here, sizeof here))
+        return ks_fail_os(errno, "the current directory");
+    return mem_format(ret, "%s/%s", here, cli->texts[OPT_LOG]);
+}
+
+static ks_rc take_paths(struct cli *cli, const struct target *t, struct mount_paths *paths)
+{
+    TRY(resolve_absolute(cli->args[1], "mount point", &paths->mountpoint));
+    TRY(resolve_run_dir(cli, &paths->run_dir));
+    if (mkdir(paths->run_dir, 0755) != 0 && errno != EEXIST)
+        return ks_fail_os(errno, "run directory %s", paths->run_dir);
+    TRY(take_log(cli, t, paths->run_dir, &paths->log));
+    TRY(take_program(cli, OPT_ON_LOCK, &paths->on_lock));
+    return take_program(cli, OPT_ON_UNLOCK, &paths->on_unlock);
+}
+
+static ks_rc report(struct target *t, const char *mountpoint)
+{
+    const char *state = "OPEN";
+
+    /* The mount is there whether or not it answers already; the state is an extra. */
+    if (ks_ok(target_refresh(t)))
+        state = json_string_value(json_object_get(t->status, "state"));
+    printf("volume ");
+    output_text(stdout, t->keyring->label);
+    printf(" is mounted at ");
+    output_text(stdout, mountpoint);
+    printf(", %s\n", state ? state : "OPEN");
+    return KS_SUCCESS;
+}
+
+ks_rc cmd_volume_mount(struct cli *cli)
+{
+    CLEANUP(target_done) struct target t = {0};
+    CLEANUP(mount_paths_done) struct mount_paths paths = {0};
+
+    TRY(target_init(cli, cli->args[0], &t));
+    if (target_is_running(&t))
+        return ks_fail(KS_E_BUSY, "%s is mounted already, at %s", t.place.backing,
+                       t.place.mountpoint ? t.place.mountpoint : "a place not visible from here");
+    TRY(take_paths(cli, &t, &paths));
+    struct mount_conf conf = {
+        .backing = target_conf(cli, t.place.backing),
+        .mountpoint = paths.mountpoint,
+        .run_dir = paths.run_dir,
+        .on_lock = paths.on_lock,
+        .on_unlock = paths.on_unlock,
+        .is_starting_locked = args_has(cli, OPT_START_LOCKED),
+        .is_swap_allowed = args_has(cli, OPT_ALLOW_SWAP),
+        .is_allow_other = geteuid() == 0,
+        .ready_fd = -1,
+    };
+    if (args_has(cli, OPT_FOREGROUND))
+        return mount_run(&conf);
+    TRY(daemon_start(cli, &conf, paths.log));
+    return report(&t, paths.mountpoint);
+}
+
+/* ---- unmount ---- */
+
+/* Waits for the end of a process that is not our child. */
+static ks_rc wait_end(int pidfd, json_int_t pid)
+{
+    struct pollfd end = {pidfd, POLLIN, 0};
+
+    if (pidfd < 0) /* it has ended already */
+        return KS_SUCCESS;
+    int n = poll(&end, 1, UNMOUNT_TIMEOUT_MS);
+    close(pidfd);
+    ENSURE(n == 1, KS_E_BUSY, "the volume process %lld has not ended after %d s; see its log",
+           (long long)pid, UNMOUNT_TIMEOUT_MS / 1000);
+    return KS_SUCCESS;
+}
+
+static ks_rc run_fusermount(const char *mountpoint)
+{
+    int status = 0;
+    pid_t child = fork();
+
+    if (child < 0)
+        return ks_fail_os(errno, "starting fusermount3");
+    if (child == 0) {
+        execlp("fusermount3", "fusermount3", "-u", "-z", "--", mountpoint, (char *)NULL);
+        _exit(127);
+    }
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+        ;
+    ENSURE(WIFEXITED(status) && WEXITSTATUS(status) == 0, KS_E_IO,
+           "the dead mount at %s cannot be cleared: fusermount3 failed", mountpoint);
+    return KS_SUCCESS;
+}
+
+/* The volume process died without unmounting; its mount point answers ENOTCONN until somebody clears it. */
+static ks_rc clear_dead_mount(const char *mountpoint)
+{
+    if (umount2(mountpoint, MNT_DETACH | UMOUNT_NOFOLLOW) != 0) {
+        if (errno != EPERM)
+            return ks_fail_os(errno, "clearing the dead mount at %s", mountpoint);
+        TRY(run_fusermount(mountpoint));
+    }
+    printf("the volume process had died; its mount point ");
+    output_text(stdout, mountpoint);
+    printf(" is cleared\n");
+    return KS_SUCCESS;
+}
+
+/* Whether nobody holds the volume's lock: a mount without a process, not one behind another --run-dir. */
+static ks_rc check_dead(struct cli *cli, const struct target *t)
+{
+    CLEANUP(backing_closep) struct backing *b = NULL;
+    struct backing_conf conf = target_conf(cli, t->place.backing);
+    ks_rc rc = backing_open(&conf, true, &b);
+
+    if (ks_is(rc, KS_E_BUSY))
+        return ks_fail(
+            KS_E_BUSY,
+            "%s is served by a process that does not answer at %s; if it was mounted with "
+            "another --run-dir, give the same one here",
+            t->place.backing, t->socket);
+    return rc;
+}
+
+ks_rc cmd_volume_unmount(struct cli *cli)
+{
+    CLEANUP(target_done) struct target t = {0};
+
+    TRY(target_init(cli, cli->args[0], &t));
+    if (!target_is_running(&t)) {
+        TRY(check_dead(cli, &t));
+        ENSURE(t.place.mountpoint, KS_E_STATE, "%s is not mounted", t.place.backing);
+        return clear_dead_mount(t.place.mountpoint);
+    }
+    const json_t *volume = json_object_get(t.status, "volume");
+    json_int_t pid = json_integer_value(json_object_get(volume, "pid"));
+    int pidfd = pid > 0 ? pidfd_open((pid_t)pid, 0) : -1;
+    ks_rc rc = target_call(&t, json_pack("{s:s}", "op", "unmount"), NULL);
+    if (!ks_ok(rc)) {
+        if (pidfd >= 0)
+            close(pidfd);
+        return rc;
+    }
+    TRY(wait_end(pidfd, pid));
+    printf("volume ");
+    output_text(stdout, t.keyring->label);
+    printf(" is unmounted\n");
+    return KS_SUCCESS;
+}

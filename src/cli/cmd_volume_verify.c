@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cli/cmd_volume_verify.c - keystead volume verify: reads and authenticates everything.
+ *
+ * The process that has the keys does the work: the volume process of a mounted volume, else this one. Both
+ * report through the same functions, so that the answer looks the same.
+ */
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/duration.h"
+#include "cli/output.h"
+#include "cli/target.h"
+#include "cli/verify_remote.h"
+#include "volume/survey.h"
+
+enum { DAMAGE_LISTED_MAX = 1000, PROGRESS_MS = 500 };
+
+struct verify {
+    struct cli *cli;
+    json_t *damaged; /* of a JSON answer */
+    uint64_t damage_count, begin_ms, shown_ms, total;
+    bool is_terminal, is_line_open;
+};
+
+static volatile sig_atomic_t is_interrupted;
+
+static void interrupt(int signal_number)
+{
+    (void)signal_number;
+    is_interrupted = 1;
+}
+
+/* ---- while it runs ---- */
+
+static void clear_progress(struct verify *v)
+{
+    if (v->is_line_open)
+        fprintf(stderr, "\r\033[K");
+    v->is_line_open = false;
+}
+
+static void show_progress(struct verify *v, uint64_t seen)
+{
+    uint64_t now = clock_boot_ms(clock_system()), spent = now - v->begin_ms;
+    char seen_text[OUTPUT_BYTES_TEXT], rate_text[OUTPUT_BYTES_TEXT], left[DURATION_TEXT_BYTES];
+
+    if (!v->is_terminal || (now - v->shown_ms < PROGRESS_MS && v->shown_ms != 0))
+        return;
+    v->shown_ms = now;
+    uint64_t rate = spent > 0 ? seen * 1000 / spent : 0;
+    output_bytes(seen, seen_text);
+    output_bytes(rate, rate_text);
+    clear_progress(v);
+    fprintf(stderr, "%s read, %s/s, %" PRIu64 " damaged", seen_text, rate_text, v->damage_count);
+    if (rate > 0 && v->total > seen) {
+        duration_format_rough((v->total - seen) * 1000 / rate, left);
+        fprintf(stderr, ", %s left", left);
+    }
+    fflush(stderr);
+    v->is_line_open = true;
+}
+
+static bool on_progress(void *arg, uint64_t seen)
+{
+    show_progress(arg, seen);
+    return !is_interrupted;
+}
+
+static void on_damage(void *arg, const char *path, uint64_t block, const char *what)
+{
+    struct verify *v = arg;
+
+    v->damage_count++;
+    if (v->cli->is_json) {
+        json_t *at = block == UINT64_MAX ? json_null() : json_integer((json_int_t)block);
+        json_t *one =
+            json_pack("{s:s%, s:o, s:s}", "path", path, strlen(path), "block", at, "what", what);
+        if (!one) /* a path that is not UTF-8 */
+            one = json_pack("{s:n, s:n, s:s}", "path", "block", "what", what);
+        if (v->damage_count <= DAMAGE_LISTED_MAX)
+            json_array_append_new(v->damaged, one);
+        else
+            json_decref(one);
+        return;
+    }
+    clear_progress(v);
+    printf("damaged: ");
+    output_text(stdout, path);
+    if (block != UINT64_MAX)
+        printf(" block %" PRIu64, block);
+    printf(": ");
+    output_text(stdout, what);
+    putchar('\n');
+}
+
+/* ---- the two ways ---- */
+
+static ks_rc count_total(struct verify *v, struct survey_conf conf)
+{
+    CLEANUP(survey_done) struct survey s = {0};
+
+    conf.volume = NULL;
+    conf.damaged = NULL;
+    conf.progress = NULL;
+    TRY(survey_run(&conf, &s));
+    v->total = s.bytes_seen;
+    return KS_SUCCESS;
+}
+
+static void free_volume(struct volume **v)
+{
+    if (*v)
+        volume_free(*v);
+}
+
+/* A volume that nobody mounts, to decrypt with. */
+static ks_rc open_volume(struct target *t, struct volume **ret)
+{
+    CLEANUP(free_volume) struct volume *v = NULL;
+    struct volume_conf conf = {
+        .io = io_posix(),
+        .clock = clock_system(),
+        .random = random_system(),
+        .tree = backing_tree(t->backing),
+        .long_names = backing_long(t->backing),
+        .block_payload = t->keyring->block_payload,
+    };
+
+    memcpy(conf.volume_id, t->keyring->volume_id, sizeof conf.volume_id);
+    TRY(volume_new(&conf, &v));
+    TRY(volume_set_keys(v, &t->keys));
+    volume_set_door(v, VOLUME_OPEN);
+    *ret = TAKE(v);
+    return KS_SUCCESS;
+}
+
+static ks_rc verify_offline(struct target *t, struct verify *v, struct survey *ret)
+{
+    CLEANUP(free_volume) struct volume *volume = NULL;
+
+    TRY(open_volume(t, &volume));
+    struct survey_conf conf = {
+        .io = io_posix(),
+        .tree = backing_tree(t->backing),
+        .long_names = backing_long(t->backing),
+        .block_payload = t->keyring->block_payload,
+        .volume = volume,
+        .damaged = on_damage,
+        .progress = on_progress,
+        .arg = v,
+    };
+    memcpy(conf.volume_id, t->keyring->volume_id, sizeof conf.volume_id);
+    if (v->is_terminal) /* a walk without keys is fast, and gives the time that is left */
+        TRY(count_total(v, conf));
+    v->begin_ms = clock_boot_ms(clock_system());
+    ks_rc rc = survey_run(&conf, ret);
+    return is_interrupted ? KS_SUCCESS : rc;
+}
+
+static void take_reply(const json_t *reply, struct survey *s)
+{
+    const struct {
+        const char *key;
+        uint64_t *field;
+    } fields[] = {
+        {"files", &s->files},
+        {"directories", &s->directories},
+        {"other", &s->other},
+        {"blocks", &s->blocks},
+        {"holes", &s->holes},
+        {"bytes", &s->bytes_seen},
+        {"files_damaged", &s->files_damaged},
+        {"blocks_damaged", &s->blocks_damaged},
+        {"names_damaged", &s->names_damaged},
+        {"files_unfinished", &s->files_unfinished},
+    };
+
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
+        *fields[i].field = (uint64_t)json_integer_value(json_object_get(reply, fields[i].key));
+}
+
+static ks_rc verify_running(struct target *t, struct verify *v, struct survey *ret)
+{
+    const struct verify_listener listener = {on_progress, on_damage, v};
+    json_t *reply = NULL;
+
+    v->begin_ms = clock_boot_ms(clock_system());
+    ks_rc rc = verify_remote(t->socket, &listener, &reply);
+    if (is_interrupted)
+        return KS_SUCCESS;
+    TRY(rc);
+    take_reply(reply, ret);
+    json_decref(reply);
+    return KS_SUCCESS;
+}
+
+/* ---- the answer ---- */
+
+static bool is_sound(const struct survey *s)
+{
+    return s->files_damaged == 0 && s->blocks_damaged == 0 && s->names_damaged == 0;
+}
+
+static ks_rc print_json(const struct verify *v, const struct survey *s)
+{
+    return output_json(
+        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:O, s:b, s:b}", "files",
+                  (json_int_t)s->files, "directories", (json_int_t)s->directories, "other",
+                  (json_int_t)s->other, "blocks", (json_int_t)s->blocks, "holes",
+                  (json_int_t)s->holes, "bytes", (json_int_t)s->bytes_seen, "files_damaged",
+                  (json_int_t)s->files_damaged, "blocks_damaged", (json_int_t)s->blocks_damaged,
+                  "names_damaged", (json_int_t)s->names_damaged, "files_unfinished",
+                  (json_int_t)s->files_unfinished, "damaged", v->damaged, "is_sound",
+                  is_sound(s) && !is_interrupted, "is_interrupted", (int)is_interrupted));
+}
+
+static ks_rc print_answer(const struct verify *v, const struct survey *s)
+{
+    char bytes[OUTPUT_BYTES_TEXT];
+
+    if (v->cli->is_json)
+        return print_json(v, s);
+    output_bytes(s->bytes_seen, bytes);
+    if (is_interrupted) {
+        printf("interrupted: %" PRIu64 " damaged places were found so far\n", v->damage_count);
+        return KS_SUCCESS;
+    }
+    printf("%" PRIu64 " files, %" PRIu64 " directories, %" PRIu64 " other, %" PRIu64
+           " blocks, %s: %s\n",
+           s->files, s->directories, s->other, s->blocks, bytes,
+           is_sound(s) ? "all sound" : "DAMAGED");
+    if (s->files_unfinished > 0)
+        printf("%" PRIu64
+               " files were being written when the power failed and were never made durable; they "
+               "are no damage\n",
+               s->files_unfinished);
+    return KS_SUCCESS;
+}
+
+static void decref(json_t **value)
+{
+    json_decref(*value);
+}
+
+ks_rc cmd_volume_verify(struct cli *cli)
+{
+    CLEANUP(target_done) struct target t = {0};
+    CLEANUP(survey_done) struct survey survey = {0};
+    CLEANUP(decref) json_t *damaged = json_array();
+    struct verify v = {.cli = cli, .damaged = damaged, .is_terminal = isatty(STDERR_FILENO)};
+    struct sigaction on_interrupt = {.sa_handler = interrupt};
+
+    TRY(target_init(cli, cli->args[0], &t));
+    if (!target_is_running(&t))
+        TRY(target_unlock(&t));
+    sigaction(SIGINT, &on_interrupt, NULL);
+    ks_rc rc =
+        target_is_running(&t) ? verify_running(&t, &v, &survey) : verify_offline(&t, &v, &survey);
+    clear_progress(&v);
+    TRY(rc);
+    TRY(print_answer(&v, &survey));
+    if (is_interrupted) {
+        cli->exit_code = EXIT_INTERRUPTED;
+        return KS_SUCCESS;
+    }
+    ENSURE(is_sound(&survey), KS_E_CORRUPT,
+           "volume %s is damaged: %" PRIu64 " files, %" PRIu64 " blocks, %" PRIu64 " names",
+           t.keyring->label, survey.files_damaged, survey.blocks_damaged, survey.names_damaged);
+    return KS_SUCCESS;
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cli/commands.c - the one table of commands, and the one of options.
+ *
+ * Help, man page, docs/CLI.md and completion are made from it; nothing about a command is said twice.
+ */
+#include "cli/cli.h"
+
+const struct cli_option cli_options[OPTION_COUNT_ALL] = {
+#define CLI_OPTION(id, name, letter, type, value, preset, allowed, required, help)                 \
+    [OPT_##id] = {name, letter, type, value, preset, allowed, required, help},
+#include "cli/options.def"
+#undef CLI_OPTION
+};
+
+/* What several commands answer with. */
+#define JSON_KEY                                                                                   \
+    "name, id, state, version, created: of the key; state is ENABLED, DISABLED, PENDING_DELETION " \
+    "or DESTROYED, version the newest one\n"                                                       \
+    "changed: when its state or version changed last\n"                                            \
+    "deletion: when a pending deletion takes place, or null\n"
+#define JSON_WRAPS                                                                                 \
+    "wraps[]: id, state (ACTIVE or RETIRED), type, uri, auth_principal, key_version, created, "    \
+    "retired (or null)\n"
+#define JSON_STATUS                                                                                \
+    "ok: true\n"                                                                                   \
+    "state: OPEN, GRACE, LOCKING, LOCKED; UNMOUNTED when no volume process serves it\n"            \
+    "volume: id, label, backing, mountpoint, pid (the last two null when unmounted)\n"             \
+    "revoked: whether access was revoked by \"volume lock\"\n"                                     \
+    "lease: left_ms, max_ms, grace_ms, probe_ms\n"                                                 \
+    "last_probe: at, result (GRANT, DENY, UNREACH), wrap, message; or null\n" JSON_WRAPS           \
+    "generations[]: generation, state (NEWEST, OLDER, DESTROYED), created, bytes (null when not "  \
+    "counted)\n"                                                                                   \
+    "generations_as_of: when the bytes were counted, or null\n"                                    \
+    "next_data_rotation: when the next data key is due, or null\n"                                 \
+    "handles: open files; counters: of requests since the mount, or null\n"                        \
+    "receipt: of the last lock: at, reason, duration_ms, handles_cut; or null\n"
+
+#define TEXT_PATH "PATH is the mount point or the backing directory. "
+#define TEXT_BOTH                                                                                  \
+    "A mounted volume does it without interruption; an unmounted one is opened for it under its "  \
+    "lock. "
+
+/* clang-format off */
+const struct cli_command cli_commands[CMD_COUNT] = {
+    [CMD_KMS_INIT] = {
+        "kms init", "", 0, 0, cmd_kms_init, "make a key store in a directory",
+        "A key store keeps customer keys in a directory of its own, sealed under a passphrase or a key "
+        "file. Keep it away from the volumes, best under another user id. A key file that does not "
+        "exist is made. Whoever loses passphrase or key file loses every volume under its keys.",
+        "keystead kms init --store /srv/kms --key-file /root/kms.key\n"
+        "keystead kms init --store /srv/kms\n", NULL},
+    [CMD_KMS_KEY_CREATE] = {
+        "kms key create", "NAME", 1, 1, cmd_kms_key_create, "make a key",
+        "Names are made of a-z, 0-9, dot, dash and underscore, and begin with a letter or digit. The "
+        "key's material never leaves the store.",
+        "keystead kms key create orders --store /srv/kms --key-file /root/kms.key\n", JSON_KEY},
+    [CMD_KMS_KEY_LIST] = {
+        "kms key list", "", 0, 0, cmd_kms_key_list, "list the keys",
+        "Lists every key with its state, newest version and dates.",
+        "keystead kms key list --store /srv/kms --key-file /root/kms.key -o json\n",
+        "keys[]: name, id, state, version, created, changed, deletion, as in kms key show\n"},
+    [CMD_KMS_KEY_SHOW] = {
+        "kms key show", "NAME", 1, 1, cmd_kms_key_show, "show a key",
+        "Shows one key with its state, newest version and dates.",
+        "keystead kms key show orders --store /srv/kms --key-file /root/kms.key\n", JSON_KEY},
+    [CMD_KMS_KEY_DISABLE] = {
+        "kms key disable", "NAME", 1, 1, cmd_kms_key_disable, "take a key away, until it is enabled",
+        "Every mounted volume that no other key opens locks with its next probe: its files cannot be "
+        "read any more and its keys are wiped from memory. Nothing is lost.",
+        "keystead kms key disable orders --store /srv/kms --key-file /root/kms.key\n", NULL},
+    [CMD_KMS_KEY_ENABLE] = {
+        "kms key enable", "NAME", 1, 1, cmd_kms_key_enable, "give a disabled key back",
+        "Volumes that locked because of it open by themselves with their next probe.",
+        "keystead kms key enable orders --store /srv/kms --key-file /root/kms.key\n", NULL},
+    [CMD_KMS_KEY_ROTATE] = {
+        "kms key rotate", "NAME", 1, 1, cmd_kms_key_rotate, "make a new version of a key",
+        "Older versions keep opening what they sealed. Volumes move to the new version with "
+        "\"keystead volume rotate PATH --level cmek\".",
+        "keystead kms key rotate orders --store /srv/kms --key-file /root/kms.key\n", NULL},
+    [CMD_KMS_KEY_SCHEDULE_DELETION] = {
+        "kms key schedule-deletion", "NAME", 1, 1, cmd_kms_key_schedule_deletion,
+        "destroy a key after some days",
+        "The key cannot be used from now on, and is destroyed after the days have passed; until then "
+        "cancel-deletion brings it back. With --days 0 it is destroyed now. What only a destroyed key "
+        "opens is lost for ever. Asks for the key's name to be typed.",
+        "keystead kms key schedule-deletion orders --days 7 --store /srv/kms --key-file /root/kms.key\n",
+        NULL},
+    [CMD_KMS_KEY_CANCEL_DELETION] = {
+        "kms key cancel-deletion", "NAME", 1, 1, cmd_kms_key_cancel_deletion,
+        "keep a key that is pending deletion",
+        "The key is disabled afterwards; enable it to use it again.",
+        "keystead kms key cancel-deletion orders --store /srv/kms --key-file /root/kms.key\n", NULL},
+    [CMD_VOLUME_CREATE] = {
+        "volume create", "BACKING", 1, 1, cmd_volume_create, "make an encrypted volume",
+        "BACKING is the directory that keeps the ciphertext; it is made when missing and must be empty "
+        "otherwise. Each --key becomes a wrap, and any one of them opens the volume; every key is used "
+        "once to prove that it works. Paths are kept in the volume as absolute ones.",
+        "keystead volume create /srv/orders --key file:/srv/kms#orders --key-file /root/kms.key\n"
+        "keystead volume create /srv/orders --key file:/srv/kms#orders --lease 30s --probe 5s\n",
+        "id, label, backing: of the new volume\n"},
+    [CMD_VOLUME_MOUNT] = {
+        "volume mount", "BACKING MOUNTPOINT", 2, 2, cmd_volume_mount, "serve a volume at a directory",
+        "Returns when the mount is ready to be used, or with the error. The volume process goes on in "
+        "the background until it is unmounted. A passphrase is asked before the process leaves the "
+        "terminal. The directory MOUNTPOINT must exist.",
+        "keystead volume mount /srv/orders /var/lib/orders\n"
+        "keystead volume mount /srv/orders /var/lib/orders --on-lock /etc/orders/stop "
+        "--on-unlock /etc/orders/start\n"
+        "keystead volume mount /srv/orders /var/lib/orders --foreground --start-locked\n", NULL},
+    [CMD_VOLUME_UNMOUNT] = {
+        "volume unmount", "PATH", 1, 1, cmd_volume_unmount, "end a mount",
+        TEXT_PATH "Returns when the volume process has ended, with everything written and its keys "
+        "wiped. Also clears a mount point whose volume process has died. BUSY while files are open.",
+        "keystead volume unmount /var/lib/orders\n", NULL},
+    [CMD_VOLUME_STATUS] = {
+        "volume status", "PATH", 1, 1, cmd_volume_status, "show how a volume is doing",
+        TEXT_PATH "Shows state, lease, last probe, wraps, the bytes under each generation of data key, "
+        "and when the next rotation is due.",
+        "keystead volume status /var/lib/orders\n"
+        "keystead volume status /srv/orders -o json\n", JSON_STATUS},
+    [CMD_VOLUME_INSPECT] = {
+        "volume inspect", "BACKING", 1, 1, cmd_volume_inspect, "show what a volume says without any key",
+        "Reads the keyring only: no key, no key service, no lock, mounted or not. What it shows is "
+        "checked against damage, not against forgery. A mount point is taken for its backing "
+        "directory.",
+        "keystead volume inspect /srv/orders\n"
+        "keystead volume inspect /srv/orders --survey -o json\n",
+        "format_version\n"
+        "volume: id, label, organisation, cluster, region, created, sequence, suite, block_payload\n"
+        "revoked: when access was revoked by \"volume lock\", or null\n"
+        "settings: lease_ms_max, probe_ms, grace_ms, data_rotation_s\n"
+        "store_key: id, created\n" JSON_WRAPS
+        "generations[]: generation, state (NEWEST, OLDER, DESTROYED), created, retired, destroyed, "
+        "bytes (null without --survey)\n"
+        "survey: files, directories, other, blocks, holes, bytes; null without --survey\n"},
+    [CMD_VOLUME_VERIFY] = {
+        "volume verify", "PATH", 1, 1, cmd_volume_verify, "read and authenticate everything",
+        TEXT_PATH "Names every damaged file and block; exit code 6 when there is damage. Progress is "
+        "shown on a terminal. Changes nothing; can be interrupted at any time (exit code 130).",
+        "keystead volume verify /srv/orders\n",
+        "files, directories, other, blocks, holes, bytes: what was read\n"
+        "files_damaged, blocks_damaged, names_damaged\n"
+        "files_unfinished: begun before a power loss and never made durable; no damage\n"
+        "damaged[]: path, block (null: the file or name itself), what; at most 1000\n"
+        "is_sound: whether all of it was read and nothing is damaged\n"
+        "is_interrupted: whether it was stopped before the end\n"},
+    [CMD_VOLUME_ROTATE] = {
+        "volume rotate", "PATH", 1, 1, cmd_volume_rotate, "rotate keys at one level",
+        TEXT_PATH TEXT_BOTH "A crash leaves the old keys or the new ones, never neither.\n"
+        "cmek: wraps again under the newest version of the customer key, or under another key with "
+        "--key; all wraps, or one with --wrap.\n"
+        "store: makes a new store key and wraps all data keys under it.\n"
+        "data: makes a new generation of data key; all writes from now on use it.",
+        "keystead volume rotate /var/lib/orders --level cmek\n"
+        "keystead volume rotate /var/lib/orders --level cmek --wrap 1 --key file:/srv/kms2#orders "
+        "--key-file /root/kms2.key\n"
+        "keystead volume rotate /var/lib/orders --level data\n", NULL},
+    [CMD_VOLUME_LOCK] = {
+        "volume lock", "PATH", 1, 1, cmd_volume_lock, "take a volume away at once",
+        TEXT_PATH "Data is written back, then every access to the files fails, keys are wiped from "
+        "memory and the program of --on-lock is started. It stays so, also after a restart, until "
+        "\"volume unlock\". Asks for the volume's label to be typed.",
+        "keystead volume lock /var/lib/orders\n"
+        "keystead volume lock /var/lib/orders --yes -o json\n",
+        "state: LOCKED, or UNMOUNTED when only the record was made\n"
+        "receipt: at, reason, duration_ms, handles_cut; null when unmounted\n"},
+    [CMD_VOLUME_UNLOCK] = {
+        "volume unlock", "PATH", 1, 1, cmd_volume_unlock, "give a locked volume back",
+        TEXT_PATH "Ends a \"volume lock\". The volume opens with the next grant of its key service; "
+        "waits for that, a minute at most.",
+        "keystead volume unlock /var/lib/orders\n",
+        "state: OPEN, or UNMOUNTED when only the record was made\n"},
+    [CMD_VOLUME_ADD_WRAP] = {
+        "volume add-wrap", "PATH", 1, 1, cmd_volume_add_wrap, "let one more key open a volume",
+        TEXT_PATH TEXT_BOTH "The volume is denied only when all of its keys are.",
+        "keystead volume add-wrap /var/lib/orders --key file:/srv/kms2#orders "
+        "--key-file /root/kms2.key\n", NULL},
+    [CMD_VOLUME_REMOVE_WRAP] = {
+        "volume remove-wrap", "PATH", 1, 1, cmd_volume_remove_wrap, "take a wrap off a volume",
+        TEXT_PATH TEXT_BOTH "The key of this wrap does not open the volume any more. The last active "
+        "wrap cannot be removed. Asks for the volume's label to be typed.",
+        "keystead volume remove-wrap /var/lib/orders --wrap 2\n", NULL},
+    [CMD_VOLUME_SET] = {
+        "volume set", "PATH", 1, 1, cmd_volume_set, "change lease, probe, grace or rotation time",
+        TEXT_PATH TEXT_BOTH "What is not given stays as it is.",
+        "keystead volume set /var/lib/orders --lease 30s --probe 5s\n"
+        "keystead volume set /var/lib/orders --rotate-data 7d\n", NULL},
+    [CMD_VERSION] = {
+        "version", "", 0, 0, cmd_version, "show versions of program and libraries",
+        "Shows the versions of keystead and of the libraries it runs with.",
+        "keystead version\n"
+        "keystead version -o json\n", "keystead, openssl, libfuse, libsodium: versions\n"},
+    [CMD_HELP] = {
+        "help", "[COMMAND]", 0, 3, cmd_help, "explain the program or a command",
+        "With --format the whole reference is written as man page or Markdown.",
+        "keystead help volume mount\n", NULL},
+    [CMD_COMPLETION] = {
+        "completion", "SHELL", 1, 1, cmd_completion, "write a completion script; SHELL is bash",
+        "The script completes commands, options and files.",
+        "source <(keystead completion bash)\n", NULL},
+};
+/* clang-format on */

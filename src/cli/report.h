@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cli/report.h - a keyring as JSON, for status of an unmounted volume and for inspect.
+ *
+ * The same keys as the volume process uses in its replies. All return NULL when memory runs out.
+ */
+#pragma once
+
+#include <jansson.h>
+
+#include "cli/target.h"
+#include "volume/survey.h"
+
+/* report_status(t): what "status" replies, from the keyring alone: state UNMOUNTED. */
+json_t *report_status(const struct target *t);
+/* report_inspect(k, survey): all that the keyring says; survey may be NULL. */
+json_t *report_inspect(const struct keyring *k, const struct survey *survey);
+
+json_t *report_wraps(const struct keyring *k);
+/* report_generations(k, survey, is_whole): with retired and destroyed when is_whole. */
+json_t *report_generations(const struct keyring *k, const struct survey *survey, bool is_whole);
