@@ -178,7 +178,7 @@ static ks_rc header_make(const struct file_op *op, uint8_t *ret_page)
 
     if (op->i->is_stale) {
         TRY(io->ops->truncate(io, op->file, 0));
-        TRY(io->ops->sync(io, op->file, false));
+        TRY(file_sync(op->v, op->i, op->file, false));
         op->i->is_stale = false;
     }
     memcpy(h.volume_id, v->conf.volume_id, BLOCK_ID_BYTES);
@@ -292,6 +292,12 @@ static ks_rc write_rounds(const struct file_op *op, const struct seal_job *job)
     return KS_SUCCESS;
 }
 
+void file_set_size(struct inode *i, uint64_t size)
+{
+    i->growths += size > i->size;
+    i->size = size;
+}
+
 /* data_lock is held for writing. */
 static ks_rc write_slice(const struct file_op *op, const struct slice *s, const uint8_t *in)
 {
@@ -310,7 +316,7 @@ static ks_rc write_slice(const struct file_op *op, const struct slice *s, const 
         undo_growth(op);
         return rc;
     }
-    op->i->size = job.new_size;
+    file_set_size(op->i, job.new_size);
     return KS_SUCCESS;
 }
 
@@ -361,24 +367,36 @@ ks_rc file_block_write(const struct file_op *op, uint64_t index, const uint8_t *
     return KS_SUCCESS;
 }
 
+/* What a failed sync did not write the kernel may have dropped: only a failure for ever is honest. */
+ks_rc file_sync(struct volume *v, struct inode *i, struct io_file *file, bool is_data_only)
+{
+    struct io *io = v->conf.io;
+
+    if (atomic_load(&i->is_poisoned))
+        return ks_os(EIO);
+    ks_rc rc = io->ops->sync(io, file, is_data_only);
+    if (ks_ok(rc))
+        return KS_SUCCESS;
+    atomic_store(&i->is_poisoned, true);
+    volume_alert(v, "sync of inode %llu failed (%s): every later write and sync of it fails",
+                 (unsigned long long)i->ino, ks_text(rc));
+    return rc;
+}
+
 ks_rc volume_fsync(struct volume *v, struct handle *h, bool is_data_only)
 {
     VOLUME_OPERATION(v, NEED_FLUSH);
     struct inode *i = h->inode;
-    struct io *io = v->conf.io;
     struct io_file *file;
 
-    if (atomic_load(&i->is_poisoned))
-        return ks_os(EIO);
     TRY(inode_use(v, i, &file));
-    ks_rc rc = io->ops->sync(io, file, is_data_only);
+    pthread_rwlock_rdlock(&i->data_lock);
+    uint64_t growths = i->growths;
+    pthread_rwlock_unlock(&i->data_lock);
+    ks_rc rc = file_sync(v, i, file, is_data_only);
     inode_unuse(v, i);
-    if (!ks_ok(rc)) {
-        atomic_store(&i->is_poisoned, true);
-        volume_alert(v, "sync of inode %llu failed (%s): every later write and sync of it fails",
-                     (unsigned long long)i->ino, ks_text(rc));
-        return rc;
-    }
+    TRY(rc);
+    atomic_store(&i->growths_durable, growths);
     atomic_fetch_add(&v->syncs, 1);
     return KS_SUCCESS;
 }

@@ -130,6 +130,8 @@ ks_rc file_load(struct volume *v, struct inode *i, struct io_file *file)
         volume_space_put(v, op.s);
         TRY(rc);
     }
+    i->growths = 1; /* nobody knows whether the last block is durable */
+    atomic_store(&i->growths_durable, 0);
     i->is_loaded = true;
     return KS_SUCCESS;
 }
@@ -164,14 +166,13 @@ ks_rc file_grow(const struct file_op *op, uint64_t size)
         TRY(set_block_length(op, last, length));
     else
         TRY(file_block_write(op, last, zeros, length));
-    op->i->size = size;
+    file_set_size(op->i, size);
     return KS_SUCCESS;
 }
 
 /* The block that becomes the last must be there and full before the rest may go. */
 static ks_rc make_block_full(const struct file_op *op, uint64_t index)
 {
-    struct io *io = op->v->conf.io;
     uint32_t payload = op->v->conf.block_payload, length;
     uint8_t plain[BLOCK_BYTES];
 
@@ -180,7 +181,7 @@ static ks_rc make_block_full(const struct file_op *op, uint64_t index)
     if (ks_ok(rc) && !is_full)
         rc = file_block_write(op, index, plain, payload);
     if (ks_ok(rc) && !is_full)
-        rc = io->ops->sync(io, op->file, true);
+        rc = file_sync(op->v, op->i, op->file, true);
     mem_wipe(plain, sizeof plain);
     return rc;
 }
@@ -197,7 +198,7 @@ static ks_rc cut_blocks(const struct file_op *op, uint64_t size)
     op->i->size = (last + 1) * payload;
     if (length == payload)
         return KS_SUCCESS;
-    TRY(io->ops->sync(io, op->file, false));
+    TRY(file_sync(op->v, op->i, op->file, false));
     TRY(set_block_length(op, last, length));
     op->i->size = size;
     return KS_SUCCESS;
@@ -273,10 +274,23 @@ static uint32_t offset_in(uint64_t at, uint64_t index, uint32_t payload)
     return at - start < payload ? (uint32_t)(at - start) : payload;
 }
 
-/* The last block of a file is never a hole: it carries the size. */
-static ks_rc zero_range(const struct file_op *op, uint64_t at, uint64_t end)
+/* The last block carries the size. Were a block before it punched that was the last durable one, and the
+ * new last one lost, the file would end too early. */
+static ks_rc punch(const struct file_op *op, uint64_t first, uint64_t end)
 {
     struct io *io = op->v->conf.io;
+
+    if (op->i->growths != atomic_load(&op->i->growths_durable)) {
+        TRY(file_sync(op->v, op->i, op->file, true));
+        atomic_store(&op->i->growths_durable, op->i->growths);
+    }
+    return io->ops->fallocate(io, op->file, MODE_PUNCH_HOLE | MODE_KEEP_SIZE, block_offset(first),
+                              (end - first) * BLOCK_BYTES);
+}
+
+/* The last block of a file is never a hole. */
+static ks_rc zero_range(const struct file_op *op, uint64_t at, uint64_t end)
+{
     uint32_t payload = op->v->conf.block_payload;
     uint64_t last = block_count_of(op->i->size, payload) - 1; /* size is not 0 */
     uint64_t first_whole = block_count_of(at, payload), end_whole = end / payload;
@@ -287,8 +301,7 @@ static ks_rc zero_range(const struct file_op *op, uint64_t at, uint64_t end)
         TRY(zero_part(op, at / payload, offset_in(at, at / payload, payload),
                       offset_in(end, at / payload, payload)));
     if (first_whole < end_whole)
-        TRY(io->ops->fallocate(io, op->file, MODE_PUNCH_HOLE | MODE_KEEP_SIZE,
-                               block_offset(first_whole), (end_whole - first_whole) * BLOCK_BYTES));
+        TRY(punch(op, first_whole, end_whole));
     if (end_whole < first_whole || end <= end_whole * payload)
         return KS_SUCCESS;
     return zero_part(op, end_whole, 0, offset_in(end, end_whole, payload));

@@ -53,6 +53,9 @@ struct inode {
     bool is_stale; /* pages that were never durable stand there without a header */
     uint8_t file_id[BLOCK_ID_BYTES];
     uint64_t size;
+    /* Each growth counts; while the last one is not durable the blocks before the last must not be punched. */
+    uint64_t growths;
+    _Atomic uint64_t growths_durable;
 
     pthread_mutex_t open_mutex;
     struct io_file *file; /* while users > 0 */
@@ -167,6 +170,10 @@ ks_rc file_block_read(const struct file_op *op, uint64_t index, uint8_t *ret_pla
 /* file_block_write(op, index, plain, length): seals and writes one block, with the header if it is missing. */
 ks_rc file_block_write(const struct file_op *op, uint64_t index, const uint8_t *plain,
                        uint32_t length) KS_MUST;
+/* file_set_size(i, size): notes a new size, and a growth as such. */
+void file_set_size(struct inode *i, uint64_t size);
+/* file_sync(v, i, file, is_data_only): a failure poisons the file, and a poisoned file fails. */
+ks_rc file_sync(struct volume *v, struct inode *i, struct io_file *file, bool is_data_only) KS_MUST;
 /* file_grow(op, size): the size becomes larger; what is between reads as zeros. */
 ks_rc file_grow(const struct file_op *op, uint64_t size) KS_MUST;
 

@@ -198,7 +198,8 @@ static void header__under_another_key__is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(block__sealed_and_opened__is_the_same, bench_new, bench_free),
+        cmocka_unit_test_setup_teardown(block__sealed_and_opened__is_the_same, bench_new,
+                                        bench_free),
         cmocka_unit_test_setup_teardown(block__dense_geometry__is_the_same, bench_new, bench_free),
         cmocka_unit_test_setup_teardown(block__each_bit_flipped__is_refused_and_nothing_released,
                                         bench_new, bench_free),

@@ -138,9 +138,8 @@ static void do_truncate(struct model *m)
 
 static void do_fallocate(struct model *m)
 {
-    static const int modes[] = {0, FALLOC_FL_KEEP_SIZE,
-                                FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, FALLOC_FL_ZERO_RANGE,
-                                FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE};
+    static const int modes[] = {0, FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                                FALLOC_FL_ZERO_RANGE, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE};
     int mode = modes[below(m, 5)];
     size_t at = place(m, MODEL_MAX / 2), len = 1 + place(m, MODEL_MAX / 2), end = at + len;
 
@@ -171,9 +170,9 @@ static void do_reopen(struct model *m)
 
 static void run_model(void **state, uint64_t seed)
 {
-    static void (*const operations[])(struct model *) = {
-        do_write, do_write, do_write, do_read, do_truncate, do_fallocate, do_sync, do_rotate,
-        do_reopen};
+    static void (*const operations[])(struct model *) = {do_write, do_write,    do_write,
+                                                         do_read,  do_truncate, do_fallocate,
+                                                         do_sync,  do_rotate,   do_reopen};
     static struct model m;
 
     memset(&m, 0, sizeof m);
