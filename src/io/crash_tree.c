@@ -277,6 +277,5 @@ ks_rc crash_tree_apply(struct crash_tree *tree, const struct crash_event *e)
     case CRASH_XATTR_REMOVE:
         return apply_to_inode(crash_tree_inode(tree, e->ino), e);
     }
-    assert(!"an unknown kind of event");
     return ks_fail(KS_E_BUG, "an unknown kind of event");
 }
