@@ -8,6 +8,8 @@
  */
 #pragma once
 
+#include <pthread.h>
+
 #include "base/clock.h"
 #include "base/random.h"
 #include "key/keyring_file.h"
@@ -20,6 +22,10 @@ struct hierarchy {
     struct key_service *service;
     struct clock *clock;
     struct random *random;
+    /* Held around each use of file, never while the key service is asked, so that a revoke does not wait
+     * for a rotation that hangs. A change that finds the keyring changed meanwhile is BUSY and
+     * changes nothing. NULL: nobody else uses file. */
+    pthread_mutex_t *file_mutex;
 };
 
 /* hierarchy_build(k, specs, count, service, ...): fills a new keyring: store key, first data key, name

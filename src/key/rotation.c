@@ -11,21 +11,41 @@
 #include "key/hierarchy_int.h"
 #include "key/local_key.h"
 
+static pthread_mutex_t *file_lock(const struct hierarchy *h)
+{
+    if (h->file_mutex)
+        pthread_mutex_lock(h->file_mutex);
+    return h->file_mutex;
+}
+
+static void file_unlockp(pthread_mutex_t **locked)
+{
+    if (*locked)
+        pthread_mutex_unlock(*locked);
+}
+
 /* A copy of the current keyring to work on. keys must be the ones in it, or the change would bury
  * the keyring under a MAC that nobody can check. */
 static ks_rc change_begin(struct hierarchy *h, const struct keyset *keys, struct keyring **ret)
 {
+    CLEANUP(file_unlockp) pthread_mutex_t *locked = file_lock(h);
     const struct keyring *current = keyring_file_current(h->file);
 
+    (void)locked;
     TRY(local_key_check(current, keyset_store_key(keys)));
     return keyring_copy(current, ret);
 }
 
+/* k still has the sequence of the keyring that it is a copy of. */
 static ks_rc change_commit(struct hierarchy *h, struct view store_key, const struct keyring *k)
 {
     CLEANUP(secret_freep) struct secret *mac_key = NULL;
 
     TRY(keyring_mac_key(store_key, &mac_key));
+    CLEANUP(file_unlockp) pthread_mutex_t *locked = file_lock(h);
+    (void)locked;
+    ENSURE(keyring_file_current(h->file)->sequence == k->sequence, KS_E_BUSY,
+           "the keyring was changed meanwhile by another command; try again");
     return keyring_file_replace(h->file, k, secret_view(mac_key));
 }
 

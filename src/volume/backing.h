@@ -7,7 +7,8 @@
  *          long/                      names too long to be encrypted in place (volume/names.h)
  *
  * Brings io, kms and key together for the two users of a backing directory: the volume process and
- * offline commands. Thread-safe: changes are made one after another; a probe never waits for a change.
+ * offline commands. Thread-safe: changes are made one after another; a probe never waits for a change, and a
+ * revoke never waits for a key service. A change that another one overtook is BUSY and changes nothing.
  */
 #pragma once
 
@@ -56,10 +57,10 @@ struct io_node *backing_tree(struct backing *b);
 struct io_node *backing_long(struct backing *b);
 const char *backing_path(const struct backing *b);
 
-/* backing_unlock(b, ret): hierarchy_open; *ret_fell_back (may be NULL) tells that the newest keyring copy was
- * forged and the older one was used. The keyset is the caller's. */
+/* backing_unlock(b, ret): hierarchy_open. The keyset is the caller's. */
 ks_rc backing_unlock(struct backing *b, struct keyset **ret) KS_MUST;
-/* backing_probe(b, ret_wrap_id): hierarchy_probe. */
+/* backing_probe(b, ret_wrap_id): hierarchy_probe, one attempt per wrap, with key service clients of its own,
+ * so that it waits neither for a change nor for that change's calls. */
 ks_rc backing_probe(struct backing *b, uint32_t *ret_wrap_id) KS_MUST;
 
 /* The changes of key/hierarchy.h, under the lock; keys is the keyset in use. STATE when not opened

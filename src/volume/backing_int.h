@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * volume/backing_int.h - what opening and making a backing directory share. Private to backing*.c.
+ */
+#pragma once
+
+#include "volume/backing.h"
+#include "volume/key_access.h"
+
+#define BACKING_TREE "tree"
+#define BACKING_LONG "long"
+
+/* backing_access(conf, attempts_max, ret): key service clients as conf wants them; 0: the usual number of
+ * attempts. */
+ks_rc backing_access(const struct backing_conf *conf, uint32_t attempts_max,
+                     struct key_access **ret) KS_MUST;
