@@ -10,9 +10,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Whether count * bytes is a size; calloc asks the same, but sanitizers end the process for asking. */
+static bool is_size(size_t count, size_t bytes)
+{
+    size_t product;
+
+    return !__builtin_mul_overflow(count, bytes, &product);
+}
+
 ks_rc mem_new(size_t count, size_t bytes, void *ret_ptr)
 {
-    void *ptr = calloc(count ? count : 1, bytes ? bytes : 1);
+    void *ptr = is_size(count, bytes) ? calloc(count ? count : 1, bytes ? bytes : 1) : NULL;
 
     ENSURE(ptr, KS_E_NO_MEMORY, "no memory for %zu x %zu bytes", count, bytes);
     memcpy(ret_ptr, &ptr, sizeof ptr);
@@ -24,7 +32,7 @@ ks_rc mem_grow(size_t count, size_t bytes, void *ptr)
     void *old, *grown;
 
     memcpy(&old, ptr, sizeof old);
-    grown = reallocarray(old, count ? count : 1, bytes ? bytes : 1);
+    grown = is_size(count, bytes) ? reallocarray(old, count ? count : 1, bytes ? bytes : 1) : NULL;
     ENSURE(grown, KS_E_NO_MEMORY, "no memory for %zu x %zu bytes", count, bytes);
     memcpy(ptr, &grown, sizeof grown);
     return KS_SUCCESS;
