@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * kms/file_keys.c - the keys of a file key store: their states, and their use.
+ * kms/file_keys.c - the keys of a file key store and their states.
  *
- * Invariants: a key is used in state ENABLED only; its material is in clear only for the length of
- * one call; a record is replaced whole under the store's lock. Readers take no lock.
+ * Invariant: a record is replaced whole under the store's lock, and the old one is wiped. Readers
+ * take no lock.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,8 +14,7 @@
 #include "io/atomic_file.h"
 #include "kms/file_session.h"
 
-enum { FILE_NAME_BYTES = FILE_STORE_NAME_BYTES + 5, DAYS_MAX = 365, DAY_S = 86400 };
-enum { BLOB_VERSION = 1, BLOB_HEAD = 1 + FILE_KEY_ID_BYTES + 4 };
+enum { DAYS_MAX = 365, DAY_S = 86400 };
 
 enum action { DISABLE, ENABLE, ROTATE, SCHEDULE_DELETION, CANCEL_DELETION, ACTIONS };
 
@@ -45,70 +44,6 @@ const char *file_key_state_name(enum file_key_state state)
         return "DESTROYED";
     }
     return "?";
-}
-
-/* A key in a text: " --key-file X" completes the commands that are proposed. */
-static const char *opt(const struct file_store *s)
-{
-    return s->key_file ? " --key-file " : "";
-}
-
-static const char *opt_value(const struct file_store *s)
-{
-    return s->key_file ? s->key_file : "";
-}
-
-static ks_rc no_such_key(const struct file_store *s, const char *name)
-{
-    return ks_fail(KS_E_KEY_NOT_FOUND,
-                   "there is no key %s in %.120s; create it with: keystead kms key create %s "
-                   "--store %.120s%s%.120s",
-                   name, s->path, name, s->path, opt(s), opt_value(s));
-}
-
-static ks_rc parse_record(struct file_session *f, const char *name, struct view in,
-                          struct file_record **ret)
-{
-    CLEANUP(file_record_freep) struct file_record *r = NULL;
-
-    TRY(file_record_parse(in, &r));
-    TRY(file_record_check_mac(in, session_mac_key(f)));
-    ENSURE(strcmp(r->name, name) == 0, KS_E_FOREIGN, "is the record of key %s", r->name);
-    *ret = TAKE(r);
-    return KS_SUCCESS;
-}
-
-static ks_rc load_once(struct file_session *f, const char *name, struct file_record **ret)
-{
-    CLEANUP(buf_done) struct buf bytes = buf_init(FILE_RECORD_MAX);
-    char file[FILE_NAME_BYTES];
-
-    snprintf(file, sizeof file, "%s.key", name);
-    ks_rc rc = atomic_file_read(f->store->io, f->keys, file, FILE_RECORD_MAX, &bytes);
-    if (ks_is_os(rc, ENOENT))
-        return no_such_key(f->store, name);
-    TRY(store_unreachable(f->store, rc));
-    return ks_wrap(parse_record(f, name, buf_view(&bytes), ret), "key record %.200s/keys/%s",
-                   f->store->path, file);
-}
-
-/* A record that was replaced while it was read is wiped under the reader, so damage is believed
- * only when it is seen twice. */
-static ks_rc load(struct file_session *f, const char *name, struct file_record **ret)
-{
-    ks_rc rc = load_once(f, name, ret);
-
-    return rc.cls == KS_CLASS_CORRUPT ? load_once(f, name, ret) : rc;
-}
-
-static bool is_due(const struct file_record *r, struct clock *clock)
-{
-    return r->state == FILE_KEY_PENDING_DELETION && clock_wall_s(clock) >= r->deletion_s;
-}
-
-static enum file_key_state state_now(const struct file_record *r, struct clock *clock)
-{
-    return is_due(r, clock) ? FILE_KEY_DESTROYED : r->state;
 }
 
 /* --- changing a record --- */
@@ -181,18 +116,6 @@ static void destroy_material(struct file_record *r)
     r->deletion_s = 0;
 }
 
-struct material_aad {
-    uint8_t bytes[FILE_KEY_ID_BYTES + 4];
-};
-
-static struct view material_aad(const struct file_record *r, uint32_t version,
-                                struct material_aad *out)
-{
-    memcpy(out->bytes, r->id, FILE_KEY_ID_BYTES);
-    put_u32(out->bytes + FILE_KEY_ID_BYTES, version);
-    return view_of(out->bytes, sizeof out->bytes);
-}
-
 static ks_rc add_version(struct file_session *f, struct file_record *r)
 {
     CLEANUP(secret_freep) struct secret *material = NULL;
@@ -211,7 +134,8 @@ static ks_rc not_allowed(const struct file_store *s, const struct file_record *r
                          enum action action)
 {
     return ks_fail(KS_E_STATE, "key %s in %.200s is %s; %s is not possible in this state", r->name,
-                   s->path, file_key_state_name(state_now(r, s->clock)), action_names[action]);
+                   s->path, file_key_state_name(file_record_state(r, s->clock)),
+                   action_names[action]);
 }
 
 static ks_rc apply(struct file_session *f, struct file_record *r, enum action action, unsigned days)
@@ -234,14 +158,15 @@ static ks_rc apply(struct file_session *f, struct file_record *r, enum action ac
 /* For people a missing key is a mistake in the command, not a denial. */
 static ks_rc load_to_manage(struct file_session *f, const char *name, struct file_record **ret)
 {
-    ks_rc rc = load(f, name, ret);
+    ks_rc rc = session_load(f, name, ret);
 
     if (!ks_is(rc, KS_E_KEY_NOT_FOUND))
         return rc;
     return ks_fail(KS_E_NOT_FOUND,
                    "there is no key %s in %.200s; list its keys with: keystead kms key list "
                    "--store %.200s%s%.50s",
-                   name, f->store->path, f->store->path, opt(f->store), opt_value(f->store));
+                   name, f->store->path, f->store->path, store_option(f->store),
+                   store_option_value(f->store));
 }
 
 static ks_rc change(struct file_store *s, const char *name, enum action action, unsigned days)
@@ -253,7 +178,8 @@ static ks_rc change(struct file_store *s, const char *name, enum action action, 
     TRY(session_begin(s, &f));
     TRY(session_lock(&f));
     TRY(load_to_manage(&f, name, &r));
-    if (is_due(r, s->clock)) { /* whoever comes first after the time does what was announced */
+    if (file_record_is_due(
+            r, s->clock)) { /* whoever comes first after the time does what was announced */
         destroy_material(r);
         TRY(replace_record(&f, r));
     }
@@ -298,11 +224,11 @@ static void hex_id(const uint8_t id[FILE_KEY_ID_BYTES], char out[2 * FILE_KEY_ID
 
 static void tell(const struct file_record *r, struct clock *clock, struct file_key_info *ret)
 {
-    *ret = (struct file_key_info){.state = state_now(r, clock),
+    *ret = (struct file_key_info){.state = file_record_state(r, clock),
                                   .version = r->version_count,
                                   .created_s = r->created_s,
                                   .changed_s = r->changed_s,
-                                  .deletion_s = is_due(r, clock) ? 0 : r->deletion_s};
+                                  .deletion_s = file_record_is_due(r, clock) ? 0 : r->deletion_s};
     memcpy(ret->name, r->name, sizeof ret->name);
     hex_id(r->id, ret->id);
 }
@@ -329,9 +255,9 @@ ks_rc file_store_key_create(struct file_store *s, const char *name, struct file_
     TRY(file_name_check(name));
     TRY(session_begin(s, &f));
     TRY(session_lock(&f));
-    ks_rc rc = load(&f, name, &r);
+    ks_rc rc = session_load(&f, name, &r);
     ENSURE(!ks_ok(rc), KS_E_EXISTS, "there is a key %s in %.200s already (%s)", name, s->path,
-           file_key_state_name(state_now(r, s->clock)));
+           file_key_state_name(file_record_state(r, s->clock)));
     if (!ks_is(rc, KS_E_KEY_NOT_FOUND))
         return rc;
     TRY(new_record(&f, name, &r));
@@ -415,7 +341,7 @@ ks_rc file_store_key_list(struct file_store *s,
     for (size_t i = 0; i < names.count; i++) {
         CLEANUP(file_record_freep) struct file_record *r = NULL;
         struct file_key_info info;
-        ks_rc rc = load(&f, names.at[i], &r);
+        ks_rc rc = session_load(&f, names.at[i], &r);
         if (ks_ok(rc)) {
             tell(r, s->clock, &info);
             each(arg, &info);
@@ -424,140 +350,5 @@ ks_rc file_store_key_list(struct file_store *s,
         }
     }
     CLEANUP(file_record_freep) struct file_record *again = NULL;
-    return bad ? load(&f, bad, &again) : KS_SUCCESS;
-}
-
-/* --- using keys --- */
-
-static ks_rc check_usable(const struct file_store *s, const struct file_record *r)
-{
-    char when[CLOCK_TEXT_BYTES];
-
-    switch (state_now(r, s->clock)) {
-    case FILE_KEY_ENABLED:
-        return KS_SUCCESS;
-    case FILE_KEY_DISABLED:
-        return ks_fail(KS_E_KEY_DISABLED,
-                       "key %s in %.120s is disabled; enable it with: keystead kms key enable %s "
-                       "--store %.120s%s%.120s",
-                       r->name, s->path, r->name, s->path, opt(s), opt_value(s));
-    case FILE_KEY_PENDING_DELETION:
-        clock_format(r->deletion_s, when);
-        return ks_fail(KS_E_KEY_PENDING_DELETION,
-                       "key %s in %.100s will be destroyed at %s; keep it with: keystead kms key "
-                       "cancel-deletion %s --store %.100s%s%.100s",
-                       r->name, s->path, when, r->name, s->path, opt(s), opt_value(s));
-    case FILE_KEY_DESTROYED:
-        return ks_fail(KS_E_KEY_DESTROYED,
-                       "key %s in %.200s is destroyed; what it wrapped cannot be opened any more",
-                       r->name, s->path);
-    }
-    return ks_fail(KS_E_BUG, "a state that does not exist");
-}
-
-/* A usable key: its record in an open session. */
-static ks_rc begin_use(struct file_store *s, const char *name, struct file_session *f,
-                       struct file_record **ret)
-{
-    CLEANUP(file_record_freep) struct file_record *r = NULL;
-
-    TRY(file_name_check(name));
-    TRY(session_begin(s, f));
-    TRY(load(f, name, &r));
-    TRY(check_usable(s, r));
-    *ret = TAKE(r);
-    return KS_SUCCESS;
-}
-
-static ks_rc open_material(struct file_session *f, const struct file_record *r, uint32_t version,
-                           struct secret **ret)
-{
-    struct material_aad aad;
-
-    return ks_wrap(keywrap_open(session_wrap_key(f), material_aad(r, version, &aad),
-                                view_of(r->versions[version - 1].wrapped, FILE_WRAPPED_BYTES), ret),
-                   "material of key %s version %u", r->name, version);
-}
-
-/* What a ciphertext is bound to: its own head (format, key, version) and the caller's context. */
-static ks_rc blob_aad(struct view head, struct view aad, struct buf *ret)
-{
-    TRY(buf_append(ret, head));
-    return buf_append(ret, aad);
-}
-
-/* Ciphertext: format 1 | key id 16 | key version 4 | wrapped plaintext. */
-ks_rc file_store_wrap(struct file_store *s, const char *name, struct view aad,
-                      const struct secret *plain, struct buf *ret_blob, uint32_t *ret_version)
-{
-    CLEANUP(session_end) struct file_session f = {.store = NULL};
-    CLEANUP(file_record_freep) struct file_record *r = NULL;
-    CLEANUP(secret_freep) struct secret *material = NULL;
-    CLEANUP(buf_done) struct buf blob = buf_init(KEY_BLOB_MAX), bound = buf_init(2 * KEY_BLOB_MAX);
-    struct view pt = secret_view(plain);
-    struct wr w = wr_init(&blob);
-    uint8_t *tail;
-
-    ENSURE(pt.len >= 1 && pt.len <= KEY_PLAIN_MAX, KS_E_USAGE, "%zu bytes; a key wraps 1 to %d",
-           pt.len, KEY_PLAIN_MAX);
-    TRY(begin_use(s, name, &f, &r));
-    TRY(open_material(&f, r, r->version_count, &material));
-    wr_u8(&w, BLOB_VERSION);
-    wr_bytes(&w, view_of(r->id, sizeof r->id));
-    wr_u32(&w, r->version_count);
-    TRY(wr_done(&w));
-    TRY(blob_aad(buf_view(&blob), aad, &bound));
-    TRY(buf_extend(&blob, keywrap_bytes(pt.len), &tail));
-    TRY(keywrap_seal(secret_view(material), buf_view(&bound), pt, s->random, tail));
-    TRY(buf_append(ret_blob, buf_view(&blob)));
-    *ret_version = r->version_count;
-    return KS_SUCCESS;
-}
-
-static ks_rc read_head(const struct file_record *r, struct view blob, uint32_t *ret_version)
-{
-    struct rd in = rd_init(blob);
-    uint8_t format = rd_u8(&in);
-    struct view id = rd_view(&in, FILE_KEY_ID_BYTES);
-    uint32_t version = rd_u32(&in);
-
-    ENSURE(rd_ok(&in) && format != 0, KS_E_FORMAT, "is no ciphertext of a file key store");
-    ENSURE(format == BLOB_VERSION, KS_E_NEWER_VERSION,
-           "the ciphertext has format %u, written by a newer version of keystead", format);
-    ENSURE(view_is_equal(id, view_of(r->id, sizeof r->id)), KS_E_WRONG_KEY,
-           "the ciphertext belongs to another key than %s", r->name);
-    ENSURE(version >= 1 && version <= r->version_count, KS_E_WRONG_KEY,
-           "the ciphertext names version %u of key %s, which has %u; was the store restored from "
-           "an old backup?",
-           version, r->name, r->version_count);
-    *ret_version = version;
-    return KS_SUCCESS;
-}
-
-ks_rc file_store_unwrap(struct file_store *s, const char *name, struct view aad, struct view blob,
-                        struct secret **ret_plain)
-{
-    CLEANUP(session_end) struct file_session f = {.store = NULL};
-    CLEANUP(file_record_freep) struct file_record *r = NULL;
-    CLEANUP(secret_freep) struct secret *material = NULL;
-    CLEANUP(buf_done) struct buf bound = buf_init(2 * KEY_BLOB_MAX);
-    uint32_t version;
-
-    TRY(begin_use(s, name, &f, &r));
-    TRY(read_head(r, blob, &version));
-    TRY(open_material(&f, r, version, &material));
-    TRY(blob_aad(view_of(blob.bytes, BLOB_HEAD), aad, &bound));
-    return ks_wrap(keywrap_open(secret_view(material), buf_view(&bound),
-                                view_of(blob.bytes + BLOB_HEAD, blob.len - BLOB_HEAD), ret_plain),
-                   "a ciphertext of key %s", r->name);
-}
-
-ks_rc file_store_version(struct file_store *s, const char *name, uint32_t *ret_version)
-{
-    CLEANUP(session_end) struct file_session f = {.store = NULL};
-    CLEANUP(file_record_freep) struct file_record *r = NULL;
-
-    TRY(begin_use(s, name, &f, &r));
-    *ret_version = r->version_count;
-    return KS_SUCCESS;
+    return bad ? session_load(&f, bad, &again) : KS_SUCCESS;
 }

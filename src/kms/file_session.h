@@ -9,6 +9,8 @@
 
 #include "kms/file_record.h"
 
+enum { FILE_NAME_BYTES = FILE_STORE_NAME_BYTES + 5 }; /* NAME.key with its terminator */
+
 struct file_store {
     struct io *io;
     char *path, *key_file; /* key_file NULL: a passphrase */
@@ -42,3 +44,21 @@ ks_rc session_root_key(struct file_store *s, const struct file_root *root,
                        struct secret **ret) KS_MUST;
 /* store_unreachable(s, rc): rc, a failure of the operating system turned into UNREACHABLE. */
 ks_rc store_unreachable(const struct file_store *s, ks_rc rc) KS_MUST;
+
+/* session_load(f, name, ret): the record of a key. KEY_NOT_FOUND, UNREACHABLE, and CORRUPT classes. */
+ks_rc session_load(struct file_session *f, const char *name, struct file_record **ret) KS_MUST;
+/* file_record_is_due(r, clock): whether the time of its deletion has come.
+ * file_record_state(r, clock): its state, with a deletion that is due counted as done. */
+bool file_record_is_due(const struct file_record *r, struct clock *clock);
+enum file_key_state file_record_state(const struct file_record *r, struct clock *clock);
+
+/* What the wrapped material of a version is bound to: its key and its number. */
+struct material_aad {
+    uint8_t bytes[FILE_KEY_ID_BYTES + 4];
+};
+struct view material_aad(const struct file_record *r, uint32_t version, struct material_aad *out);
+
+/* store_option(s), store_option_value(s): " --key-file " and its path, or two empty texts; to complete
+ * the commands that texts propose. */
+const char *store_option(const struct file_store *s);
+const char *store_option_value(const struct file_store *s);
