@@ -118,14 +118,12 @@ static void count_alert(void *arg, const char *text)
     f->alerts++;
 }
 
-ks_rc fixture_open(struct io *io, const char *path, struct fixture_keys *k, struct fixture **ret)
+static ks_rc open_all(struct fixture *f, const char *path, struct fixture_keys *k)
 {
+    struct io *io = f->io;
     struct keyset *keys;
-    struct fixture *f;
     struct stat st;
 
-    TRY(mem_new(1, sizeof *f, &f));
-    f->io = io;
     TRY(io->ops->open_root(io, path, &f->root));
     TRY(io->ops->lookup(io, f->root, "tree", &f->tree, &st));
     TRY(io->ops->lookup(io, f->root, "long", &f->long_names, &st));
@@ -142,8 +140,28 @@ ks_rc fixture_open(struct io *io, const char *path, struct fixture_keys *k, stru
     TRY(fixture_keys_again(k, &keys));
     TRY(volume_set_keys(f->v, &keys));
     volume_set_door(f->v, VOLUME_OPEN);
+    return KS_SUCCESS;
+}
+
+ks_rc fixture_open(struct io *io, const char *path, struct fixture_keys *k, struct fixture **ret)
+{
+    struct fixture *f;
+
+    TRY(mem_new(1, sizeof *f, &f));
+    f->io = io;
+    ks_rc rc = open_all(f, path, k);
+    if (!ks_ok(rc)) {
+        fixture_close(f);
+        return rc;
+    }
     *ret = f;
     return KS_SUCCESS;
+}
+
+static void node_close(struct io *io, struct io_node *node)
+{
+    if (node)
+        io->ops->node_close(io, node);
 }
 
 void fixture_close(struct fixture *f)
@@ -151,9 +169,9 @@ void fixture_close(struct fixture *f)
     if (!f)
         return;
     volume_free(f->v);
-    f->io->ops->node_close(f->io, f->tree);
-    f->io->ops->node_close(f->io, f->long_names);
-    f->io->ops->node_close(f->io, f->root);
+    node_close(f->io, f->tree);
+    node_close(f->io, f->long_names);
+    node_close(f->io, f->root);
     mem_free(f);
 }
 

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goal: whichever call of the file system below fails, once or from then on, a volume gives a clear error,
+ * does not crash, leak or hang, and afterwards everything can be read: what was synced is there, and what was
+ * being written is whole.
+ */
+#include "check.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "io/crash.h"
+#include "io/fault.h"
+#include "volume_fixture.h"
+
+enum { KEPT_BYTES = 9000, WORK_BYTES = 12000, CALLS_MAX = 2000 };
+
+static const struct caller me = {0, 0};
+
+struct bench {
+    struct io *disk, *faulty;
+    struct fixture_keys *keys;
+    uint8_t kept[KEPT_BYTES];
+};
+
+/* One of each operation; each may fail, none may be skipped because another failed. */
+static ks_rc script_names(struct fixture *f)
+{
+    struct volume *v = f->v;
+    struct inode *root = volume_root(v), *i;
+    struct stat st;
+    struct statvfs vfs;
+    char long_name[251];
+    ks_rc first = KS_SUCCESS, rc;
+
+#define STEP(e)                                                                                    \
+    do {                                                                                           \
+        rc = (e);                                                                                  \
+        if (ks_ok(first))                                                                          \
+            first = rc;                                                                            \
+    } while (0)
+
+    memset(long_name, 'l', 250);
+    long_name[250] = 0;
+    STEP(volume_mkdir(v, root, "dir", 0755, &me, &i, &st));
+    if (ks_ok(rc))
+        volume_forget(v, i, 1);
+    STEP(volume_mkdir(v, root, long_name, 0755, &me, &i, &st));
+    if (ks_ok(rc))
+        volume_forget(v, i, 1);
+    STEP(volume_symlink(v, root, "link", "target", &me, &i, &st));
+    if (ks_ok(rc))
+        volume_forget(v, i, 1);
+    STEP(volume_rename(v, root, "dir", root, "dir2", 0));
+    STEP(volume_rmdir(v, root, "dir2"));
+    STEP(volume_statfs(v, &vfs));
+    return first;
+}
+
+static ks_rc script_listing(struct fixture *f)
+{
+    struct io_dirent e = {0};
+    struct handle *h;
+    ks_rc rc = KS_SUCCESS;
+
+    TRY(volume_opendir(f->v, volume_root(f->v), &h));
+    do
+        rc = volume_readdir(f->v, h, e.next, &e);
+    while (ks_ok(rc) && e.name[0]);
+    ks_rc synced = volume_fsyncdir(f->v, h);
+    volume_close(f->v, h);
+    return ks_ok(rc) ? synced : rc;
+}
+
+static ks_rc script_file(struct fixture *f)
+{
+    static uint8_t data[WORK_BYTES];
+    struct volume *v = f->v;
+    struct inode *i;
+    struct handle *h;
+    size_t len;
+    ks_rc first = KS_SUCCESS, rc;
+
+    memset(data, 9, sizeof data);
+    TRY(fixture_file(f, "work", true, &i, &h));
+    STEP(volume_write(v, h, data, 5000, 0));
+    STEP(volume_fsync(v, h, true));
+    STEP(volume_write(v, h, data, 100, 5000));
+    STEP(volume_truncate(v, i, 4000));
+    STEP(volume_fallocate(v, h, 0, 0, WORK_BYTES));
+    STEP(volume_fallocate(v, h, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 100, 8000));
+    STEP(volume_setxattr(v, i, "user.a", view_text("b"), 0));
+    STEP(volume_read(v, h, data, sizeof data, 0, &len));
+    STEP(volume_fsync(v, h, false));
+    fixture_file_close(f, i, h);
+    return first;
+}
+
+static ks_rc script(struct bench *b)
+{
+    struct fixture *f;
+    ks_rc first, rc;
+
+    TRY(fixture_open(b->faulty, "/", b->keys, &f));
+    first = script_names(f);
+    STEP(script_listing(f));
+    STEP(script_file(f));
+    fixture_close(f);
+    return first;
+}
+
+static void check_all_readable(struct bench *b)
+{
+    static uint8_t got[2 * WORK_BYTES];
+    struct fixture *f;
+    struct inode *i;
+    struct handle *h;
+    size_t len;
+
+    check_ok(fixture_open(b->disk, "/", b->keys, &f));
+    check_ok(fixture_file(f, "kept", false, &i, &h));
+    check_ok(volume_read(f->v, h, got, sizeof got, 0, &len));
+    check_bytes(view_of(got, len), view_of(b->kept, KEPT_BYTES));
+    fixture_file_close(f, i, h);
+    ks_rc rc = fixture_file(f, "work", false, &i, &h);
+    if (ks_ok(rc)) {
+        check_ok(volume_read(f->v, h, got, sizeof got, 0, &len));
+        for (size_t n = 0; n < len; n++)
+            assert_true(got[n] == 9 || got[n] == 0);
+        fixture_file_close(f, i, h);
+    } else {
+        assert_true(ks_is_os(rc, ENOENT));
+    }
+    check_ok(script_listing(f));
+    assert_int_equal(f->alerts, 0); /* nothing damaged, nothing left out */
+    fixture_close(f);
+}
+
+static int bench_new(void **state)
+{
+    struct bench *b;
+    struct fixture *f;
+    struct inode *i;
+    struct handle *h;
+
+    check_ok(mem_new(1, sizeof *b, &b));
+    check_ok(fixture_keys_new(3584, &b->keys));
+    check_ok(crash_new(&b->disk));
+    check_ok(fixture_layout(b->disk, "/"));
+    memset(b->kept, 7, KEPT_BYTES);
+    check_ok(fixture_open(b->disk, "/", b->keys, &f));
+    check_ok(fixture_file(f, "kept", true, &i, &h));
+    check_ok(volume_write(f->v, h, b->kept, KEPT_BYTES, 0));
+    check_ok(volume_fsync(f->v, h, true));
+    fixture_file_close(f, i, h);
+    fixture_close(f);
+    check_ok(fault_new(b->disk, &b->faulty));
+    *state = b;
+    return 0;
+}
+
+static int bench_free(void **state)
+{
+    struct bench *b = *state;
+
+    fault_free(b->faulty);
+    crash_free(b->disk);
+    fixture_keys_free(b->keys);
+    mem_free(b);
+    return 0;
+}
+
+/* Runs the script with the n-th call failing; whether there was such a call. */
+static bool run_with_fault(uint64_t n, int err, bool is_lasting)
+{
+    void *state;
+    struct bench *b;
+
+    bench_new(&state);
+    b = state;
+    fault_arm(b->faulty, n, err, is_lasting);
+    ks_rc rc = script(b);
+    bool has_failed = fault_name(b->faulty) != NULL;
+    if (is_lasting && has_failed)
+        assert_false(ks_ok(rc));
+    fault_arm(b->faulty, 0, 0, false);
+    check_all_readable(b);
+    bench_free(&state);
+    return has_failed;
+}
+
+static void run_all(int err, bool is_lasting)
+{
+    uint64_t n = 1;
+
+    while (n < CALLS_MAX && run_with_fault(n, err, is_lasting))
+        n++;
+    print_message("%llu calls failed in turn\n", (unsigned long long)n - 1);
+    assert_true(n > 40 && n < CALLS_MAX);
+}
+
+static void volume__each_call_fails_once_with_eio__loses_nothing(void **state)
+{
+    (void)state;
+    run_all(EIO, false);
+}
+
+static void volume__each_call_fails_once_with_enospc__loses_nothing(void **state)
+{
+    (void)state;
+    run_all(ENOSPC, false);
+}
+
+static void volume__each_call_fails_for_ever__loses_nothing(void **state)
+{
+    (void)state;
+    run_all(EIO, true);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(volume__each_call_fails_once_with_eio__loses_nothing),
+        cmocka_unit_test(volume__each_call_fails_once_with_enospc__loses_nothing),
+        cmocka_unit_test(volume__each_call_fails_for_ever__loses_nothing),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
