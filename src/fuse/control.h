@@ -25,3 +25,9 @@ ks_rc control_path(const char *run_dir, const uint8_t volume_id[16], char **ret)
  * message as text. *ret is the whole reply, to be json_decref'ed.
  */
 ks_rc control_call(const char *path, json_t *request, int timeout_ms, json_t **ret) KS_MUST;
+
+/* control_call_progress: the same for an operation that reports before it replies (verify); progress gets
+ * each such line, and timeout_ms is from one line to the next. */
+ks_rc control_call_progress(const char *path, json_t *request, int timeout_ms,
+                            void (*progress)(void *arg, json_t *line), void *arg,
+                            json_t **ret) KS_MUST;

@@ -4,7 +4,6 @@
  */
 #include "fuse/mount_env.h"
 
-#include <jansson.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "fuse/control_line.h"
 
 ks_rc mount_run_dir(char **ret)
 {
@@ -57,12 +57,10 @@ void mount_ready(int *fd, ks_rc rc)
     if (ks_ok(rc)) {
         write_all(*fd, "OK\n");
     } else {
-        json_t *error = json_pack("{s:s, s:s, s:s+}", "class", ks_class_name(rc), "code",
-                                  ks_name(rc), "message", ks_text(rc), "");
-        char *text = error ? json_dumps(error, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
-        write_all(*fd, text ? text : "{\"class\":\"BUG\",\"code\":\"BUG\",\"message\":\"?\"}");
+        json_t *error = control_error(rc);
+        CLEANUP(mem_freep) char *text = error ? json_dumps(error, JSON_COMPACT) : NULL;
+        write_all(*fd, text ? text : "{\"ok\":false}");
         write_all(*fd, "\n");
-        mem_free(text);
         json_decref(error);
     }
     close(*fd);

@@ -13,5 +13,6 @@ ks_rc mount_run_dir(char **ret) KS_MUST;
 /* mount_notify(text): tells the service manager ("READY=1"), if there is one; best effort. */
 void mount_notify(const char *text);
 
-/* mount_ready(fd, rc): "OK" or the error as one JSON line {"class","code","message"}; fd is closed; -1: nothing. */
+/* mount_ready(fd, rc): "OK" or the error as one line, in the form of the control socket's; fd is closed; -1:
+ * nothing. */
 void mount_ready(int *fd, ks_rc rc);

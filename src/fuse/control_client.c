@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fuse/control_client.c - talking to a running volume process.
+ */
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "fuse/control_line.h"
+#include "fuse/mount_env.h"
+
+ks_rc control_path(const char *run_dir, const uint8_t volume_id[16], char **ret)
+{
+    CLEANUP(mem_freep) char *standard = NULL;
+    char hex[33];
+
+    if (!run_dir) {
+        TRY(mount_run_dir(&standard));
+        run_dir = standard;
+    }
+    for (size_t i = 0; i < 16; i++) {
+        static const char digits[] = "0123456789abcdef";
+        hex[2 * i] = digits[volume_id[i] >> 4];
+        hex[2 * i + 1] = digits[volume_id[i] & 15];
+    }
+    hex[32] = 0;
+    return mem_format(ret, "%s/%s.sock", run_dir, hex);
+}
+
+static void fd_close(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+}
+
+static ks_rc connect_to(const char *path, int *ret)
+{
+    CLEANUP(fd_close) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    size_t len = strlen(path);
+
+    ENSURE(len < sizeof address.sun_path, KS_E_LIMIT,
+           "the path of the control socket is too long: %s", path);
+    memcpy(address.sun_path, path, len);
+    if (fd < 0)
+        return ks_fail_os(errno, "cannot make a socket");
+    if (connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
+        int err = errno;
+        ENSURE(err != ENOENT && err != ECONNREFUSED, KS_E_NOT_FOUND,
+               "no volume process listens on %s", path);
+        return ks_fail_os(err, "the control socket %s", path);
+    }
+    *ret = fd;
+    fd = -1;
+    return KS_SUCCESS;
+}
+
+static ks_rc exchange(struct control_line *line, json_t *request, int timeout_ms,
+                      void (*progress)(void *arg, json_t *line), void *arg, json_t **ret)
+{
+    json_t *reply = NULL;
+
+    TRY(control_line_write(line->fd, request));
+    for (;;) {
+        TRY(control_line_read(line, timeout_ms, &reply));
+        ENSURE(reply, KS_E_IO, "the volume process ended without an answer");
+        if (json_object_get(reply, "ok"))
+            break;
+        if (progress)
+            progress(arg, reply);
+        json_decref(reply);
+    }
+    ks_rc rc = control_result(reply);
+    if (ks_ok(rc))
+        *ret = reply;
+    else
+        json_decref(reply);
+    return rc;
+}
+
+ks_rc control_call_progress(const char *path, json_t *request, int timeout_ms,
+                            void (*progress)(void *arg, json_t *line), void *arg, json_t **ret)
+{
+    CLEANUP(fd_close) int fd = -1;
+    CLEANUP(control_line_done) struct control_line line = {.fd = -1};
+
+    TRY(connect_to(path, &fd));
+    TRY(control_line_init(&line, fd));
+    return exchange(&line, request, timeout_ms, progress, arg, ret);
+}
+
+ks_rc control_call(const char *path, json_t *request, int timeout_ms, json_t **ret)
+{
+    return control_call_progress(path, request, timeout_ms, NULL, NULL, ret);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fuse/control_server.h - the listening end of the control socket.
+ *
+ * A thread accepts, and each conversation has a thread of its own, so that a long operation keeps
+ * nobody from asking for the status. Only root and the owner of the process are heard.
+ */
+#pragma once
+
+#include "fuse/control.h"
+
+struct control_server;
+struct control_peer;
+
+enum { CONTROL_PEERS_MAX = 16, CONTROL_IDLE_MS_MAX = 30000 };
+
+struct control_server_conf {
+    const char *path; /* the socket's; its directory is made when it is not there */
+    /* handle(arg, request, peer, ret): runs one operation. *ret may stay NULL: {"ok":true}. */
+    ks_rc (*handle)(void *arg, json_t *request, struct control_peer *peer, json_t **ret);
+    void *arg;
+};
+
+/* control_server_start(conf, ret): a socket that is there already is replaced: the caller holds the volume's
+ * lock, so nobody listens on it. */
+ks_rc control_server_start(const struct control_server_conf *conf,
+                           struct control_server **ret) KS_MUST;
+/* control_server_stop(s): removes the socket, ends the conversations and waits for them. */
+void control_server_stop(struct control_server *s);
+
+/* control_peer_send(peer, object): a line before the reply (progress). IO when the peer is gone. */
+ks_rc control_peer_send(struct control_peer *peer, json_t *object) KS_MUST;
+/* control_peer_take(peer): a descriptor of the conversation that outlives it; handle's reply is then not
+ * sent, the taker writes it. -1 when there is none left. */
+int control_peer_take(struct control_peer *peer);

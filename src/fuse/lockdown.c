@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fuse/lockdown.c - what the guard does to a mounted volume: stop, drain, wipe, unlock.
+ *
+ * Order of a lock: only writes are admitted; the kernel writes back and drops its cache; nothing is
+ * admitted; requests end; the kernel drops what they brought in meanwhile; buffers and keys are wiped.
+ */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "fuse/process.h"
+
+enum {
+    WRITE_BACK_MS_MAX = 2500, /* of GUARD_DRAIN_MS_MAX, for the kernel's dirty pages */
+    SECOND_ROUND_MS_MAX = 800,
+    SCRUB_MS_MAX = 200,
+    GIVE_UP_STATUS = 70,
+};
+
+static void on_refuse(void *arg)
+{
+    struct process *p = arg;
+
+    volume_set_door(p->volume, VOLUME_DRAINING);
+}
+
+static void on_open(void *arg)
+{
+    struct process *p = arg;
+
+    volume_set_door(p->volume, VOLUME_OPEN);
+}
+
+/* left(p, deadline, most): milliseconds until the deadline, but not more than most. */
+static uint32_t left(struct process *p, uint64_t deadline_ms, uint32_t most)
+{
+    uint64_t now = clock_boot_ms(p->clock);
+    uint64_t ms = deadline_ms > now ? deadline_ms - now : 0;
+
+    return ms < most ? (uint32_t)ms : most;
+}
+
+static void on_drain(void *arg, uint64_t deadline_ms)
+{
+    struct process *p = arg;
+
+    bool is_clean = sweeper_round(p->sweeper, left(p, deadline_ms, WRITE_BACK_MS_MAX));
+    if (!is_clean)
+        log_line(LOG_ERROR, "the kernel does not finish writing back: unsynced writes may be lost");
+    volume_set_door(p->volume, VOLUME_CLOSED);
+    ks_rc rc = volume_drain(p->volume, left(p, deadline_ms, GUARD_DRAIN_MS_MAX));
+    if (!ks_ok(rc)) {
+        log_line(LOG_ERROR, "locking: %s", ks_text(rc));
+        return;
+    }
+    sweeper_round(p->sweeper, left(p, deadline_ms, SECOND_ROUND_MS_MAX));
+    rc = session_scrub(p->session, left(p, deadline_ms, SCRUB_MS_MAX));
+    if (!ks_ok(rc))
+        log_line(LOG_WARNING, "locking: contents may be left in a buffer: %s", ks_text(rc));
+}
+
+static ks_rc on_wipe(void *arg)
+{
+    struct process *p = arg;
+
+    volume_set_door(p->volume, VOLUME_CLOSED);
+    TRY(volume_drain(p->volume, 0));
+    volume_wipe(p->volume);
+    return KS_SUCCESS;
+}
+
+static ks_rc on_unlock(void *arg)
+{
+    struct process *p = arg;
+    CLEANUP(keyset_freep) struct keyset *keys = NULL;
+
+    TRY(backing_unlock(p->backing, &keys));
+    return volume_set_keys(p->volume, &keys);
+}
+
+static ks_rc on_record(void *arg, bool is_revoked)
+{
+    struct process *p = arg;
+    const struct keyset *keys = volume_keys(p->volume);
+
+    ENSURE(keys, KS_E_LOCKED, "the volume has no keys to record that with");
+    return backing_set_revoked(p->backing, keys, is_revoked);
+}
+
+static void on_announce(void *arg, bool is_locking)
+{
+    struct process *p = arg;
+
+    hook_run(p->hook, is_locking ? HOOK_LOCK : HOOK_UNLOCK);
+    if (p->surveyor)
+        surveyor_ask(p->surveyor);
+}
+
+static uint64_t on_handles(void *arg)
+{
+    struct process *p = arg;
+
+    return volume_handle_count(p->volume);
+}
+
+/* The keys are in use and the bound is over. Wiping them under a running request could write garbage;
+ * the end of the process takes them too, and cuts every file with it. */
+static void on_give_up(void *arg, const char *why)
+{
+    (void)arg;
+    log_line(LOG_ERROR, "the keys cannot be wiped in time, so this process ends with them: %s",
+             why);
+    _exit(GIVE_UP_STATUS);
+}
+
+const struct guard_ops lockdown_ops = {
+    .refuse = on_refuse,
+    .open = on_open,
+    .drain = on_drain,
+    .wipe = on_wipe,
+    .unlock = on_unlock,
+    .record = on_record,
+    .announce = on_announce,
+    .handles = on_handles,
+    .give_up = on_give_up,
+};
+
+ks_rc lockdown_probe(void *arg, uint32_t *ret_wrap_id)
+{
+    struct process *p = arg;
+
+    return backing_probe(p->backing, ret_wrap_id);
+}
+
+/* Only an answer about the key locks. Damage to the keyring or wrong use is neither a grant nor a
+ * denial: the lease runs on and ends when the grace does. */
+void lockdown_tell(void *arg, const struct prober_result *result)
+{
+    struct process *p = arg;
+
+    switch ((enum ks_class)result->rc.cls) {
+    case KS_CLASS_OK:
+        guard_grant(p->guard);
+        return;
+    case KS_CLASS_DENIED:
+        guard_deny(p->guard, result->text);
+        return;
+    case KS_CLASS_UNREACHABLE:
+    case KS_CLASS_BUSY:
+    case KS_CLASS_IO:
+    case KS_CLASS_LIMIT:
+        guard_unreach(p->guard, result->text);
+        return;
+    case KS_CLASS_USAGE:
+    case KS_CLASS_CORRUPT:
+    case KS_CLASS_BUG:
+        log_line(LOG_ERROR, "the probe of the key fails: %s", result->text);
+        guard_unreach(p->guard, result->text);
+        return;
+    }
+}
+
+void lockdown_sweep(void *arg)
+{
+    struct process *p = arg;
+
+    session_invalidate(p->session);
+}

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fuse/mount.c - the life of the volume process, from its hardening to the last wipe.
+ *
+ * Puts the parts together and takes them apart in the opposite order. What hangs at the end (a probe of a
+ * dead network, a request on a dead disk) is left behind for the end of the process to take, with
+ * everything it may still touch; keys are wiped first.
+ */
+#include "fuse/mount.h"
+
+#include <malloc.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "fuse/control_line.h"
+#include "fuse/harden.h"
+#include "fuse/mount_env.h"
+#include "fuse/mount_point.h"
+#include "fuse/process.h"
+
+enum {
+    LOCK_TRIES = 40, /* a process that is just ending still has the volume's lock */
+    LOCK_PAUSE_MS = 50,
+    HOUSEKEEPING_MS = 10000,
+    STOP_MS_MAX = 20000, /* after a signal, for those who still have files open */
+    FLUSH_MS_MAX = 4000,
+    PROBER_MS_MAX = 6000,
+    DRAIN_MS_MAX = 5000,
+};
+
+/* ---- beginning ---- */
+
+static ks_rc open_backing(struct process *p)
+{
+    ks_rc rc = backing_open(&p->conf->backing, true, &p->backing);
+
+    for (int i = 0; i < LOCK_TRIES && ks_is(rc, KS_E_BUSY); i++) {
+        clock_sleep_ms(p->clock, LOCK_PAUSE_MS);
+        rc = backing_open(&p->conf->backing, true, &p->backing);
+    }
+    return rc;
+}
+
+static void note_identity(struct process *p, const struct keyring *k)
+{
+    memcpy(p->volume_id_bytes, k->volume_id, sizeof p->volume_id_bytes);
+    for (size_t i = 0; i < KEYRING_ID_BYTES; i++)
+        snprintf(p->volume_id + 2 * i, 3, "%02x", k->volume_id[i]);
+    p->block_payload = k->block_payload;
+}
+
+static ks_rc harden(struct process *p)
+{
+    /* An ordinary user mounts through fusermount3, which needs its set-user-id bit to work. */
+    struct harden_conf conf = {p->conf->is_swap_allowed, geteuid() == 0};
+
+    TRY(harden_process(&conf));
+    return secret_init();
+}
+
+static ks_rc start_hook(struct process *p)
+{
+    struct hook_conf conf = {p->conf->on_lock, p->conf->on_unlock, p->mountpoint, p->volume_id};
+
+    return hook_start(&conf, &p->hook);
+}
+
+static void on_alert(void *arg, const char *text)
+{
+    (void)arg;
+    log_line(LOG_ERROR, "%s", text);
+}
+
+static ks_rc make_volume(struct process *p)
+{
+    struct volume_conf conf = {
+        .io = p->io,
+        .clock = p->clock,
+        .random = p->random,
+        .tree = backing_tree(p->backing),
+        .long_names = backing_long(p->backing),
+        .block_payload = p->block_payload,
+        .alert = on_alert,
+    };
+
+    memcpy(conf.volume_id, p->volume_id_bytes, sizeof conf.volume_id);
+    return volume_new(&conf, &p->volume);
+}
+
+/* first_unlock(p, is_revoked, ret_granted): the keys, if the key service gives them. Whether a refusal ends the
+ * mount is the operator's choice; damage always does. */
+static ks_rc first_unlock(struct process *p, bool is_revoked, bool *ret_granted)
+{
+    bool may_start_locked = p->conf->is_starting_locked;
+
+    *ret_granted = false;
+    ENSURE(
+        !is_revoked || may_start_locked, KS_E_LOCKED,
+        "the volume was revoked: give access back with \"keystead volume unlock %s\", or mount it "
+        "locked with --start-locked",
+        p->backing_path);
+    if (is_revoked)
+        return KS_SUCCESS;
+    ks_rc rc = lockdown_ops.unlock(p);
+    *ret_granted = ks_ok(rc);
+    if (may_start_locked && (rc.cls == KS_CLASS_DENIED || rc.cls == KS_CLASS_UNREACHABLE)) {
+        log_line(LOG_WARNING, "starting locked: %s", ks_text(rc));
+        return KS_SUCCESS;
+    }
+    return rc;
+}
+
+static ks_rc start_mount(struct process *p)
+{
+    struct session_conf conf = {
+        .volume = p->volume,
+        .mountpoint = p->mountpoint,
+        .source = p->backing_path,
+        .is_allow_other = p->conf->is_allow_other,
+        .threads = p->conf->threads,
+    };
+
+    TRY(mount_point_prepare(p->mountpoint, p->backing_path));
+    TRY(session_mount(&conf, &p->session));
+    return sweeper_start(lockdown_sweep, p, &p->sweeper);
+}
+
+static ks_rc start_guard(struct process *p, const struct keyring *k, bool is_granted)
+{
+    struct guard_conf guard = {
+        .clock = p->clock,
+        .lease = {k->settings.lease_ms_max, k->settings.grace_ms, 0},
+        .ops = &lockdown_ops,
+        .arg = p,
+    };
+    struct prober_conf prober = {
+        .clock = p->clock,
+        .random = p->random,
+        .period_ms = k->settings.probe_ms,
+        .probe = lockdown_probe,
+        .tell = lockdown_tell,
+        .arg = p,
+    };
+
+    TRY(guard_new(&guard, is_granted, k->revoked_s != 0, &p->guard));
+    TRY(session_start(p->session));
+    TRY(guard_start(p->guard));
+    return prober_start(&prober, &p->prober);
+}
+
+static ks_rc start_helpers(struct process *p)
+{
+    CLEANUP(mem_freep) char *path = NULL;
+    struct survey_conf survey = {
+        .io = p->io,
+        .tree = backing_tree(p->backing),
+        .long_names = backing_long(p->backing),
+        .block_payload = p->block_payload,
+    };
+
+    memcpy(survey.volume_id, p->volume_id_bytes, sizeof survey.volume_id);
+    TRY(surveyor_start(&survey, p->clock, &p->surveyor));
+    admin_note_due(p);
+    surveyor_ask(p->surveyor);
+    TRY(control_path(p->conf->run_dir, p->volume_id_bytes, &path));
+    struct control_server_conf control = {path, admin_handle, p};
+    return control_server_start(&control, &p->control);
+}
+
+static ks_rc start(struct process *p)
+{
+    CLEANUP(keyring_freep) struct keyring *k = NULL;
+    bool is_granted = false;
+
+    TRY(mount_point_absolute(p->conf->mountpoint, &p->mountpoint));
+    TRY(mount_point_absolute(p->conf->backing.path, &p->backing_path));
+    TRY(open_backing(p));
+    TRY(backing_keyring(p->backing, &k));
+    note_identity(p, k);
+    TRY(start_hook(p));
+    TRY(harden(p));
+    TRY(make_volume(p));
+    TRY(first_unlock(p, k->revoked_s != 0, &is_granted));
+    TRY(start_mount(p));
+    TRY(start_guard(p, k, is_granted));
+    TRY(start_helpers(p));
+    session_tune(p->session);
+    return KS_SUCCESS;
+}
+
+/* ---- serving ---- */
+
+/* wait_for(p, fd, ms): whether fd (a signal) became readable; also returns when the mount ends. */
+static bool wait_for(struct process *p, int fd, int ms)
+{
+    struct pollfd fds[2] = {{fd, POLLIN, 0}, {session_end_fd(p->session), POLLIN, 0}};
+
+    if (poll(fds, 2, ms) <= 0)
+        return false;
+    return fd >= 0 && (fds[0].revents & POLLIN) != 0;
+}
+
+/* end_by_signal(p): unmounts. Whoever has files open gets time to close them; then they are cut off, with
+ * everything written back. */
+static void end_by_signal(struct process *p)
+{
+    ks_rc rc = mount_point_unmount(p->mountpoint, false);
+
+    if (ks_ok(rc))
+        return;
+    log_line(LOG_WARNING, "%s; waiting up to %d s for that to end", ks_text(rc),
+             STOP_MS_MAX / 1000);
+    hook_run(p->hook, HOOK_LOCK);
+    rc = mount_point_unmount(p->mountpoint, true);
+    if (!ks_ok(rc))
+        log_line(LOG_ERROR, "%s", ks_text(rc));
+    wait_for(p, -1, STOP_MS_MAX);
+}
+
+static void serve(struct process *p, int signals)
+{
+    struct signalfd_siginfo info;
+
+    while (!session_is_ended(p->session)) {
+        if (wait_for(p, signals, HOUSEKEEPING_MS) &&
+            read(signals, &info, sizeof info) == sizeof info) {
+            log_line(LOG_NOTICE, "ending: signal %u", info.ssi_signo);
+            atomic_store(&p->is_ending, true);
+            mount_notify("STOPPING=1");
+            end_by_signal(p);
+            return;
+        }
+        admin_rotate_when_due(p);
+    }
+}
+
+/* ---- end ---- */
+
+/* cut_off(p): the mount could not be ended, because files are open in it: at least nothing is lost. */
+static void cut_off(struct process *p)
+{
+    log_line(LOG_WARNING, "ending with %llu handles open",
+             (unsigned long long)volume_handle_count(p->volume));
+    volume_set_door(p->volume, VOLUME_DRAINING);
+    if (!sweeper_round(p->sweeper, FLUSH_MS_MAX))
+        log_line(LOG_ERROR, "the kernel does not finish writing back: unsynced writes are lost");
+}
+
+/* wipe(p): whether no request was left that could still touch the volume. */
+static bool wipe(struct process *p)
+{
+    volume_set_door(p->volume, VOLUME_CLOSED);
+    ks_rc rc = volume_drain(p->volume, DRAIN_MS_MAX);
+    if (ks_ok(rc))
+        volume_wipe(p->volume);
+    else
+        log_line(LOG_ERROR, "ending: %s", ks_text(rc));
+    return ks_ok(rc);
+}
+
+static void say_farewell(struct process *p)
+{
+    int fd = atomic_exchange(&p->farewell_fd, -1);
+
+    if (fd < 0)
+        return;
+    json_t *reply = json_pack("{s:b}", "ok", 1);
+    /* who asked may have gone */
+    IGNORE(control_line_write(fd, reply));
+    json_decref(reply);
+    close(fd);
+}
+
+/* stop_threads(p): everybody but the mount's own threads; false when one of them hangs. */
+static bool stop_threads(struct process *p)
+{
+    atomic_store(&p->is_ending, true);
+    control_server_stop(TAKE(p->control));
+    bool is_stopped = prober_stop(TAKE(p->prober), PROBER_MS_MAX);
+    guard_stop(p->guard);
+    surveyor_stop(TAKE(p->surveyor));
+    return is_stopped;
+}
+
+static void release(struct process *p)
+{
+    session_free(p->session);
+    guard_free(p->guard);
+    volume_free(p->volume);
+    backing_close(p->backing);
+    hook_end(p->hook);
+    say_farewell(p);
+    mem_free(p->mountpoint);
+    mem_free(p->backing_path);
+    mem_free(p);
+}
+
+/* finish(p): also for a process that failed half-way through its start. */
+static void finish(struct process *p, bool was_started)
+{
+    bool is_stopped = stop_threads(p);
+
+    bool is_mounted = was_started && !session_is_ended(p->session);
+    if (is_mounted)
+        cut_off(p);
+    is_stopped = sweeper_stop(TAKE(p->sweeper), FLUSH_MS_MAX) && is_stopped;
+    if (p->volume)
+        is_stopped = wipe(p) && is_stopped;
+    if (is_stopped && !is_mounted)
+        release(p);
+    else
+        say_farewell(p); /* the rest goes with the process */
+}
+
+static ks_rc block_signals(int *ret_fd)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    signal(SIGPIPE, SIG_IGN);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    *ret_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (*ret_fd < 0)
+        return ks_fail_os(errno, "no descriptor for signals");
+    return KS_SUCCESS;
+}
+
+static void ready(struct process *p, int *ready_fd)
+{
+    struct guard_status status;
+
+    guard_status(p->guard, &status);
+    log_line(LOG_NOTICE, "%s is mounted on %s, %s", p->backing_path, p->mountpoint,
+             lease_state_name(status.state));
+    mount_ready(ready_fd, KS_SUCCESS);
+    mount_notify("READY=1\nSTATUS=mounted");
+    if (status.state == LEASE_OPEN)
+        hook_run(p->hook, HOOK_UNLOCK);
+}
+
+static ks_rc say_again(ks_rc rc, const char *text)
+{
+    if (rc.code < KS_CODE_OS)
+        return ks_fail((enum ks_code)rc.code, "%s", text);
+    return ks_wrap(ks_os(rc.code - KS_CODE_OS), "%s", text);
+}
+
+ks_rc mount_run(const struct mount_conf *conf)
+{
+    struct process *p;
+    int signals = -1, ready_fd = conf->ready_fd;
+
+    TRY(block_signals(&signals));
+    TRY(mem_new(1, sizeof *p, &p));
+    p->conf = conf;
+    p->clock = conf->backing.clock;
+    p->random = conf->backing.random;
+    p->io = conf->backing.io;
+    atomic_store(&p->farewell_fd, -1);
+    ks_rc rc = start(p);
+    if (ks_ok(rc)) {
+        ready(p, &ready_fd);
+        serve(p, signals);
+        log_line(LOG_NOTICE, "unmounted");
+    } else {
+        mount_ready(&ready_fd, rc);
+    }
+    /* The text of a failure must survive the cleaning up; without memory the short one does. */
+    CLEANUP(mem_freep) char *why = NULL;
+    IGNORE(mem_text(ks_text(rc), &why));
+    finish(p, ks_ok(rc));
+    close(signals);
+    return ks_ok(rc) || !why ? rc : say_again(rc, why);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fuse/process.h - the parts of a running volume process, for the files that put them together.
+ *
+ * Private to fuse/mount.c (which makes and ends them), fuse/lockdown.c, fuse/status.c and fuse/admin.c.
+ */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "fuse/control_server.h"
+#include "fuse/guard.h"
+#include "fuse/hook.h"
+#include "fuse/mount.h"
+#include "fuse/prober.h"
+#include "fuse/session.h"
+#include "fuse/surveyor.h"
+#include "fuse/sweeper.h"
+
+struct process {
+    const struct mount_conf *conf;
+    struct clock *clock;
+    struct random *random;
+    struct io *io;
+    char *mountpoint;   /* absolute */
+    char *backing_path; /* absolute */
+    char volume_id[2 * KEYRING_ID_BYTES + 1];
+    uint8_t volume_id_bytes[KEYRING_ID_BYTES];
+    uint32_t block_payload;
+
+    struct hook *hook;
+    struct backing *backing;
+    struct volume *volume;
+    struct session *session;
+    struct sweeper *sweeper;
+    struct guard *guard;
+    struct prober *prober;
+    struct surveyor *surveyor;
+    struct control_server *control;
+
+    atomic_bool is_ending;        /* from the moment an end was asked for */
+    _Atomic int farewell_fd;      /* who asked for the unmount hears when all is over; -1: nobody */
+    _Atomic int64_t rotation_due; /* wall time; 0: never */
+    atomic_bool is_rotating;
+};
+
+/* lockdown.c: what the guard does to this process's volume; arg is the process. */
+extern const struct guard_ops lockdown_ops;
+/* lockdown_probe, lockdown_tell: how the prober asks and whom it tells. */
+ks_rc lockdown_probe(void *arg, uint32_t *ret_wrap_id) KS_MUST;
+void lockdown_tell(void *arg, const struct prober_result *result);
+/* lockdown_sweep(process): one round of clearing the kernel's cache. */
+void lockdown_sweep(void *arg);
+
+/* status.c: status_report(p, ret): the reply to "status" (docs/CONTROL.md). */
+ks_rc status_report(struct process *p, json_t **ret) KS_MUST;
+
+/* admin.c: admin_handle(process, request, peer, ret): one request of the control socket. */
+ks_rc admin_handle(void *arg, json_t *request, struct control_peer *peer, json_t **ret) KS_MUST;
+/* admin_rotate_when_due(p): a new data key when the volume's settings say so; called now and then. */
+void admin_rotate_when_due(struct process *p);
+/* admin_note_due(p): works out anew when that is. */
+void admin_note_due(struct process *p);
