@@ -18,6 +18,11 @@ static struct crash_inode *inode_of(const struct crash *c, uint64_t ino)
     return crash_tree_inode(c->live, ino);
 }
 
+static ks_rc check_dir(const struct crash *c, const struct io_node *node)
+{
+    return S_ISDIR(inode_of(c, node->ino)->st.st_mode) ? KS_SUCCESS : ks_os(ENOTDIR);
+}
+
 /* The directory that node is, with name found in it or not: *ret_entry is NULL then. */
 static ks_rc find_name(const struct crash *c, const struct io_node *node, const char *name,
                        struct crash_inode **ret, struct crash_entry **ret_entry)
@@ -25,8 +30,7 @@ static ks_rc find_name(const struct crash *c, const struct io_node *node, const 
     struct crash_inode *dir = inode_of(c, node->ino);
 
     TRY(io_name_check(name));
-    if (!S_ISDIR(dir->st.st_mode))
-        return ks_os(ENOTDIR);
+    TRY(check_dir(c, node));
     if (dir->st.st_nlink == 0)
         return ks_os(ENOENT);
     if (strlen(name) > IO_NAME_BYTES)
@@ -291,6 +295,8 @@ ks_rc crash_rename(struct io *io, struct io_node *from_dir, const char *from,
     if (flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE) ||
         flags == (RENAME_NOREPLACE | RENAME_EXCHANGE))
         return ks_os(EINVAL);
+    TRY(check_dir(c, from_dir));
+    TRY(check_dir(c, to_dir));
     TRY(find_name(c, from_dir, from, &r.from_dir, &entry));
     if (!entry)
         return ks_os(ENOENT);
@@ -306,11 +312,6 @@ ks_rc crash_rename(struct io *io, struct io_node *from_dir, const char *from,
                                              .to_dir = to_dir->ino,
                                              .to_name = to,
                                              .flags = flags});
-}
-
-static ks_rc check_dir(const struct crash *c, const struct io_node *node)
-{
-    return S_ISDIR(inode_of(c, node->ino)->st.st_mode) ? KS_SUCCESS : ks_os(ENOTDIR);
 }
 
 ks_rc crash_sync_dir(struct io *io, struct io_node *dir)
