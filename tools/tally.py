@@ -6,6 +6,7 @@ tally.py meson build/X/meson-logs/testlog.json   one line of JSON per executable
                                                  cmocka executable are counted one by one
 tally.py junit FILE.xml                          pytest
 tally.py fuzz build/fuzz/results.tsv             one line per target: name, ok|failed, detail
+tally.py selftest                                known executables against their known counts
 
 A result file that is missing, empty or not understood, and an executable that ran no test, count
 as failed: nothing is taken for granted.
@@ -16,7 +17,6 @@ import re
 import sys
 import xml.etree.ElementTree as ElementTree
 
-CMOCKA_RAN = re.compile(r"^\[=+\] (?:tests: )?(\d+) test\(s\) run\.", re.M)
 CMOCKA_STARTED = re.compile(r"^\[=+\] (?:\S+: )?Running (\d+) test\(s\)\.", re.M)
 CMOCKA_PASSED = re.compile(r"^\[  PASSED  \] (\d+) test\(s\)\.", re.M)
 CMOCKA_FAILED = re.compile(r"^\[  FAILED  \] (?:\S+: )?(\d+) test\(s\), listed below", re.M)
@@ -70,10 +70,33 @@ def tally_fuzz(path):
     return (passed, len(verdicts) - passed, 0) if verdicts else (0, 1, 0)
 
 
+def selftest():
+    head = "[==========] Running 3 test(s).\n"
+    cases = [
+        ({"result": "OK", "stdout": head + "[  PASSED  ] 3 test(s).\n"}, (3, 0, 0)),
+        ({"result": "OK", "stdout": head + "[  PASSED  ] 2 test(s).\n[  SKIPPED ] 1 test(s), listed below:\n"}, (2, 0, 1)),
+        ({"result": "FAIL", "stdout": head + "[  PASSED  ] 1 test(s).\n",
+          "stderr": "[  FAILED  ] 2 test(s), listed below:\n"}, (1, 2, 0)),
+        ({"result": "FAIL", "stdout": head + "[  PASSED  ] 3 test(s).\n"}, (3, 1, 0)),  # a leak, say
+        ({"result": "OK", "stdout": head}, (0, 1, 0)),  # went away in the middle
+        ({"result": "TIMEOUT", "stdout": head}, (0, 1, 0)),
+        ({"result": "OK", "stdout": "[==========] Running 0 test(s).\n[  PASSED  ] 0 test(s).\n"}, (0, 1, 0)),
+        ({"result": "OK", "stdout": "a script\n"}, (1, 0, 0)),
+        ({"result": "ERROR", "stdout": ""}, (0, 1, 0)),
+        ({"result": "SKIP", "stdout": ""}, (0, 0, 1)),
+    ]
+    wrong = [(entry, want, tally_executable(entry)) for entry, want in cases if tally_executable(entry) != want]
+    for entry, want, got in wrong:
+        print(f"tally selftest: {entry}: wanted {want}, got {got}")
+    return 1 if wrong else 0
+
+
 KINDS = {"meson": tally_meson, "junit": tally_junit, "fuzz": tally_fuzz}
 
 
 def main():
+    if sys.argv[1:] == ["selftest"]:
+        sys.exit(selftest())
     kind, path = sys.argv[1:]
     try:
         counts = KINDS[kind](path)

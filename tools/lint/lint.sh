@@ -71,6 +71,7 @@ cppcheck_src() {
 mkdir -p "$build/cppcheck"
 tools/build.sh clang-setup >/dev/null
 step 'rules, against their own examples' tools/lint/run.py --selftest
+step 'the counting of tests, against its own examples' tools/tally.py selftest
 step 'rules' tools/lint/run.py
 step 'every file is compiled and every test is run' tools/lint/wired.py
 step 'docs/ERRORS.md is current' tools/errors_doc.py --check
