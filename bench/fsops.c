@@ -64,7 +64,10 @@ static const struct {
     void (*run)(unsigned n);
     unsigned operations;
 } kinds[] = {
-    {"create", do_create, 1}, {"rename", do_rename, 2}, {"read", do_read, 1}, {"remove", do_remove, 1},
+    {"create", do_create, 1},
+    {"rename", do_rename, 2},
+    {"read", do_read, 1},
+    {"remove", do_remove, 1},
 };
 
 static double now(void)

@@ -17,6 +17,9 @@ class Engine:
     user = "nobody"
     programs = ()          # absolute paths that must exist
     packages = ""          # what to install when they do not
+    # Whether a write it acknowledged is durable by then: handed to the kernel, written to the disk.
+    survives_engine_kill = True
+    survives_volume_kill = True
 
     def __init__(self, root, aux):
         self.root = os.path.join(root, self.name)
@@ -77,6 +80,12 @@ class Engine:
         pid = self.pid()
         assert pid, f"{self.name} is not running\n{proc.tail(self.log)}"
         proc.kill_tree(pid)
+
+    def kill_whatever_is_left(self):
+        """After its volume died: an engine may have ended by itself, or hang on to a dead mount."""
+        pid = self.pid()
+        if pid:
+            proc.kill_tree(pid)
 
     def stop(self):
         """An orderly end."""

@@ -50,7 +50,7 @@ class ClickHouse(Engine):
     user = "clickhouse"
     programs = ("/usr/sbin/clickhouse-server",)
     packages = "clickhouse-server"
-    is_synced = False  # what it acknowledges is not on the disk yet
+    survives_volume_kill = False
 
     def __init__(self, root, aux):
         super().__init__(root, aux)

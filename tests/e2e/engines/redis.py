@@ -135,3 +135,5 @@ class Redis(Engine):
 
 class RedisRdb(Redis):
     persistence = "rdb"
+    survives_engine_kill = False  # only what the last snapshot has
+    survives_volume_kill = False

@@ -73,6 +73,9 @@ class Sqlite(Engine):
             server.kill()
             server.wait(30)
 
+    def kill_whatever_is_left(self):
+        self.kill()
+
     def stop(self):
         for server in (self._reader, self._server):
             if server and server.poll() is None:

@@ -105,10 +105,9 @@ class Volume:
         return done
 
     def kill(self):
-        """kill -9 of the volume process; what stays of the mount is taken away."""
+        """kill -9 of the volume process and its hook runner; the dead mount stays, as after a crash."""
         proc.kill_tree(self.pid, signal.SIGKILL)
         self.pid = 0
-        proc.unmount(self.mountpoint)
 
     def status(self):
         return self.cli.json("volume", "status", self.mountpoint)

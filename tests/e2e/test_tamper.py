@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Goal: whoever can write the backing directory can destroy, but neither read nor forge; damage is told
+with file and block, and costs no other file."""
+import errno
+import json
+import os
+import shutil
+
+import pytest
+
+from harness import memory
+
+PAYLOAD, BLOCK, HEADER = 3584, 4096, 4096
+SECRET = b"the-secret-that-nobody-may-see"
+EXIT_CORRUPT = 6
+
+
+def write(path, data):
+    with open(path, "wb") as f:
+        f.write(data)
+        os.fsync(f.fileno())
+
+
+@pytest.fixture
+def files(volume):
+    """{name: data} of an unmounted volume; sizes differ so that a backing file can be told by its own."""
+    volume.mount()
+    content = {f"file-{n}": os.urandom(PAYLOAD * (10 + n)) for n in range(4)}
+    for name, data in content.items():
+        write(os.path.join(volume.mountpoint, name), data)
+    volume.unmount()
+    return content
+
+
+def backing_of(volume, data):
+    size = HEADER + len(data) // PAYLOAD * BLOCK
+    return next(p for p in memory.backing_files(volume, 100) if os.path.getsize(p) == size)
+
+
+def flip(path, at):
+    with open(path, "r+b") as f:
+        f.seek(at)
+        byte = f.read(1)[0]
+        f.seek(at)
+        f.write(bytes([byte ^ 0x10]))
+
+
+@pytest.mark.parametrize("offset", [0, 2000, 3584, 3600, 3630, 4090],
+                         ids=["first", "payload", "tag", "nonce", "meta", "reserved"])
+def test_flipped_byte__that_block_gives_eio_and_nothing_else(offset, volume, files):
+    bad = 3
+    flip(backing_of(volume, files["file-1"]), HEADER + bad * BLOCK + offset)
+    volume.mount()
+    fd = os.open(os.path.join(volume.mountpoint, "file-1"), os.O_RDONLY)
+    try:
+        with pytest.raises(OSError) as error:
+            os.pread(fd, PAYLOAD, bad * PAYLOAD)
+        assert error.value.errno == errno.EIO
+        # a block two pages away shares no page of the kernel's cache with the bad one
+        for good in (0, bad + 3):
+            data = os.pread(fd, PAYLOAD, good * PAYLOAD)
+            assert data == files["file-1"][good * PAYLOAD:][:PAYLOAD]
+    finally:
+        os.close(fd)
+    for name, data in files.items():
+        if name != "file-1":
+            with open(os.path.join(volume.mountpoint, name), "rb") as f:
+                assert f.read() == data
+    assert volume.status()["counters"]["blocks_corrupt"] >= 1
+
+
+@pytest.mark.parametrize("is_mounted", [True, False], ids=["mounted", "offline"])
+def test_verify__lists_the_file_and_the_block(is_mounted, volume, files):
+    flip(backing_of(volume, files["file-2"]), HEADER + 5 * BLOCK + 17)
+    flip(backing_of(volume, files["file-2"]), HEADER + 7 * BLOCK + 17)
+    if is_mounted:
+        volume.mount()
+    where = volume.mountpoint if is_mounted else volume.backing
+    done = volume.cli.run("volume", "verify", where, "--output", "json", check=False)
+    assert done.returncode == EXIT_CORRUPT
+    report = json.loads(done.stdout)
+    text = json.dumps(report)
+    assert "file-2" in text and "file-1" not in text, text
+    assert {5, 7} <= set(find_values(report, "block")), text
+    table = volume.cli.run("volume", "verify", where, check=False)
+    assert "file-2" in table.stdout + table.stderr
+
+
+def find_values(node, key):
+    """All values of a key, anywhere in a JSON document."""
+    if isinstance(node, dict):
+        for k, v in node.items():
+            if k == key:
+                yield v
+            yield from find_values(v, key)
+    elif isinstance(node, list):
+        for v in node:
+            yield from find_values(v, key)
+
+
+def test_verify_of_a_sound_volume__says_so(volume, files):
+    assert volume.cli.run("volume", "verify", volume.backing).returncode == 0
+
+
+def swap_blocks(path, a, b):
+    with open(path, "r+b") as f:
+        f.seek(HEADER + a * BLOCK)
+        first = f.read(BLOCK)
+        f.seek(HEADER + b * BLOCK)
+        second = f.read(BLOCK)
+        f.seek(HEADER + b * BLOCK)
+        f.write(first)
+        f.seek(HEADER + a * BLOCK)
+        f.write(second)
+
+
+def reads_nothing_of(volume, name, at):
+    with open(os.path.join(volume.mountpoint, name), "rb", buffering=0) as f:
+        with pytest.raises(OSError) as error:
+            os.pread(f.fileno(), PAYLOAD, at)
+    assert error.value.errno == errno.EIO
+
+
+def test_blocks_swapped_within_a_file__are_refused(volume, files):
+    swap_blocks(backing_of(volume, files["file-0"]), 2, 6)
+    volume.mount()
+    reads_nothing_of(volume, "file-0", 2 * PAYLOAD)
+    reads_nothing_of(volume, "file-0", 6 * PAYLOAD)
+
+
+def test_block_copied_from_another_file__is_refused(volume, files):
+    with open(backing_of(volume, files["file-0"]), "rb") as f:
+        f.seek(HEADER + 2 * BLOCK)
+        block = f.read(BLOCK)
+    with open(backing_of(volume, files["file-1"]), "r+b") as f:
+        f.seek(HEADER + 2 * BLOCK)
+        f.write(block)
+    volume.mount()
+    reads_nothing_of(volume, "file-1", 2 * PAYLOAD)
+
+
+def test_file_copied_from_another_volume__is_refused(volume, files, new_volume, store):
+    other = new_volume([store.spec("orders")], name="other")
+    other.mount()
+    write(os.path.join(other.mountpoint, "victim"), os.urandom(len(files["file-0"])))
+    other.unmount()
+    shutil.copy(backing_of(volume, files["file-0"]), memory.backing_files(other)[0])
+    other.mount()
+    with pytest.raises(OSError) as error:
+        with open(os.path.join(other.mountpoint, "victim"), "rb") as f:
+            f.read()
+    assert error.value.errno == errno.EIO
+
+
+def test_damaged_name__is_left_out_and_reported(volume, files):
+    path = backing_of(volume, files["file-3"])
+    directory, name = os.path.split(path)
+    changed = name[:-3] + ("AAA" if not name.endswith("AAA") else "BBB")
+    os.rename(path, os.path.join(directory, changed))
+    volume.mount()
+    assert sorted(os.listdir(volume.mountpoint)) == ["file-0", "file-1", "file-2"]
+    assert volume.call("verify", check=False).returncode == EXIT_CORRUPT
+
+
+def test_backing_directory__never_has_plaintext_or_names(mounted):
+    m = mounted.mountpoint
+    os.makedirs(os.path.join(m, "a-directory-name", "second-directory"))
+    write(os.path.join(m, "a-directory-name", "a-file-name"), SECRET * 1000)
+    os.symlink(SECRET.decode() * 30, os.path.join(m, "a-link-name"))
+    write(os.path.join(m, "n" * 200 + "-a-long-name"), SECRET)
+    os.setxattr(os.path.join(m, "a-directory-name", "a-file-name"), "user.a-attribute-name", SECRET)
+    os.rename(os.path.join(m, "a-directory-name", "a-file-name"), os.path.join(m, "a-new-name"))
+    os.sync()
+    needles = [SECRET, b"a-directory-name", b"second-directory", b"a-file-name", b"a-link-name",
+               b"a-long-name", b"a-new-name", b"a-attribute-name"]
+    assert memory.contains(m, SECRET), "the search finds what is there"
+    assert not memory.contains(mounted.backing, *needles)
+    for parent, directories, names in os.walk(mounted.backing):
+        for name in directories + names:
+            path = os.path.join(parent, name)
+            for attribute in os.listxattr(path, follow_symlinks=False):
+                value = os.getxattr(path, attribute, follow_symlinks=False)
+                assert not any(n in attribute.encode() + value for n in needles)
+
+
+def test_same_content_twice__looks_different(mounted):
+    data = SECRET * 500
+    for name in ("one", "two"):
+        write(os.path.join(mounted.mountpoint, name), data)
+    os.sync()
+    pages = set()
+    count = 0
+    for path in memory.backing_files(mounted):
+        with open(path, "rb") as f:
+            while page := f.read(BLOCK):
+                pages.add(page)
+                count += 1
+    assert count >= 10 and len(pages) == count
