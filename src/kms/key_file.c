@@ -139,9 +139,10 @@ ks_rc key_file_make(struct io *io, const char *path, struct random *random)
     CLEANUP(place_done) struct place p = {.io = io};
     char name[IO_NAME_BYTES + 1];
 
-    TRY(path_open_parent(io, path, &p.dir, name));
-    ks_rc rc = io->ops->lookup(io, p.dir, name, &p.node, NULL);
-    if (ks_is_os(rc, ENOENT))
+    ks_rc rc = path_open_parent(io, path, &p.dir, name);
+    if (ks_ok(rc))
+        rc = io->ops->lookup(io, p.dir, name, &p.node, NULL);
+    if (p.dir && ks_is_os(rc, ENOENT))
         rc = write_new(&p, name, random);
     return ks_wrap(rc, "cannot make the key file %.200s", path);
 }
