@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goal: what only the posix back end can get wrong: descriptors that leak or are inherited, running out
+ * of them half-way, and writes that the kernel cuts short. The contract itself: io_contract_test.c.
+ */
+#include "io_help.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/sysmacros.h>
+
+struct fixture {
+    struct io *io;
+    struct io_node *root;
+    char path[64];
+};
+
+static int setup(void **state)
+{
+    static struct fixture f;
+
+    f.io = io_posix();
+    help_temp_dir(f.path);
+    f.root = help_root(f.io, f.path);
+    *state = &f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+
+    f->io->ops->node_close(f->io, f->root);
+    help_temp_remove(f->path);
+    return 0;
+}
+
+/* Calls see for every descriptor that this process has open. */
+static void for_each_fd(void (*see)(int fd, int *arg), int *arg)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    const struct dirent *entry;
+
+    assert_non_null(dir);
+    while ((entry = readdir(dir)))
+        if (entry->d_name[0] != '.' && strtol(entry->d_name, NULL, 10) != dirfd(dir))
+            see((int)strtol(entry->d_name, NULL, 10), arg);
+    closedir(dir);
+}
+
+static void count_fd(int fd, int *arg)
+{
+    (void)fd;
+    (*arg)++;
+}
+
+static void count_inherited_fd(int fd, int *arg)
+{
+    *arg += !(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+}
+
+static int fds(void (*see)(int fd, int *arg))
+{
+    int count = 0;
+
+    for_each_fd(see, &count);
+    return count;
+}
+
+static void everything_open__is_closed_on_exec_and_on_close(void **state)
+{
+    struct fixture *f = *state;
+    struct io *io = f->io;
+    int before = fds(count_fd), inherited = fds(count_inherited_fd);
+    struct io_node *node, *again;
+    struct io_file *file, *reader;
+    struct io_dir *dir;
+
+    check_ok(io->ops->create(io, f->root, "a", 0600, &node, &file));
+    check_ok(io->ops->lookup(io, f->root, "a", &again, NULL));
+    check_ok(io->ops->open(io, again, true, &reader));
+    check_ok(io->ops->dir_open(io, f->root, &dir));
+    check_ok(io->ops->sync_dir(io, f->root));
+    assert_int_equal(fds(count_fd), before + 5);
+    assert_int_equal(fds(count_inherited_fd), inherited);
+    io->ops->dir_close(io, dir);
+    io->ops->close(io, reader);
+    io->ops->close(io, file);
+    io->ops->node_close(io, again);
+    io->ops->node_close(io, node);
+    assert_int_equal(fds(count_fd), before);
+}
+
+static void failures__leave_no_descriptor_behind(void **state)
+{
+    struct fixture *f = *state;
+    struct io *io = f->io;
+    int before = fds(count_fd);
+    struct io_node *node;
+    struct io_file *file;
+    struct io_dir *dir;
+
+    help_put(io, f->root, "a", "");
+    struct io_node *a = help_lookup(io, f->root, "a");
+    check_os(io->ops->create(io, f->root, "a", 0600, &node, &file), EEXIST);
+    check_os(io->ops->lookup(io, f->root, "none", &node, NULL), ENOENT);
+    check_os(io->ops->dir_open(io, a, &dir), ENOTDIR);
+    check_os(io->ops->open(io, f->root, true, &file), EISDIR);
+    io->ops->node_close(io, a);
+    assert_int_equal(fds(count_fd), before);
+}
+
+/* A limit of descriptors that leaves room for exactly more of them; returns the old one. */
+static struct rlimit leave_fds(int more)
+{
+    struct rlimit old, tight;
+    int spare[8];
+
+    for (int i = 0; i < more; i++)
+        spare[i] = dup(0);
+    int next = dup(0);
+    close(next);
+    for (int i = 0; i < more; i++)
+        close(spare[i]);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+    tight = old;
+    tight.rlim_cur = (rlim_t)next;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &tight), 0);
+    return old;
+}
+
+static void create__no_descriptor_for_the_node__name_is_gone_again(void **state)
+{
+    struct fixture *f = *state;
+    struct io_node *node = NULL;
+    struct io_file *file = NULL;
+    struct rlimit old = leave_fds(1);
+
+    ks_rc rc = f->io->ops->create(f->io, f->root, "a", 0600, &node, &file);
+    setrlimit(RLIMIT_NOFILE, &old);
+    check_os(rc, EMFILE);
+    check_class(rc, LIMIT);
+    assert_null(node);
+    assert_null(file);
+    assert_false(help_exists(f->io, f->root, "a"));
+}
+
+static void open_and_lookup__no_descriptor__emfile(void **state)
+{
+    struct fixture *f = *state;
+    struct io_node *node = NULL;
+    struct io_file *file = NULL;
+    struct io_dir *dir = NULL;
+
+    help_put(f->io, f->root, "a", "");
+    struct io_node *a = help_lookup(f->io, f->root, "a");
+    struct rlimit old = leave_fds(0);
+    ks_rc opened = f->io->ops->open(f->io, a, true, &file);
+    ks_rc found = f->io->ops->lookup(f->io, f->root, "a", &node, NULL);
+    ks_rc listed = f->io->ops->dir_open(f->io, f->root, &dir);
+    ks_rc synced = f->io->ops->sync_dir(f->io, f->root);
+    setrlimit(RLIMIT_NOFILE, &old);
+    check_os(opened, EMFILE);
+    check_os(found, EMFILE);
+    check_os(listed, EMFILE);
+    check_os(synced, EMFILE);
+    f->io->ops->node_close(f->io, a);
+}
+
+/* The kernel writes up to the limit of the file size and says so only when asked to go on. */
+static void pwrite__cut_short__fails_with_the_reason(void **state)
+{
+    struct fixture *f = *state;
+    struct rlimit old, tight;
+    char bytes[2000] = {0};
+    struct io_file *file = help_create(f->io, f->root, "a");
+
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+    tight = old;
+    tight.rlim_cur = 1000;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
+    ks_rc rc = f->io->ops->pwrite(f->io, file, bytes, sizeof bytes, 0);
+    setrlimit(RLIMIT_FSIZE, &old);
+    check_os(rc, EFBIG);
+    check_class(rc, LIMIT);
+    assert_int_equal(help_size(f->io, f->root, "a"), 1000);
+    f->io->ops->close(f->io, file);
+}
+
+static void pread__directory_of_data_gone__reads_on(void **state)
+{
+    struct fixture *f = *state;
+    struct io_file *file;
+
+    check_ok(f->io->ops->mkdir(f->io, f->root, "d", 0700));
+    struct io_node *d = help_lookup(f->io, f->root, "d");
+    help_put(f->io, d, "a", "text");
+    file = help_open(f->io, d, "a");
+    check_ok(f->io->ops->unlink(f->io, d, "a"));
+    check_ok(f->io->ops->rmdir(f->io, f->root, "d"));
+    assert_int_equal(help_byte(f->io, file, 0), 't');
+    f->io->ops->close(f->io, file);
+    f->io->ops->node_close(f->io, d);
+}
+
+static void device__looked_up__is_not_opened(void **state)
+{
+    struct fixture *f = *state;
+    struct io_file *file = NULL;
+    struct io_node *node;
+    struct stat st;
+
+    /* a device that does not exist: a real open would be ENXIO or ENODEV, a node is fine */
+    if (!ks_ok(f->io->ops->mknod(f->io, f->root, "dev", S_IFCHR | 0600, makedev(240, 77))))
+        skip();
+    check_ok(f->io->ops->lookup(f->io, f->root, "dev", &node, &st));
+    assert_int_equal(st.st_rdev, makedev(240, 77));
+    check_os(f->io->ops->open(f->io, node, false, &file), ENXIO);
+    f->io->ops->node_close(f->io, node);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        T(everything_open__is_closed_on_exec_and_on_close),
+        T(failures__leave_no_descriptor_behind),
+        T(create__no_descriptor_for_the_node__name_is_gone_again),
+        T(open_and_lookup__no_descriptor__emfile),
+        T(pwrite__cut_short__fails_with_the_reason),
+        T(pread__directory_of_data_gone__reads_on),
+        T(device__looked_up__is_not_opened),
+    };
+#undef T
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
