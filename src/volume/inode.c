@@ -231,6 +231,18 @@ ks_rc inode_use(struct volume *v, struct inode *i, struct io_file **ret)
     return rc;
 }
 
+/* The backing file becomes the inode's, and the caller one of its users. */
+void inode_give_file(struct volume *v, struct inode *i, struct io_file *file)
+{
+    pthread_mutex_lock(&i->open_mutex);
+    if (!i->file)
+        i->file = TAKE(file);
+    i->users++;
+    pthread_mutex_unlock(&i->open_mutex);
+    if (file)
+        v->conf.io->ops->close(v->conf.io, file);
+}
+
 void inode_unuse(struct volume *v, struct inode *i)
 {
     struct io_file *file = NULL;
@@ -260,6 +272,20 @@ ks_rc inode_load(struct volume *v, struct inode *i)
     pthread_rwlock_unlock(&i->data_lock);
     inode_unuse(v, i);
     return rc;
+}
+
+/* Whoever has written to the file meanwhile has loaded it first. */
+ks_rc inode_load_empty(struct inode *i)
+{
+    pthread_rwlock_wrlock(&i->data_lock);
+    if (!i->is_loaded) {
+        i->size = 0;
+        i->has_header = i->is_stale = false;
+        i->growths = 1;
+        i->is_loaded = true;
+    }
+    pthread_rwlock_unlock(&i->data_lock);
+    return KS_SUCCESS;
 }
 
 struct inode *handle_inode(struct handle *h)

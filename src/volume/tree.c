@@ -25,7 +25,7 @@ static ks_rc known_stat(struct volume *v, struct inode *i, struct stat *st)
     uint32_t payload = v->conf.block_payload;
 
     if (i->type == S_IFREG) {
-        ks_rc rc = inode_load(v, i);
+        ks_rc rc = st->st_size == 0 ? inode_load_empty(i) : inode_load(v, i);
         if (!ks_ok(rc) && rc.cls != KS_CLASS_CORRUPT)
             return rc;
         st->st_size = ks_ok(rc) ? (off_t)i->size : st->st_size / BLOCK_BYTES * (off_t)payload;
@@ -82,23 +82,52 @@ ks_rc volume_lookup(struct volume *v, struct inode *dir, const char *name, struc
 
 /* --- making --- */
 
-/* Gives a new object to its maker. A directory with the set-group-id bit hands on its group. */
+/* Gives a new object to its maker; *st is what is known of it and is kept right. A directory with the
+ * set-group-id bit hands on its group. */
 static ks_rc give_to(struct volume *v, struct inode *dir, struct io_node *node, mode_t mode,
-                     const struct caller *who)
+                     const struct caller *who, struct stat *st)
 {
     struct io *io = v->conf.io;
-    struct stat st, parent;
-    unsigned attrs = IO_ATTR_UID | IO_ATTR_GID;
+    struct stat parent, in = {.st_uid = who->uid, .st_gid = who->gid, .st_mode = mode};
 
-    TRY(io->ops->stat(io, node, &st));
+    if (st->st_uid == in.st_uid && st->st_gid == in.st_gid)
+        return KS_SUCCESS;
     TRY(io->ops->stat(io, dir->node, &parent));
-    struct stat in = {.st_uid = who->uid, .st_gid = who->gid, .st_mode = mode};
     if (parent.st_mode & S_ISGID)
         in.st_gid = parent.st_gid;
-    if (st.st_uid != in.st_uid || st.st_gid != in.st_gid)
-        TRY(io->ops->setattr(io, node, attrs, &in));
-    if (!S_ISLNK(st.st_mode) && (mode & (S_ISUID | S_ISGID)))
+    TRY(io->ops->setattr(io, node, IO_ATTR_UID | IO_ATTR_GID, &in));
+    if (!S_ISLNK(st->st_mode) && (mode & (S_ISUID | S_ISGID)))
         TRY(io->ops->setattr(io, node, IO_ATTR_MODE, &in)); /* the change of owner took them away */
+    return io->ops->stat(io, node, st);
+}
+
+/* nothing better to do when this fails too: the error before it is what counts */
+static void take_back(struct volume *v, struct inode *dir, const char *sealed, mode_t type)
+{
+    struct io *io = v->conf.io;
+
+    IGNORE(S_ISDIR(type) ? io->ops->rmdir(io, dir->node, sealed)
+                         : io->ops->unlink(io, dir->node, sealed));
+}
+
+/* The inode of an object that was just made, in its maker's hands. Takes node over in any case. */
+static ks_rc settle(struct volume *v, struct inode *dir, struct io_node *node, mode_t mode,
+                    const struct caller *who, struct inode **ret, struct stat *st)
+{
+    ks_rc rc = give_to(v, dir, node, mode, who, st);
+    struct inode *i;
+
+    if (!ks_ok(rc)) {
+        v->conf.io->ops->node_close(v->conf.io, node);
+        return rc;
+    }
+    TRY(inode_get(v, node, st, &i));
+    rc = known_stat(v, i, st);
+    if (!ks_ok(rc)) {
+        volume_forget(v, i, 1);
+        return rc;
+    }
+    *ret = i;
     return KS_SUCCESS;
 }
 
@@ -107,26 +136,17 @@ static ks_rc adopt(struct volume *v, struct inode *dir, const char *sealed, mode
                    const struct caller *who, struct inode **ret, struct stat *ret_stat)
 {
     struct io *io = v->conf.io;
-    struct inode *i;
+    struct io_node *node;
     struct stat st;
 
-    ks_rc rc = find(v, dir, sealed, &i, &st);
-    if (ks_ok(rc)) {
-        rc = give_to(v, dir, i->node, mode, who);
-        if (ks_ok(rc))
-            rc = inode_stat(v, i, &st);
-        if (!ks_ok(rc))
-            volume_forget(v, i, 1);
-    }
-    if (!ks_ok(rc)) {
-        /* nothing better to do when this fails too: the first error is what counts */
-        IGNORE(S_ISDIR(mode) ? io->ops->rmdir(io, dir->node, sealed)
-                             : io->ops->unlink(io, dir->node, sealed));
-        return rc;
-    }
-    *ret = i;
-    *ret_stat = st;
-    return KS_SUCCESS;
+    ks_rc rc = io->ops->lookup(io, dir->node, sealed, &node, &st);
+    if (ks_ok(rc))
+        rc = settle(v, dir, node, mode, who, ret, &st);
+    if (ks_ok(rc))
+        *ret_stat = st;
+    else
+        take_back(v, dir, sealed, mode);
+    return rc;
 }
 
 static ks_rc handle_new(struct volume *v, struct inode *i, struct io_dir *dir, struct handle **ret)
@@ -155,6 +175,31 @@ static ks_rc handle_open(struct volume *v, struct inode *i, struct handle **ret)
     return rc;
 }
 
+/* A new inode, from an object that was just made and opened: empty, and nobody else has seen it. Takes node and
+ * file over in any case. */
+static ks_rc settle_open(struct volume *v, struct inode *dir, struct io_node *node,
+                         struct io_file *file, mode_t mode, const struct caller *who,
+                         struct inode **ret, struct stat *ret_stat)
+{
+    struct io *io = v->conf.io;
+    struct inode *i = NULL;
+    struct stat st;
+
+    ks_rc rc = io->ops->stat(io, node, &st);
+    if (!ks_ok(rc))
+        io->ops->node_close(io, node);
+    else
+        rc = settle(v, dir, node, mode, who, &i, &st);
+    if (!ks_ok(rc)) {
+        io->ops->close(io, file);
+        return rc;
+    }
+    inode_give_file(v, i, file);
+    *ret = i;
+    *ret_stat = st;
+    return KS_SUCCESS;
+}
+
 ks_rc volume_create(struct volume *v, struct inode *dir, const char *name, mode_t mode,
                     const struct caller *who, struct inode **ret, struct stat *ret_stat,
                     struct handle **ret_handle)
@@ -168,12 +213,16 @@ ks_rc volume_create(struct volume *v, struct inode *dir, const char *name, mode_
     struct stat st;
 
     TRY(io->ops->create(io, dir->node, buf_text(&sealed), mode & 07777, &node, &file));
-    io->ops->close(io, file);
-    io->ops->node_close(io, node);
-    TRY(adopt(v, dir, buf_text(&sealed), S_IFREG | (mode & 07777), who, &i, &st));
-    ks_rc rc = handle_open(v, i, ret_handle);
+    ks_rc rc = settle_open(v, dir, node, file, S_IFREG | (mode & 07777), who, &i, &st);
+    if (ks_ok(rc)) {
+        rc = handle_new(v, i, NULL, ret_handle);
+        if (!ks_ok(rc)) {
+            inode_unuse(v, i);
+            volume_forget(v, i, 1);
+        }
+    }
     if (!ks_ok(rc)) {
-        volume_forget(v, i, 1);
+        take_back(v, dir, buf_text(&sealed), S_IFREG);
         return rc;
     }
     *ret = i;

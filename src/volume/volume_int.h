@@ -136,9 +136,14 @@ ks_rc table_collect(struct volume *v, struct inode ***ret, size_t *ret_count) KS
 /* inode_use(v, i, ret) and inode_unuse: the open backing file, shared by all users. */
 ks_rc inode_use(struct volume *v, struct inode *i, struct io_file **ret) KS_MUST;
 void inode_unuse(struct volume *v, struct inode *i);
+/* inode_give_file(v, i, file): as inode_use, with a backing file that is open already; takes it over. */
+void inode_give_file(struct volume *v, struct inode *i, struct io_file *file);
 
 /* inode_load(v, i): header and size are known afterwards; cheap when they are already. Takes data_lock. */
 ks_rc inode_load(struct volume *v, struct inode *i) KS_MUST;
+
+/* inode_load_empty(i): the same for a backing file that was just seen to have no bytes, without opening it. */
+ks_rc inode_load_empty(struct inode *i) KS_MUST;
 
 /* --- filedata.c: blocks of one file --- */
 
