@@ -38,9 +38,9 @@ struct io_dir;
 
 struct io_dirent {
     uint64_t ino;
-    uint32_t type;                 /* S_IFMT bits, 0 when unknown */
+    uint32_t type; /* S_IFMT bits, 0 when unknown */
     char name[IO_NAME_BYTES + 1];
-    uint64_t next;                 /* cookie for io_dir_seek: the place behind this entry */
+    uint64_t next; /* cookie for io_dir_seek: the place behind this entry */
 };
 
 /* What io_setattr changes. */
@@ -81,13 +81,12 @@ struct io_ops {
     ks_rc (*mkdir)(struct io *, struct io_node *dir, const char *name, mode_t mode) KS_MUST;
     ks_rc (*symlink)(struct io *, struct io_node *dir, const char *name,
                      const char *target) KS_MUST;
-    ks_rc (*link)(struct io *, struct io_node *node, struct io_node *dir,
-                  const char *name) KS_MUST;
+    ks_rc (*link)(struct io *, struct io_node *node, struct io_node *dir, const char *name) KS_MUST;
     ks_rc (*unlink)(struct io *, struct io_node *dir, const char *name) KS_MUST;
     ks_rc (*rmdir)(struct io *, struct io_node *dir, const char *name) KS_MUST;
     /* flags: RENAME_NOREPLACE, RENAME_EXCHANGE or 0 */
-    ks_rc (*rename)(struct io *, struct io_node *from_dir, const char *from,
-                    struct io_node *to_dir, const char *to, unsigned flags) KS_MUST;
+    ks_rc (*rename)(struct io *, struct io_node *from_dir, const char *from, struct io_node *to_dir,
+                    const char *to, unsigned flags) KS_MUST;
     ks_rc (*sync_dir)(struct io *, struct io_node *dir) KS_MUST;
 
     /* Directory streams; "." and ".." are included. At the end dir_next gives an empty name. */
@@ -104,8 +103,7 @@ struct io_ops {
     void (*close)(struct io *, struct io_file *);
     ks_rc (*pread)(struct io *, struct io_file *, void *out, size_t len, uint64_t at,
                    size_t *ret_len) KS_MUST;
-    ks_rc (*pwrite)(struct io *, struct io_file *, const void *in, size_t len,
-                    uint64_t at) KS_MUST;
+    ks_rc (*pwrite)(struct io *, struct io_file *, const void *in, size_t len, uint64_t at) KS_MUST;
     ks_rc (*truncate)(struct io *, struct io_file *, uint64_t size) KS_MUST;
     /* mode: 0, FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE */
     ks_rc (*fallocate)(struct io *, struct io_file *, int mode, uint64_t at, uint64_t len) KS_MUST;
