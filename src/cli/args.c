@@ -167,8 +167,8 @@ static ks_rc add_key(struct cli *cli, const char *spec)
 {
     size_t max = cli->command == &cli_commands[CMD_VOLUME_CREATE] ? KEYRING_ACTIVE_MAX : 1;
 
-    ENSURE(cli->key_count < max, KS_E_USAGE, "--key can be given %zu times at most to \"%s\"", max,
-           cli->command->name);
+    ENSURE(cli->key_count < max, KS_E_USAGE, "\"%s\" takes %zu --key at most", cli->command->name,
+           max);
     cli->keys[cli->key_count++] = (struct cli_key){spec, NULL};
     return KS_SUCCESS;
 }

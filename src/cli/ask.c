@@ -113,7 +113,7 @@ static ks_rc ask(const struct cli *cli, const char *before, const char *what, st
 
 ks_rc ask_passphrase(void *cli, const char *what, struct secret **ret)
 {
-    return ask(cli, "Passphrase", what, ret);
+    return ask(cli, "Type the", what, ret);
 }
 
 ks_rc ask_new_passphrase(void *cli, const char *what, struct secret **ret)
@@ -121,9 +121,9 @@ ks_rc ask_new_passphrase(void *cli, const char *what, struct secret **ret)
     CLEANUP(secret_freep) struct secret *first = NULL;
     CLEANUP(secret_freep) struct secret *second = NULL;
 
-    TRY(ask(cli, "New passphrase", what, &first));
+    TRY(ask(cli, "Type a new", what, &first));
     if (!args_has(cli, OPT_PASSPHRASE_FILE)) {
-        TRY(ask(cli, "The same again", what, &second));
+        TRY(ask(cli, "Again, the", what, &second));
         ENSURE(secret_is_equal(secret_view(first), secret_view(second)), KS_E_USAGE,
                "the two passphrases differ; nothing was made");
     }

@@ -11,7 +11,7 @@
 
 enum { ASK_PASSPHRASE_MAX = 1024 };
 
-/* ask_passphrase(cli, what, ret): for opening what; arg is the struct cli. From --passphrase-file when given, else
+/* ask_passphrase(cli, what, ret): what is the "passphrase of ..."; cli is the struct cli. From --passphrase-file when given, else
  * from the terminal with echo off. CREDENTIAL when there is no terminal, or nothing was typed. */
 ks_rc ask_passphrase(void *cli, const char *what, struct secret **ret) KS_MUST;
 /* ask_new_passphrase: the same, asked twice; USAGE when they differ. */

@@ -60,8 +60,8 @@ static ks_rc report(struct cli *cli, const struct backing_conf *conf)
     TRY(resolve_absolute(conf->path, "volume", &path));
     target_id(k, id);
     if (cli->is_json)
-        return output_json(
-            json_pack("{s:s, s:s, s:s}", "id", id, "label", k->label, "backing", path));
+        return output_json(json_pack("{s:s, s:o, s:o}", "id", id, "label", output_string(k->label),
+                                     "backing", output_string(path)));
     printf("volume ");
     output_text(stdout, k->label);
     printf(" made: id %s, %zu %s\n", id, k->wrap_count, k->wrap_count == 1 ? "wrap" : "wraps");

@@ -93,6 +93,14 @@ ks_rc cmd_volume_mount(struct cli *cli)
     if (target_is_running(&t))
         return ks_fail(KS_E_BUSY, "%s is mounted already, at %s", t.place.backing,
                        t.place.mountpoint ? t.place.mountpoint : "a place not visible from here");
+    if (t.place.mountpoint) {
+        TRY(target_check_idle(&t));
+        return ks_fail(
+            KS_E_STATE,
+            "%s is left mounted at %s by a volume process that died; clear that with: keystead "
+            "volume unmount %s",
+            t.place.backing, t.place.mountpoint, t.place.mountpoint);
+    }
     TRY(take_paths(cli, &t, &paths));
     struct mount_conf conf = {
         .backing = target_conf(cli, t.place.backing),
@@ -159,29 +167,13 @@ static ks_rc clear_dead_mount(const char *mountpoint)
     return KS_SUCCESS;
 }
 
-/* Whether nobody holds the volume's lock: a mount without a process, not one behind another --run-dir. */
-static ks_rc check_dead(struct cli *cli, const struct target *t)
-{
-    CLEANUP(backing_closep) struct backing *b = NULL;
-    struct backing_conf conf = target_conf(cli, t->place.backing);
-    ks_rc rc = backing_open(&conf, true, &b);
-
-    if (ks_is(rc, KS_E_BUSY))
-        return ks_fail(
-            KS_E_BUSY,
-            "%s is served by a process that does not answer at %s; if it was mounted with "
-            "another --run-dir, give the same one here",
-            t->place.backing, t->socket);
-    return rc;
-}
-
 ks_rc cmd_volume_unmount(struct cli *cli)
 {
     CLEANUP(target_done) struct target t = {0};
 
     TRY(target_init(cli, cli->args[0], &t));
     if (!target_is_running(&t)) {
-        TRY(check_dead(cli, &t));
+        TRY(target_check_idle(&t));
         ENSURE(t.place.mountpoint, KS_E_STATE, "%s is not mounted", t.place.backing);
         return clear_dead_mount(t.place.mountpoint);
     }

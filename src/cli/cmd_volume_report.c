@@ -14,19 +14,6 @@ static void decref(json_t **value)
     json_decref(*value);
 }
 
-ks_rc cmd_volume_status(struct cli *cli)
-{
-    CLEANUP(target_done) struct target t = {0};
-    CLEANUP(decref) json_t *status = NULL;
-
-    TRY(target_init(cli, cli->args[0], &t));
-    status = target_is_running(&t) ? json_incref(t.status) : report_status(&t);
-    ENSURE(status, KS_E_NO_MEMORY, "out of memory while the status was made");
-    if (cli->is_json)
-        return output_json(json_incref(status));
-    return dashboard_status(status, clock_wall_s(clock_system()));
-}
-
 static ks_rc count(struct backing *b, const struct keyring *k, struct survey *ret)
 {
     struct survey_conf conf = {
@@ -38,6 +25,44 @@ static ks_rc count(struct backing *b, const struct keyring *k, struct survey *re
 
     memcpy(conf.volume_id, k->volume_id, sizeof conf.volume_id);
     return survey_run(&conf, ret);
+}
+
+static ks_rc status_running(struct target *t, json_t **ret)
+{
+    if (!args_has(t->cli, OPT_SURVEY)) {
+        *ret = json_incref(t->status);
+        return KS_SUCCESS;
+    }
+    return target_call(t, json_pack("{s:s, s:b}", "op", "status", "survey", 1), ret);
+}
+
+static ks_rc status_offline(struct target *t, json_t **ret)
+{
+    CLEANUP(survey_done) struct survey survey = {0};
+    CLEANUP(backing_closep) struct backing *b = NULL;
+    struct backing_conf conf = target_conf(t->cli, t->place.backing);
+
+    if (t->place.mountpoint)
+        TRY(target_check_idle(t));
+    if (args_has(t->cli, OPT_SURVEY)) {
+        TRY(backing_open(&conf, false, &b));
+        TRY(count(b, t->keyring, &survey));
+    }
+    *ret = report_status(t, b ? &survey : NULL);
+    ENSURE(*ret, KS_E_NO_MEMORY, "out of memory while the status was made");
+    return KS_SUCCESS;
+}
+
+ks_rc cmd_volume_status(struct cli *cli)
+{
+    CLEANUP(target_done) struct target t = {0};
+    CLEANUP(decref) json_t *status = NULL;
+
+    TRY(target_init(cli, cli->args[0], &t));
+    TRY(target_is_running(&t) ? status_running(&t, &status) : status_offline(&t, &status));
+    if (cli->is_json)
+        return output_json(json_incref(status));
+    return dashboard_status(status, clock_wall_s(clock_system()));
 }
 
 ks_rc cmd_volume_inspect(struct cli *cli)

@@ -11,13 +11,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/dashboard.h"
 #include "cli/duration.h"
 #include "cli/output.h"
 #include "cli/target.h"
-#include "cli/verify_remote.h"
+#include "fuse/control.h"
 #include "volume/survey.h"
 
-enum { DAMAGE_LISTED_MAX = 1000, PROGRESS_MS = 500 };
+enum { DAMAGE_LISTED_MAX = 1000, PROGRESS_MS = 500, LINE_TIMEOUT_MS = 60000 };
 
 struct verify {
     struct cli *cli;
@@ -78,9 +79,7 @@ static void on_damage(void *arg, const char *path, uint64_t block, const char *w
     if (v->cli->is_json) {
         json_t *at = block == UINT64_MAX ? json_null() : json_integer((json_int_t)block);
         json_t *one =
-            json_pack("{s:s%, s:o, s:s}", "path", path, strlen(path), "block", at, "what", what);
-        if (!one) /* a path that is not UTF-8 */
-            one = json_pack("{s:n, s:n, s:s}", "path", "block", "what", what);
+            json_pack("{s:o, s:o, s:s}", "path", output_string(path), "block", at, "what", what);
         if (v->damage_count <= DAMAGE_LISTED_MAX)
             json_array_append_new(v->damaged, one);
         else
@@ -183,15 +182,31 @@ static void take_reply(const json_t *reply, struct survey *s)
         *fields[i].field = (uint64_t)json_integer_value(json_object_get(reply, fields[i].key));
 }
 
+/* A line before the reply: {"progress":{"bytes"}} or {"damaged":{"path","block","what"}}. */
+static void on_line(void *arg, json_t *line)
+{
+    const json_t *progress = json_object_get(line, "progress");
+    const json_t *damaged = json_object_get(line, "damaged");
+
+    if (progress)
+        show_progress(arg, (uint64_t)json_integer_value(json_object_get(progress, "bytes")));
+    if (damaged) {
+        const json_t *block = json_object_get(damaged, "block");
+        on_damage(arg, dashboard_text(damaged, "path"),
+                  json_is_integer(block) ? (uint64_t)json_integer_value(block) : UINT64_MAX,
+                  dashboard_text(damaged, "what"));
+    }
+}
+
 static ks_rc verify_running(struct target *t, struct verify *v, struct survey *ret)
 {
-    const struct verify_listener listener = {on_progress, on_damage, v};
+    json_t *request = json_pack("{s:s}", "op", "verify");
     json_t *reply = NULL;
 
+    ENSURE(request, KS_E_NO_MEMORY, "out of memory while a request was made");
     v->begin_ms = clock_boot_ms(clock_system());
-    ks_rc rc = verify_remote(t->socket, &listener, &reply);
-    if (is_interrupted)
-        return KS_SUCCESS;
+    ks_rc rc = control_call_progress(t->socket, request, LINE_TIMEOUT_MS, on_line, v, &reply);
+    json_decref(request);
     TRY(rc);
     take_reply(reply, ret);
     json_decref(reply);
@@ -255,11 +270,14 @@ ks_rc cmd_volume_verify(struct cli *cli)
     struct sigaction on_interrupt = {.sa_handler = interrupt};
 
     TRY(target_init(cli, cli->args[0], &t));
-    if (!target_is_running(&t))
+    ks_rc rc = KS_SUCCESS;
+    if (target_is_running(&t)) { /* Ctrl-C ends this program, and with it the volume's work */
+        rc = verify_running(&t, &v, &survey);
+    } else {
         TRY(target_unlock(&t));
-    sigaction(SIGINT, &on_interrupt, NULL);
-    ks_rc rc =
-        target_is_running(&t) ? verify_running(&t, &v, &survey) : verify_offline(&t, &v, &survey);
+        sigaction(SIGINT, &on_interrupt, NULL);
+        rc = verify_offline(&t, &v, &survey);
+    }
     clear_progress(&v);
     TRY(rc);
     TRY(print_answer(&v, &survey));

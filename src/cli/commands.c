@@ -25,7 +25,9 @@ const struct cli_option cli_options[OPTION_COUNT_ALL] = {
 #define JSON_STATUS                                                                                \
     "ok: true\n"                                                                                   \
     "state: OPEN, GRACE, LOCKING, LOCKED; UNMOUNTED when no volume process serves it\n"            \
-    "volume: id, label, backing, mountpoint, pid (the last two null when unmounted)\n"             \
+    "volume: id, label, backing, mountpoint, pid; the last two are null when unmounted, pid "      \
+    "alone "                                                                                       \
+    "when the process died and left its mount point\n"                                             \
     "revoked: whether access was revoked by \"volume lock\"\n"                                     \
     "lease: left_ms, max_ms, grace_ms, probe_ms\n"                                                 \
     "last_probe: at, result (GRANT, DENY, UNREACH), wrap, message; or null\n" JSON_WRAPS           \
@@ -167,8 +169,9 @@ const struct cli_command cli_commands[CMD_COUNT] = {
         "receipt: at, reason, duration_ms, handles_cut; null when unmounted\n"},
     [CMD_VOLUME_UNLOCK] = {
         "volume unlock", "PATH", 1, 1, cmd_volume_unlock, "give a locked volume back",
-        TEXT_PATH "Ends a \"volume lock\". The volume opens with the next grant of its key service; "
-        "waits for that, a minute at most.",
+        TEXT_PATH "Ends a \"volume lock\". The key service is asked at once, and the volume is open when "
+        "it grants. When it does not, its answer is the error, and the volume opens by itself with a "
+        "later grant.",
         "keystead volume unlock /var/lib/orders\n",
         "state: OPEN, or UNMOUNTED when only the record was made\n"},
     [CMD_VOLUME_ADD_WRAP] = {

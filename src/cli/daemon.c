@@ -73,13 +73,11 @@ static ks_rc ask_parent(void *arg, const char *what, struct secret **ret)
 
     bool is_asked = send_all(fd, length, 1) && send_all(fd, what, what_len);
     ENSURE(is_asked && read_all(fd, length, sizeof length), KS_E_CREDENTIAL,
-           "%s needs a passphrase and nobody can be asked any more; mount the volume again", what);
+           "nobody can be asked any more for the %s; mount the volume again", what);
     size_t len = get_u16(length);
-    ENSURE(len > 0 && len <= ASK_PASSPHRASE_MAX, KS_E_CREDENTIAL, "no passphrase was given for %s",
-           what);
+    ENSURE(len > 0 && len <= ASK_PASSPHRASE_MAX, KS_E_CREDENTIAL, "nobody gave the %s", what);
     TRY(secret_new(len, &answer));
-    ENSURE(read_all(fd, secret_bytes(answer), len), KS_E_CREDENTIAL,
-           "no passphrase was given for %s", what);
+    ENSURE(read_all(fd, secret_bytes(answer), len), KS_E_CREDENTIAL, "nobody gave the %s", what);
     *ret = TAKE(answer);
     return KS_SUCCESS;
 }

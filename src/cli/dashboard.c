@@ -41,7 +41,7 @@ static void show_state(const json_t *status)
     printf("%s\n", json_is_true(json_object_get(status, "revoked")) ? " (revoked)" : "");
     output_field("id", "%s", dashboard_text(volume, "id"));
     output_field("backing", "%s", dashboard_text(volume, "backing"));
-    if (json_is_string(json_object_get(volume, "mountpoint")))
+    if (json_is_integer(json_object_get(volume, "pid")))
         output_field("mounted at", "%s, process %" PRIu64 ", %" PRIu64 " open files",
                      dashboard_text(volume, "mountpoint"), number(volume, "pid"),
                      number(status, "handles"));
@@ -56,7 +56,7 @@ static void lease_bar(uint64_t left, uint64_t max, char out[BAR_CELLS + 1])
     out[BAR_CELLS] = '\0';
 }
 
-/* In grace what is left is counted to the end of the grace, so the bar is of that. */
+/* What is left is counted to the end of the grace, when there is one, so the bar is of that. */
 static void show_lease(const json_t *status)
 {
     const json_t *lease = json_object_get(status, "lease");
@@ -70,8 +70,8 @@ static void show_lease(const json_t *status)
     duration_format(number(lease, "probe_ms"), probe);
     duration_format_rough(left, left_text);
     lease_bar(left, is_grace || left > max ? number(lease, "grace_ms") : max, bar);
-    if (json_is_integer(json_object_get(json_object_get(status, "volume"), "pid")))
-        output_field("lease", "[%s] %s left", bar, left_text);
+    if (left > 0)
+        output_field("lease", "[%s] locks in %s without a new grant", bar, left_text);
     output_field("settings", "lease %s, probe every %s, grace %s", max_text, probe, grace);
 }
 
@@ -193,21 +193,26 @@ static void show_receipt(const json_t *status)
 /* What brings the volume from here to OPEN. */
 static void show_hint(const json_t *status)
 {
+    const json_t *volume = json_object_get(status, "volume");
     const char *state = dashboard_text(status, "state");
+    bool is_unmounted = strcmp(state, "UNMOUNTED") == 0;
     bool is_revoked = json_is_true(json_object_get(status, "revoked"));
 
-    if (is_revoked)
-        output_field("to open it", "keystead volume unlock %s",
-                     dashboard_text(json_object_get(status, "volume"), "backing"));
+    if (is_unmounted && json_is_string(json_object_get(volume, "mountpoint")))
+        output_field("its process",
+                     "has died; clear its mount point with: keystead volume unmount %s",
+                     dashboard_text(volume, "mountpoint"));
+    else if (is_revoked)
+        output_field("to open it", "keystead volume unlock %s", dashboard_text(volume, "backing"));
     else if (strcmp(state, "LOCKED") == 0 || strcmp(state, "LOCKING") == 0)
         output_field("to open it", "enable one of its keys in the key service; it opens by itself "
                                    "with the next probe");
     else if (strcmp(state, "GRACE") == 0)
         output_field("to keep it", "make the key service reachable before the lease ends; the last "
                                    "probe says what is wrong");
-    else if (strcmp(state, "UNMOUNTED") == 0)
+    else if (is_unmounted)
         output_field("to open it", "keystead volume mount %s MOUNTPOINT",
-                     dashboard_text(json_object_get(status, "volume"), "backing"));
+                     dashboard_text(volume, "backing"));
 }
 
 /* ---- whole ---- */

@@ -229,15 +229,18 @@ static void bash_command(const struct cli_command *c)
 
 static void bash_value(const struct cli_option *o)
 {
-    printf("    --%s%s%c) ", o->name, o->letter ? "|-" : "", o->letter ? o->letter : ' ');
+    printf("    --%s", o->name);
+    if (o->letter)
+        printf("|-%c", o->letter);
+    printf(") ");
     if (o->type == OPTION_CHOICE) {
         printf("COMPREPLY=($(compgen -W \"");
         bash_words(o->value);
-        printf("\" -- \"$cur\"))");
+        printf("\" -- \"$cur\")); ");
     } else if (o->type == OPTION_PATH) {
-        printf("COMPREPLY=($(compgen -f -- \"$cur\"))");
+        printf("COMPREPLY=($(compgen -f -- \"$cur\")); ");
     }
-    printf("; return ;;\n");
+    printf("return ;;\n");
 }
 
 void help_bash(void)

@@ -6,7 +6,6 @@
  */
 #include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -20,8 +19,8 @@ static void print_error(const struct cli *cli, ks_rc rc)
     const char *text = ks_text(rc);
 
     if (cli->is_json) {
-        json_t *error = json_pack("{s:{s:s, s:s, s:s%}}", "error", "class", ks_class_name(rc),
-                                  "code", ks_name(rc), "message", text, strlen(text));
+        json_t *error = json_pack("{s:{s:s, s:s, s:o}}", "error", "class", ks_class_name(rc),
+                                  "code", ks_name(rc), "message", output_string(text));
         if (error)
             json_dumpf(error, stderr, JSON_ENSURE_ASCII);
         json_decref(error);

@@ -46,11 +46,12 @@ json_t *report_wraps(const struct keyring *k)
     for (size_t i = 0; array && i < k->wrap_count; i++) {
         const struct keyring_wrap *w = &k->wraps[i];
         array = append(array,
-                       json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "id",
+                       json_pack("{s:I, s:s, s:s, s:o, s:o, s:s, s:o, s:o}", "id",
                                  (json_int_t)w->id, "state", wrap_state(w->state), "type",
-                                 w->spec.type, "uri", w->spec.uri, "auth_principal",
-                                 w->spec.auth_principal, "key_version", w->key_version, "created",
-                                 output_time(w->created_s), "retired", output_time(w->retired_s)));
+                                 w->spec.type, "uri", output_string(w->spec.uri), "auth_principal",
+                                 output_string(w->spec.auth_principal), "key_version",
+                                 w->key_version, "created", output_time(w->created_s), "retired",
+                                 output_time(w->retired_s)));
     }
     return array;
 }
@@ -93,21 +94,24 @@ static int64_t next_rotation(const struct keyring *k)
     return k->data_keys[k->data_key_count - 1].created_s + k->settings.data_rotation_s;
 }
 
-json_t *report_status(const struct target *t)
+json_t *report_status(const struct target *t, const struct survey *survey)
 {
     const struct keyring *k = t->keyring;
     char id[TARGET_ID_BYTES];
 
     target_id(k, id);
     return json_pack(
-        "{s:b, s:{s:s, s:s, s:s, s:n, s:n}, s:s, s:b, s:{s:i, s:I, s:I, s:I}, s:n, s:o, s:o, s:n, "
+        "{s:b, s:{s:s, s:o, s:o, s:o, s:n}, s:s, s:b, s:{s:i, s:I, s:I, s:I}, s:n, s:o, s:o, s:o, "
         "s:o, s:i, s:n, s:n}",
-        "ok", 1, "volume", "id", id, "label", k->label, "backing", t->place.backing, "mountpoint",
-        "pid", "state", "UNMOUNTED", "revoked", k->revoked_s != 0, "lease", "left_ms", 0, "max_ms",
+        "ok", 1, "volume", "id", id, "label", output_string(k->label), "backing",
+        output_string(t->place.backing), "mountpoint",
+        t->place.mountpoint ? output_string(t->place.mountpoint) : json_null(), "pid", "state",
+        "UNMOUNTED", "revoked", k->revoked_s != 0, "lease", "left_ms", 0, "max_ms",
         (json_int_t)k->settings.lease_ms_max, "grace_ms", (json_int_t)k->settings.grace_ms,
         "probe_ms", (json_int_t)k->settings.probe_ms, "last_probe", "wraps", report_wraps(k),
-        "generations", report_generations(k, NULL, false), "generations_as_of",
-        "next_data_rotation", output_time(next_rotation(k)), "handles", 0, "counters", "receipt");
+        "generations", report_generations(k, survey, false), "generations_as_of",
+        output_time(survey ? clock_wall_s(clock_system()) : 0), "next_data_rotation",
+        output_time(next_rotation(k)), "handles", 0, "counters", "receipt");
 }
 
 static json_t *survey_json(const struct survey *s)
@@ -127,18 +131,23 @@ static json_t *settings_json(const struct keyring_settings *s)
                      "data_rotation_s", (json_int_t)s->data_rotation_s);
 }
 
-json_t *report_inspect(const struct keyring *k, const struct survey *survey)
+static json_t *volume_json(const struct keyring *k)
 {
     char id[TARGET_ID_BYTES];
 
     target_id(k, id);
-    return json_pack("{s:i, s:{s:s, s:s, s:s, s:s, s:s, s:o, s:I, s:i, s:I}, s:o, s:o, s:{s:I, "
-                     "s:o}, s:o, s:o, s:o}",
-                     "format_version", KEYRING_VERSION, "volume", "id", id, "label", k->label,
-                     "organisation", k->organisation, "cluster", k->cluster, "region", k->region,
+    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:i, s:I}", "id", id, "label",
+                     output_string(k->label), "organisation", output_string(k->organisation),
+                     "cluster", output_string(k->cluster), "region", output_string(k->region),
                      "created", output_time(k->created_s), "sequence", (json_int_t)k->sequence,
-                     "suite", (int)k->suite, "block_payload", (json_int_t)k->block_payload,
-                     "revoked", output_time(k->revoked_s), "settings", settings_json(&k->settings),
+                     "suite", (int)k->suite, "block_payload", (json_int_t)k->block_payload);
+}
+
+json_t *report_inspect(const struct keyring *k, const struct survey *survey)
+{
+    return json_pack("{s:i, s:o, s:o, s:o, s:{s:I, s:o}, s:o, s:o, s:o}", "format_version",
+                     KEYRING_VERSION, "volume", volume_json(k), "revoked",
+                     output_time(k->revoked_s), "settings", settings_json(&k->settings),
                      "store_key", "id", (json_int_t)k->store_key_id, "created",
                      output_time(k->store_key_created_s), "wraps", report_wraps(k), "generations",
                      report_generations(k, survey, true), "survey", survey_json(survey));

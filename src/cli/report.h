@@ -11,8 +11,8 @@
 #include "cli/target.h"
 #include "volume/survey.h"
 
-/* report_status(t): what "status" replies, from the keyring alone: state UNMOUNTED. */
-json_t *report_status(const struct target *t);
+/* report_status(t, survey): what "status" replies, from the keyring alone: state UNMOUNTED; survey may be NULL. */
+json_t *report_status(const struct target *t, const struct survey *survey);
 /* report_inspect(k, survey): all that the keyring says; survey may be NULL. */
 json_t *report_inspect(const struct keyring *k, const struct survey *survey);
 

@@ -103,10 +103,10 @@ ks_rc target_init(struct cli *cli, const char *path, struct target *t)
     return ks_is(rc, KS_E_NOT_FOUND) ? KS_SUCCESS : rc;
 }
 
-ks_rc target_unlock(struct target *t)
+static ks_rc open_locked(const struct target *t, struct backing **ret)
 {
     struct backing_conf conf = target_conf(t->cli, t->place.backing);
-    ks_rc rc = backing_open(&conf, true, &t->backing);
+    ks_rc rc = backing_open(&conf, true, ret);
 
     if (ks_is(rc, KS_E_BUSY))
         return ks_fail(
@@ -114,6 +114,18 @@ ks_rc target_unlock(struct target *t)
             "%s is in use by a process that does not answer at %s; if the volume was mounted "
             "with another --run-dir, give the same one here",
             t->place.backing, t->socket);
-    TRY(rc);
+    return rc;
+}
+
+ks_rc target_check_idle(const struct target *t)
+{
+    CLEANUP(backing_closep) struct backing *b = NULL;
+
+    return open_locked(t, &b);
+}
+
+ks_rc target_unlock(struct target *t)
+{
+    TRY(open_locked(t, &t->backing));
     return backing_unlock(t->backing, &t->keys);
 }

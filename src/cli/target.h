@@ -39,6 +39,10 @@ ks_rc target_refresh(struct target *t) KS_MUST;
  * here holds the volume. */
 ks_rc target_unlock(struct target *t) KS_MUST;
 
+/* target_check_idle(t): that nobody holds the lock of a volume whose process does not answer; BUSY tells of another run
+ * directory. A mount point of an idle volume is left over from a process that died. */
+ks_rc target_check_idle(const struct target *t) KS_MUST;
+
 /* target_conf(cli, path): how this program works with a backing directory. */
 struct backing_conf target_conf(struct cli *cli, const char *path);
 

@@ -1,0 +1,16 @@
+# Goal: every command explains itself, the same way through help and --help; groups and the bare program too.
+. "$HERE/lib.sh"
+k
+k --help
+k help volume
+k kms --help
+commands >names.txt
+while read -r name; do
+    k help $name
+    "$KEYSTEAD" help $name >one.txt
+    "$KEYSTEAD" $name --help >two.txt
+    cmp one.txt two.txt
+done <names.txt
+k version
+k --version
+k version -o json

@@ -1,0 +1,77 @@
+# Goal: a real mount from the command line: status, lock, unlock, rotation, verify with damage, a killed process.
+. "$HERE/lib.sh"
+[ -e /dev/fuse ] || { echo "no /dev/fuse"; exit 77; }
+[ "$(id -u)" = 0 ] || command -v fusermount3 >/dev/null || { echo "no fusermount3"; exit 77; }
+export KEYSTEAD_RUN_DIR=$PWD/run
+mkdir "mount point"
+m="mount point"
+trap '"$KEYSTEAD" volume unmount "$m" >/dev/null 2>&1' EXIT
+store s key orders
+q volume create v --key file:s#orders --key-file key
+k volume mount v "$m"
+k volume mount v "$m"
+k volume status "$m"
+stat -c '%a' run/*.log
+yes 0123456789abcdef | head -c 100000 >"$m/file"
+mkdir "$m/dir"
+ln -s "$PWD/$m" link
+k volume status "$m" --survey -o json | grep -vE '"(reads|writes|syncs|bytes_read|bytes_written|requests_refused|handles|at|wrap|result|message)"'
+k volume status "$m/dir"
+"$KEYSTEAD" volume status link | head -2
+"$KEYSTEAD" volume status "./$m/" | head -1
+(cd "$m" && "$KEYSTEAD" volume status . | head -1)
+k volume rotate v --level data
+k volume rotate "$m" --level cmek
+k volume rotate "$m" --level store
+k volume set "$m" --grace 10m
+k volume add-wrap "$m" --key file:s#orders --key-file key
+k volume remove-wrap "$m" --wrap 99 --yes
+k volume verify "$m"
+k volume verify v -o json
+k volume inspect v >/dev/null
+echo "# lock and unlock"
+k volume lock "$m"
+k volume lock "$m" --yes
+cat "$m/file" >/dev/null
+"$KEYSTEAD" volume status "$m" | grep -E '^volume|to open it'
+k volume lock v --yes -o json
+k volume unlock "$m"
+wc -c <"$m/file"
+echo "# the key's owner takes it away: unlock says so"
+q volume lock "$m" --yes
+q kms key disable orders --store s --key-file key
+k volume unlock "$m"
+q kms key enable orders --store s --key-file key
+k volume unlock "$m"
+echo "# another run directory"
+k volume status "$m" --run-dir other
+k volume rotate "$m" --level data --run-dir other
+k volume unmount "$m" --run-dir other
+echo "# a killed process"
+pid=$("$KEYSTEAD" volume status "$m" -o json | sed -n 's/.*"pid": \([0-9]*\).*/\1/p')
+kill -9 "$pid"
+until flock -n v/lock true; do sleep 0.02; done
+"$KEYSTEAD" volume status "$m" | grep -E '^volume|process'
+k volume mount v "$m"
+k volume unmount "$m"
+k volume mount v "$m"
+wc -c <"$m/file"
+exec 8<"$m/file"
+k volume unmount "$m"
+exec 8<&-
+k volume unmount v
+k volume unmount v
+echo "# damage"
+file=$(find v/tree -type f -size +100k)
+printf '\377\377\377\377' | dd of="$file" bs=1 seek=9000 conv=notrunc status=none
+k volume verify v
+k volume verify v -o json
+echo "# foreground, ended by a signal"
+"$KEYSTEAD" volume mount v "$m" --foreground 2>log &
+pid=$!
+until grep -q "is mounted" log || ! kill -0 $pid; do sleep 0.02; done
+"$KEYSTEAD" volume status v | head -1
+kill -TERM $pid
+wait $pid
+echo "= exit $?"
+cat log
