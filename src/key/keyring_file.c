@@ -170,6 +170,7 @@ static ks_rc read_copies(struct keyring_file *f)
     CLEANUP(images_done) struct image copies[COPIES] = {image_none(), image_none()};
     char reasons[COPIES][160] = {"", ""};
     int missing = 0;
+    const char *newer = NULL;
 
     for (int i = 0; i < COPIES; i++) {
         ks_rc rc = read_copy(f, i, &copies[i]);
@@ -179,8 +180,11 @@ static ks_rc read_copies(struct keyring_file *f)
         if (!ks_ok(rc))
             snprintf(reasons[i], sizeof reasons[i], "%s", ks_text(rc));
         missing += ks_is_os(rc, ENOENT);
+        newer = ks_is(rc, KS_E_NEWER_VERSION) ? reasons[i] : newer;
     }
     ENSURE(missing < COPIES, KS_E_NOT_FOUND, "it holds no keyring");
+    /* Whole or not as far as we can tell: a newer program may see more in it. */
+    ENSURE(copies[0].k || copies[1].k || !newer, KS_E_NEWER_VERSION, "%s", newer);
     ENSURE(copies[0].k || copies[1].k, KS_E_CORRUPT,
            "neither copy of the keyring can be used (%s: %s; %s: %s); put both back from a backup",
            copy_names[0], reasons[0], copy_names[1], reasons[1]);

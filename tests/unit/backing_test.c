@@ -1,0 +1,475 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goal: a backing directory is made whole or not at all, each wrong directory is told by name and
+ * with the way out, and probes, revokes and rotations do not wait for each other.
+ */
+#include "key_stub.h"
+
+#include <pthread.h>
+
+#include "io/crash.h"
+#include "kms/drv_fake.h"
+#include "volume/backing.h"
+
+struct world {
+    struct test_dir dir; /* the volume is made in dir/vol */
+    char path[96];
+    struct clock_manual clock;
+    struct backing_conf conf;
+    struct key_spec specs[2];
+    struct backing_create create;
+};
+
+static struct key_spec fake_spec(const char *uri)
+{
+    struct key_spec spec = {"FAKE", "", ""};
+
+    snprintf(spec.uri, sizeof spec.uri, "%s", uri);
+    return spec;
+}
+
+static int begin(void **state)
+{
+    static struct world w;
+    static const struct keyring_settings settings = {60000, 15000, 3600000, 0};
+
+    memset(&w, 0, sizeof w);
+    fake_reset();
+    check_ok(secret_init());
+    dir_begin(&w.dir);
+    snprintf(w.path, sizeof w.path, "%s/vol", w.dir.path);
+    clock_manual_init(&w.clock, 5000, 1900000000);
+    w.conf = (struct backing_conf){
+        .io = w.dir.io, .clock = &w.clock.clock, .random = random_system(), .path = w.path};
+    w.specs[0] = fake_spec("k1");
+    w.specs[1] = fake_spec("k2");
+    w.create = (struct backing_create){.label = "orders",
+                                       .block_payload = 3584,
+                                       .settings = settings,
+                                       .specs = w.specs,
+                                       .spec_count = 2};
+    *state = &w;
+    return 0;
+}
+
+static int end(void **state)
+{
+    dir_end(&((struct world *)*state)->dir);
+    return 0;
+}
+
+static void sub_path(const struct world *w, const char *name, char out[160])
+{
+    snprintf(out, 160, "%s/%s", w->path, name);
+}
+
+static void create_and_open(struct world *w, struct backing **b, struct keyset **keys)
+{
+    check_ok(backing_create(&w->conf, &w->create));
+    check_ok(backing_open(&w->conf, true, b));
+    check_ok(backing_unlock(*b, keys));
+}
+
+static void create__makes_everything_and_opens(void **state)
+{
+    struct world *w = *state;
+    CLEANUP(backing_closep) struct backing *b = NULL;
+    CLEANUP(keyset_freep) struct keyset *keys = NULL;
+    CLEANUP(keyring_freep) struct keyring *k = NULL;
+    struct stat st;
+    uint32_t id = 0;
+
+    create_and_open(w, &b, &keys);
+    check_ok(backing_keyring(b, &k));
+    assert_string_equal(k->label, "orders");
+    assert_int_equal(keyring_active_count(k), 2);
+    check_ok(w->conf.io->ops->stat(w->conf.io, backing_tree(b), &st));
+    assert_true(S_ISDIR(st.st_mode));
+    check_ok(w->conf.io->ops->stat(w->conf.io, backing_long(b), &st));
+    assert_true(S_ISDIR(st.st_mode));
+    assert_int_equal(stat(w->path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0700);
+    assert_string_equal(backing_path(b), w->path);
+    check_ok(backing_probe(b, &id));
+    assert_int_equal(id, 1);
+}
+
+static void create__existing_empty_directory__is_taken(void **state)
+{
+    struct world *w = *state;
+
+    assert_int_equal(mkdir(w->path, 0755), 0);
+    check_ok(backing_create(&w->conf, &w->create));
+}
+
+static void create__where_a_volume_is__is_exists(void **state)
+{
+    struct world *w = *state;
+
+    check_ok(backing_create(&w->conf, &w->create));
+    uint64_t calls = fake_calls("k1");
+    ks_rc rc = backing_create(&w->conf, &w->create);
+    check_rc(rc, EXISTS);
+    check_text(rc, w->path);
+    assert_int_equal(fake_calls("k1"), calls); /* told before the key service was asked */
+}
+
+static void create__directory_with_something_else__is_not_empty(void **state)
+{
+    struct world *w = *state;
+    char at[160];
+
+    assert_int_equal(mkdir(w->path, 0755), 0);
+    sub_path(w, "letters", at);
+    assert_int_equal(mkdir(at, 0755), 0);
+    ks_rc rc = backing_create(&w->conf, &w->create);
+    check_rc(rc, NOT_EMPTY);
+    check_text(rc, "letters");
+    assert_int_equal(rmdir(at), 0);
+    sub_path(w, "tree", at);
+    assert_int_equal(mkdir(at, 0755), 0);
+    sub_path(w, "tree/x", at);
+    assert_int_equal(mkdir(at, 0755), 0);
+    rc = backing_create(&w->conf, &w->create);
+    check_rc(rc, NOT_EMPTY);
+    check_text(rc, "tree/");
+}
+
+static void create__no_parent__is_not_found(void **state)
+{
+    struct world *w = *state;
+    char path[160];
+
+    sub_path(w, "deeper", path);
+    w->conf.path = path;
+    check_rc(backing_create(&w->conf, &w->create), NOT_FOUND);
+    w->conf.path = "";
+    check_class(backing_create(&w->conf, &w->create), USAGE);
+}
+
+static void create__key_service_refuses__leaves_nothing(void **state)
+{
+    static const enum fake_step deny[] = {FAKE_DISABLED};
+    struct world *w = *state;
+    struct stat st;
+
+    fake_script("k2", deny, 1, true);
+    check_rc(backing_create(&w->conf, &w->create), KEY_DISABLED);
+    assert_int_equal(stat(w->path, &st), -1);
+}
+
+static void create__bad_values__are_usage(void **state)
+{
+    struct world *w = *state;
+    struct backing_create create = w->create;
+    char label[200];
+
+    create.block_payload = 4096;
+    check_rc(backing_create(&w->conf, &create), USAGE);
+    create = w->create;
+    create.settings.probe_ms = 1;
+    check_rc(backing_create(&w->conf, &create), USAGE);
+    create = w->create;
+    create.spec_count = 0;
+    check_rc(backing_create(&w->conf, &create), USAGE);
+    create = w->create;
+    create.label = "bad \x01 label";
+    check_rc(backing_create(&w->conf, &create), USAGE);
+    memset(label, 'x', sizeof label);
+    label[sizeof label - 1] = 0;
+    create.label = label;
+    check_rc(backing_create(&w->conf, &create), USAGE);
+}
+
+static void open__no_directory_or_no_volume__is_not_found(void **state)
+{
+    struct world *w = *state;
+    struct backing *b = NULL;
+
+    ks_rc rc = backing_open(&w->conf, false, &b);
+    check_rc(rc, NOT_FOUND);
+    check_text(rc, w->path);
+    assert_int_equal(mkdir(w->path, 0755), 0);
+    rc = backing_open(&w->conf, false, &b);
+    check_rc(rc, NOT_FOUND);
+    check_text(rc, "keystead volume create");
+    assert_null(b);
+}
+
+static void open__second_time_exclusively__is_busy(void **state)
+{
+    struct world *w = *state;
+    CLEANUP(backing_closep) struct backing *b = NULL;
+    CLEANUP(backing_closep) struct backing *reader = NULL;
+    CLEANUP(keyset_freep) struct keyset *keys = NULL;
+    struct backing *second = NULL;
+
+    create_and_open(w, &b, &keys);
+    ks_rc rc = backing_open(&w->conf, true, &second);
+    check_rc(rc, BUSY);
+    check_text(rc, w->path);
+    check_text(rc, "keystead volume unmount");
+    check_ok(backing_open(&w->conf, false, &reader));
+    check_rc(backing_set_revoked(reader, keys, true), STATE);
+    check_rc(backing_remove_wrap(reader, keys, 1), STATE);
+    assert_null(second);
+}
+
+static void open__tree_is_missing__is_corrupt(void **state)
+{
+    struct world *w = *state;
+    struct backing *b = NULL;
+    char at[160];
+
+    check_ok(backing_create(&w->conf, &w->create));
+    sub_path(w, "tree", at);
+    assert_int_equal(rmdir(at), 0);
+    ks_rc rc = backing_open(&w->conf, true, &b);
+    check_rc(rc, CORRUPT);
+    check_text(rc, "tree/");
+}
+
+static void open__newer_version__names_the_volume(void **state)
+{
+    struct world *w = *state;
+    struct backing *b = NULL;
+
+    check_ok(backing_create(&w->conf, &w->create));
+    for (int i = 0; i < 2; i++) {
+        CLEANUP(buf_done) struct buf bytes = buf_init(1 << 20);
+        const char *name = i ? "vol/keyring.1" : "vol/keyring.0";
+
+        file_get(&w->dir, name, &bytes);
+        bytes.bytes[8] = 2;
+        file_put(&w->dir, name, buf_view(&bytes));
+    }
+    ks_rc rc = backing_open(&w->conf, true, &b);
+    check_rc(rc, NEWER_VERSION);
+    check_text(rc, w->path);
+}
+
+/* A keyring of another volume opens (it is whole), and its wraps tell by their context that a wrap was
+ * moved into it. */
+static void unlock__wrap_moved_from_another_volume__does_not_open(void **state)
+{
+    struct world *w = *state;
+    CLEANUP(backing_closep) struct backing *b = NULL;
+    CLEANUP(keyring_freep) struct keyring *k = NULL;
+    CLEANUP(buf_done) struct buf bytes = buf_init(KEYRING_BYTES_MAX);
+    static const uint8_t forger[32] = {1};
+    struct keyset *keys = NULL;
+
+    check_ok(backing_create(&w->conf, &w->create));
+    check_ok(backing_open(&w->conf, true, &b));
+    check_ok(backing_keyring(b, &k));
+    backing_close(TAKE(b));
+    k->volume_id[0] ^= 1;
+    check_ok(keyring_write(k, view_of(forger, 32), &bytes));
+    file_put(&w->dir, "vol/keyring.0", buf_view(&bytes));
+    file_put(&w->dir, "vol/keyring.1", buf_view(&bytes));
+    check_ok(backing_open(&w->conf, true, &b));
+    ks_rc rc = backing_unlock(b, &keys);
+    check_class(rc, CORRUPT);
+    check_text(rc, w->path);
+    assert_null(keys);
+}
+
+static void changes__show_in_reports_and_after_reopening(void **state)
+{
+    struct world *w = *state;
+    CLEANUP(backing_closep) struct backing *b = NULL;
+    CLEANUP(keyset_freep) struct keyset *keys = NULL;
+    CLEANUP(keyset_freep) struct keyset *newer = NULL;
+    CLEANUP(keyset_freep) struct keyset *newest = NULL;
+    CLEANUP(keyring_freep) struct keyring *k = NULL;
+    struct key_spec third = fake_spec("k3");
+    struct keyring_settings settings = w->create.settings;
+    uint32_t id = 0;
+
+    create_and_open(w, &b, &keys);
+    check_ok(backing_rotate_cmek(b, keys, 1, NULL));
+    check_ok(backing_rotate_data(b, keys, &newer));
+    check_ok(backing_rotate_store(b, newer, &newest));
+    check_ok(backing_add_wrap(b, newest, &third, &id));
+    check_ok(backing_remove_wrap(b, newest, id));
+    check_ok(backing_set_revoked(b, newest, true));
+    settings.grace_ms = 7;
+    check_ok(backing_set_settings(b, newest, &settings));
+    for (int i = 0; i < 2; i++) {
+        keyring_free(TAKE(k));
+        check_ok(backing_keyring(b, &k));
+        assert_int_equal(k->sequence, 8);
+        assert_int_equal(k->settings.grace_ms, 7);
+        assert_int_equal(k->revoked_s, 1900000000);
+        assert_int_equal(k->store_key_id, 2);
+        assert_int_equal(k->data_key_count, 2);
+        backing_close(TAKE(b));
+        check_ok(backing_open(&w->conf, true, &b));
+    }
+}
+
+static void probe__after_bad_credentials__asks_with_new_ones(void **state)
+{
+    static const enum fake_step steps[] = {FAKE_EXPIRED, FAKE_GRANT};
+    struct world *w = *state;
+    CLEANUP(backing_closep) struct backing *b = NULL;
+    CLEANUP(keyset_freep) struct keyset *keys = NULL;
+    uint32_t id = 0;
+
+    w->create.spec_count = 1;
+    create_and_open(w, &b, &keys);
+    fake_script("k1", steps, 2, false);
+    check_rc(backing_probe(b, &id), CREDENTIAL);
+    check_ok(backing_probe(b, &id));
+    assert_int_equal(id, 1);
+}
+
+static void probe__outage__makes_one_attempt(void **state)
+{
+    static const enum fake_step steps[] = {FAKE_RESET};
+    struct world *w = *state;
+    CLEANUP(backing_closep) struct backing *b = NULL;
+    CLEANUP(keyset_freep) struct keyset *keys = NULL;
+    uint32_t id = 0;
+
+    w->create.spec_count = 1;
+    create_and_open(w, &b, &keys);
+    fake_script("k1", steps, 1, true);
+    uint64_t calls = fake_calls("k1");
+    check_class(backing_probe(b, &id), UNREACHABLE);
+    assert_int_equal(fake_calls("k1"), calls + 1);
+}
+
+/* --- a key service that does something of ours while it is asked ------------------------------ */
+
+static struct {
+    struct backing *backing;
+    struct keyset *keys;
+    bool is_armed;
+    ks_rc revoked, probed;
+} during;
+
+static ks_rc nosy_wrap(struct kms *kms, const struct kms_call *call,
+                       const struct key_context *context, const struct secret *plain,
+                       struct buf *ret_blob, char ret_version[KEY_VERSION_BYTES])
+{
+    uint32_t id;
+
+    if (during.is_armed) {
+        during.is_armed = false;
+        during.probed = backing_probe(during.backing, &id);
+        during.revoked = backing_set_revoked(during.backing, during.keys, true);
+    }
+    return kms_driver_fake.wrap(kms, call, context, plain, ret_blob, ret_version);
+}
+
+/* In one thread: if a revoke or a probe waited for the rotation, this test would never end. */
+static void revoke__during_a_rotation__overtakes_it(void **state)
+{
+    struct world *w = *state;
+    CLEANUP(backing_closep) struct backing *b = NULL;
+    CLEANUP(keyset_freep) struct keyset *keys = NULL;
+    CLEANUP(keyring_freep) struct keyring *k = NULL;
+
+    w->specs[0] = (struct key_spec){"NOSY", "n1", ""};
+    create_and_open(w, &b, &keys);
+    during.backing = b;
+    during.keys = keys;
+    during.is_armed = true;
+    ks_rc rc = backing_rotate_cmek(b, keys, 0, NULL);
+    check_rc(rc, BUSY);
+    check_text(rc, "try again");
+    check_ok(during.probed);
+    check_ok(during.revoked);
+    check_ok(backing_keyring(b, &k));
+    assert_int_equal(k->revoked_s, 1900000000);
+    assert_int_equal(k->sequence, 2);
+    check_ok(backing_rotate_cmek(b, keys, 0, NULL));
+}
+
+/* --- power loss while a volume is made -------------------------------------------------------- */
+
+static bool keep_all(void *arg, size_t i)
+{
+    (void)arg;
+    (void)i;
+    return true;
+}
+
+static void check_after_power_loss(struct world *w, struct io *rebuilt, size_t *ret_whole)
+{
+    CLEANUP(backing_closep) struct backing *b = NULL;
+    CLEANUP(keyset_freep) struct keyset *keys = NULL;
+
+    w->conf.io = rebuilt;
+    ks_rc rc = backing_open(&w->conf, true, &b);
+    if (ks_ok(rc)) {
+        check_ok(backing_unlock(b, &keys));
+        ++*ret_whole;
+        return;
+    }
+    check_rc(rc, NOT_FOUND);
+    create_and_open(w, &b, &keys);
+}
+
+static void create__power_loss_at_any_time__no_volume_or_a_whole_one(void **state)
+{
+    struct world *w = *state;
+    struct io *io, *rebuilt;
+    size_t states = 0, whole = 0;
+
+    check_ok(crash_new(&io));
+    w->conf.io = io;
+    w->conf.path = "/vol";
+    check_ok(backing_create(&w->conf, &w->create));
+    for (size_t t = 0; t <= crash_time(io); t++) {
+        size_t pages, metadata;
+
+        crash_pending(io, t, &pages, &metadata);
+        for (size_t kept = 0; kept <= metadata; kept++, states++) {
+            check_ok(crash_rebuild(io, t, kept, keep_all, NULL, &rebuilt));
+            check_after_power_loss(w, rebuilt, &whole);
+            crash_free(rebuilt);
+        }
+    }
+    print_message("%zu states, %zu with a whole volume\n", states, whole);
+    assert_true(whole > 0 && whole < states);
+    crash_free(io);
+}
+
+static int add_drivers(void **state)
+{
+    static struct kms_driver nosy;
+
+    (void)state;
+    nosy = kms_driver_fake;
+    nosy.type = "NOSY";
+    nosy.wrap = nosy_wrap;
+    return ks_ok(kms_driver_add(&kms_driver_fake)) && ks_ok(kms_driver_add(&nosy)) ? 0 : -1;
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(create__makes_everything_and_opens),
+        TEST(create__existing_empty_directory__is_taken),
+        TEST(create__where_a_volume_is__is_exists),
+        TEST(create__directory_with_something_else__is_not_empty),
+        TEST(create__no_parent__is_not_found),
+        TEST(create__key_service_refuses__leaves_nothing),
+        TEST(create__bad_values__are_usage),
+        TEST(open__no_directory_or_no_volume__is_not_found),
+        TEST(open__second_time_exclusively__is_busy),
+        TEST(open__tree_is_missing__is_corrupt),
+        TEST(open__newer_version__names_the_volume),
+        TEST(unlock__wrap_moved_from_another_volume__does_not_open),
+        TEST(changes__show_in_reports_and_after_reopening),
+        TEST(probe__after_bad_credentials__asks_with_new_ones),
+        TEST(probe__outage__makes_one_attempt),
+        TEST(revoke__during_a_rotation__overtakes_it),
+        TEST(create__power_loss_at_any_time__no_volume_or_a_whole_one),
+    };
+    return cmocka_run_group_tests(tests, add_drivers, NULL);
+}
