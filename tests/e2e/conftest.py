@@ -123,4 +123,5 @@ def make_engine(cls, volume, work):
     """An engine with its data on the volume; the reason and a failure when it is not installed."""
     why = cls.missing()
     assert not why, why
+    os.makedirs(volume.mountpoint, exist_ok=True)
     return cls(volume.mountpoint, os.path.join(work, "aux"))

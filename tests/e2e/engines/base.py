@@ -57,6 +57,8 @@ class Engine:
         with open(self.log, "a"):
             proc.chown_to(self.log, self.user)
         os.makedirs(self.data)
+        # the root of a volume belongs to whoever made it, and is closed to others until told
+        os.chmod(os.path.dirname(self.root), 0o755)
         for path in (self.root, self.data):
             proc.chown_to(path, self.user)
             os.chmod(path, 0o700)
