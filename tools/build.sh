@@ -39,5 +39,7 @@ if [ ! -f "$build/$flavour/build.ninja" ]; then
         exit 1
     }
 fi
-[ "$only" != setup ] || exit 0
+if [ "$only" = setup ]; then
+    exec ninja -C "$build/$flavour" build.ninja
+fi
 ninja -C "$build/$flavour" -j "${JOBS:-$(nproc)}" "$target"

@@ -8,7 +8,13 @@
 
 #include "base/rc.h"
 
-#define ks_fail(...) ((ks_rc){KS_CLASS_BUG, KS_E_BUG})
-#define ks_fail_os(err, ...) ((void)(err), (ks_rc){KS_CLASS_IO, KS_CODE_OS})
-#define ks_os(err) ((void)(err), (ks_rc){KS_CLASS_IO, KS_CODE_OS})
-#define ks_wrap(rc, ...) (rc)
+/* Values that go into a text are used. */
+static inline void analyzer_uses(int first, ...)
+{
+    (void)first;
+}
+
+#define ks_fail(...) (analyzer_uses(0, __VA_ARGS__), (ks_rc){KS_CLASS_BUG, KS_E_BUG})
+#define ks_fail_os(...) (analyzer_uses(0, __VA_ARGS__), (ks_rc){KS_CLASS_IO, KS_CODE_OS})
+#define ks_os(err) (analyzer_uses(err), (ks_rc){KS_CLASS_IO, KS_CODE_OS})
+#define ks_wrap(rc, ...) (analyzer_uses(0, __VA_ARGS__), (rc))
