@@ -58,15 +58,25 @@ static ks_rc connect_to(const char *path, int *ret)
     return KS_SUCCESS;
 }
 
+/* ended(rc): a process that dies closes its socket in one of several ways, all of which mean that it is
+ * not there any more. */
+static ks_rc ended(ks_rc rc)
+{
+    if (!ks_is_os(rc, ECONNRESET) && !ks_is_os(rc, EPIPE))
+        return rc;
+    return ks_fail(KS_E_NOT_FOUND, "the volume process ended before it answered");
+}
+
 static ks_rc exchange(struct control_line *line, json_t *request, int timeout_ms,
                       void (*progress)(void *arg, json_t *line), void *arg, json_t **ret)
 {
     json_t *reply = NULL;
 
-    TRY(control_line_write(line->fd, request));
+    TRY(ended(control_line_write(line->fd, request)));
     for (;;) {
-        TRY(control_line_read(line, timeout_ms, &reply));
-        ENSURE(reply, KS_E_IO, "the volume process ended without an answer");
+        TRY(ended(control_line_read(line, timeout_ms, &reply)));
+        if (!reply)
+            return ended(ks_os(EPIPE));
         if (json_object_get(reply, "ok"))
             break;
         if (progress)

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goal: client and server of the control socket understand each other: replies, errors, progress; a long operation
+ * keeps nobody else from an answer; garbage, too many peers and a dead process are handled; the socket is
+ * private and goes away with the server.
+ */
+#include "fuse/control_server.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "check.h"
+
+enum { SOON_MS = 5000 };
+
+struct fixture {
+    char dir[64], path[96];
+    struct control_server *server;
+    pthread_mutex_t gate; /* "wait" waits for it */
+};
+
+static ks_rc handle(void *arg, json_t *request, struct control_peer *peer, json_t **ret)
+{
+    struct fixture *f = arg;
+    const char *op = json_string_value(json_object_get(request, "op"));
+
+    ENSURE(op, KS_E_USAGE, "no op");
+    if (strcmp(op, "echo") == 0)
+        *ret = json_deep_copy(request);
+    if (strcmp(op, "fail") == 0)
+        return ks_fail(KS_E_KEY_DISABLED, "the key is disabled");
+    if (strcmp(op, "wait") == 0) {
+        pthread_mutex_lock(&f->gate);
+        pthread_mutex_unlock(&f->gate);
+    }
+    if (strcmp(op, "count") == 0)
+        for (int i = 1; i <= 3; i++) {
+            json_t *line = json_pack("{s:i}", "progress", i);
+            ks_rc rc = control_peer_send(peer, line);
+            json_decref(line);
+            TRY(rc);
+        }
+    return KS_SUCCESS;
+}
+
+static void setup(struct fixture *f)
+{
+    *f = (struct fixture){.dir = "/tmp/keystead-control-XXXXXX"};
+    pthread_mutex_init(&f->gate, NULL);
+    assert_non_null(mkdtemp(f->dir));
+    snprintf(f->path, sizeof f->path, "%s/run/v.sock", f->dir);
+    struct control_server_conf conf = {f->path, handle, f};
+    check_ok(control_server_start(&conf, &f->server));
+}
+
+static void teardown(struct fixture *f)
+{
+    char run[96];
+
+    control_server_stop(f->server);
+    assert_int_not_equal(access(f->path, F_OK), 0);
+    snprintf(run, sizeof run, "%s/run", f->dir);
+    assert_int_equal(rmdir(run), 0);
+    assert_int_equal(rmdir(f->dir), 0);
+    pthread_mutex_destroy(&f->gate);
+}
+
+static ks_rc call(struct fixture *f, const char *op, json_t **ret)
+{
+    json_t *request = json_pack("{s:s}", "op", op);
+    ks_rc rc = control_call(f->path, request, SOON_MS, ret);
+
+    json_decref(request);
+    return rc;
+}
+
+static void call__echo__comes_back_ok(void **unused)
+{
+    struct fixture f;
+    json_t *reply = NULL;
+
+    (void)unused;
+    setup(&f);
+    check_ok(call(&f, "echo", &reply));
+    assert_true(json_is_true(json_object_get(reply, "ok")));
+    assert_string_equal(json_string_value(json_object_get(reply, "op")), "echo");
+    json_decref(reply);
+    teardown(&f);
+}
+
+static void call__operation_fails__gives_its_code_and_text(void **unused)
+{
+    struct fixture f;
+    json_t *reply = NULL;
+
+    (void)unused;
+    setup(&f);
+    ks_rc rc = call(&f, "fail", &reply);
+    check_rc(rc, KEY_DISABLED);
+    check_text(rc, "the key is disabled");
+    assert_null(reply);
+    teardown(&f);
+}
+
+static void call__nobody_listens__is_not_found(void **unused)
+{
+    json_t *request = json_object(), *reply = NULL;
+
+    (void)unused;
+    check_rc(control_call("/tmp/keystead-no-such.sock", request, SOON_MS, &reply), NOT_FOUND);
+    json_decref(request);
+}
+
+static void count_line(void *arg, json_t *line)
+{
+    int *sum = arg;
+
+    *sum = *sum * 10 + (int)json_integer_value(json_object_get(line, "progress"));
+}
+
+static void call__with_progress__gets_each_line(void **unused)
+{
+    struct fixture f;
+    int sum = 0;
+    json_t *request = json_pack("{s:s}", "op", "count"), *reply = NULL;
+
+    (void)unused;
+    setup(&f);
+    check_ok(control_call_progress(f.path, request, SOON_MS, count_line, &sum, &reply));
+    assert_int_equal(sum, 123);
+    json_decref(reply);
+    json_decref(request);
+    teardown(&f);
+}
+
+static int connect_raw(struct fixture *f)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    memcpy(address.sun_path, f->path, strlen(f->path));
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    return fd;
+}
+
+static void put(int fd, const char *text)
+{
+    assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+}
+
+static void call__while_another_operation_runs__is_answered(void **unused)
+{
+    struct fixture f;
+    json_t *reply = NULL;
+
+    (void)unused;
+    setup(&f);
+    pthread_mutex_lock(&f.gate);
+    int slow = connect_raw(&f);
+    put(slow, "{\"op\":\"wait\"}\n");
+    check_ok(call(&f, "echo", &reply));
+    json_decref(reply);
+    pthread_mutex_unlock(&f.gate);
+    close(slow);
+    teardown(&f);
+}
+
+static void garbage__is_told_and_cut_off(void **unused)
+{
+    struct fixture f;
+    char answer[512] = {0};
+    json_t *reply = NULL;
+
+    (void)unused;
+    setup(&f);
+    int fd = connect_raw(&f);
+    put(fd, "GET / HTTP/1.1\n");
+    size_t len = 0;
+    for (ssize_t n = 1; n > 0 && len < sizeof answer - 1; len += (size_t)n)
+        n = read(fd, answer + len, sizeof answer - 1 - len);
+    assert_non_null(strstr(answer, "\"FORMAT\""));
+    close(fd);
+    check_ok(call(&f, "echo", &reply));
+    json_decref(reply);
+    teardown(&f);
+}
+
+static void peers__one_too_many__is_turned_away(void **unused)
+{
+    struct fixture f;
+    int fds[CONTROL_PEERS_MAX];
+    json_t *reply = NULL;
+
+    (void)unused;
+    setup(&f);
+    for (int i = 0; i < CONTROL_PEERS_MAX; i++) {
+        char byte;
+        fds[i] = connect_raw(&f);
+        put(fds[i], "{\"op\":\"echo\"}\n");
+        assert_int_equal(read(fds[i], &byte, 1), 1); /* it has its place now */
+    }
+    check_rc(call(&f, "echo", &reply), BUSY);
+    for (int i = 0; i < CONTROL_PEERS_MAX; i++)
+        close(fds[i]);
+    teardown(&f);
+}
+
+static void start__stale_socket__is_replaced(void **unused)
+{
+    struct fixture f;
+    struct control_server *second = NULL;
+    json_t *reply = NULL;
+
+    (void)unused;
+    setup(&f);
+    struct control_server_conf conf = {f.path, handle, &f};
+    check_ok(control_server_start(&conf, &second));
+    check_ok(call(&f, "echo", &reply));
+    json_decref(reply);
+    control_server_stop(second);
+    teardown(&f);
+}
+
+static void start__directory_others_may_write__is_refused(void **unused)
+{
+    struct fixture f = {.dir = "/tmp/keystead-control-XXXXXX"};
+
+    (void)unused;
+    assert_non_null(mkdtemp(f.dir));
+    assert_int_equal(chmod(f.dir, 0777), 0);
+    snprintf(f.path, sizeof f.path, "%s/v.sock", f.dir);
+    struct control_server_conf conf = {f.path, handle, &f};
+    check_rc(control_server_start(&conf, &f.server), PERMISSION);
+    assert_int_equal(rmdir(f.dir), 0);
+}
+
+static void start__path_too_long__is_refused(void **unused)
+{
+    char path[300] = "/tmp/";
+    struct control_server *server = NULL;
+
+    (void)unused;
+    memset(path + 5, 'x', sizeof path - 6);
+    struct control_server_conf conf = {path, handle, NULL};
+    check_rc(control_server_start(&conf, &server), LIMIT);
+}
+
+static void socket__is_private(void **unused)
+{
+    struct fixture f;
+    struct stat st;
+
+    (void)unused;
+    setup(&f);
+    assert_int_equal(stat(f.path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    teardown(&f);
+}
+
+static void path__of_a_volume__is_its_id_in_hex(void **unused)
+{
+    const uint8_t id[16] = {0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77,
+                            0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff};
+    char *path = NULL;
+
+    (void)unused;
+    check_ok(control_path("/run/x", id, &path));
+    assert_string_equal(path, "/run/x/00112233445566778899aabbccddeeff.sock");
+    free(path);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(call__echo__comes_back_ok),
+        cmocka_unit_test(call__operation_fails__gives_its_code_and_text),
+        cmocka_unit_test(call__nobody_listens__is_not_found),
+        cmocka_unit_test(call__with_progress__gets_each_line),
+        cmocka_unit_test(call__while_another_operation_runs__is_answered),
+        cmocka_unit_test(garbage__is_told_and_cut_off),
+        cmocka_unit_test(peers__one_too_many__is_turned_away),
+        cmocka_unit_test(start__stale_socket__is_replaced),
+        cmocka_unit_test(start__directory_others_may_write__is_refused),
+        cmocka_unit_test(start__path_too_long__is_refused),
+        cmocka_unit_test(socket__is_private),
+        cmocka_unit_test(path__of_a_volume__is_its_id_in_hex),
+    };
+
+    return cmocka_run_group_tests_name("control_server", tests, NULL, NULL);
+}

@@ -1,0 +1,543 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goal: the guard does to the volume exactly what the lease decides, in the right order: it refuses before the
+ * event returns, drains before it wipes, never wipes under a user of keys, gives up the process rather than
+ * the bound, and never opens a door that something has closed meanwhile.
+ */
+#include "fuse/guard.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "check.h"
+
+enum { LEASE_MS = 60000, GRACE_MS = 600000, START_MS = 1000000 };
+
+/* A volume that writes down what is done to it: one letter each. */
+struct fake {
+    struct clock clock;       /* first: the clock is this struct */
+    uint64_t now_ms, step_ms; /* each look at the clock takes step_ms */
+    struct guard *guard;
+    char log[64];
+    ks_rc unlock_rc, wipe_rc, record_rc;
+    uint64_t drain_takes_ms;
+    bool is_denied_while_unlocking, is_granted_while_draining, is_entered_while_draining;
+};
+
+static uint64_t fake_boot_ms(struct clock *c)
+{
+    struct fake *f = (struct fake *)(void *)c;
+
+    f->now_ms += f->step_ms;
+    return f->now_ms;
+}
+
+static int64_t fake_wall_s(struct clock *c)
+{
+    (void)c;
+    return 1234567890;
+}
+
+static void note(struct fake *f, char what)
+{
+    size_t n = strlen(f->log);
+
+    assert_true(n + 1 < sizeof f->log);
+    f->log[n] = what;
+    f->log[n + 1] = 0;
+}
+
+static void fake_refuse(void *arg)
+{
+    note(arg, 'R');
+}
+
+static void fake_open(void *arg)
+{
+    note(arg, 'O');
+}
+
+static void fake_drain(void *arg, uint64_t deadline_ms)
+{
+    struct fake *f = arg;
+    uint64_t now = clock_boot_ms(&f->clock);
+
+    assert_true(deadline_ms > now && deadline_ms < now + GUARD_DRAIN_MS_MAX);
+    note(f, 'D');
+    f->now_ms += f->drain_takes_ms;
+    if (f->is_granted_while_draining)
+        guard_grant(f->guard);
+    if (f->is_entered_while_draining)
+        check_rc(guard_change_begin(f->guard), STATE);
+}
+
+static ks_rc fake_wipe(void *arg)
+{
+    struct fake *f = arg;
+
+    note(f, 'W');
+    return f->wipe_rc;
+}
+
+static ks_rc fake_unlock(void *arg)
+{
+    struct fake *f = arg;
+
+    note(f, 'U');
+    if (f->is_denied_while_unlocking)
+        guard_deny(f->guard, "denied meanwhile");
+    return f->unlock_rc;
+}
+
+static ks_rc fake_record(void *arg, bool is_revoked)
+{
+    struct fake *f = arg;
+
+    note(f, is_revoked ? '+' : '-');
+    return f->record_rc;
+}
+
+static void fake_announce(void *arg, bool is_locking)
+{
+    note(arg, is_locking ? 'l' : 'u');
+}
+
+static uint64_t fake_handles(void *arg)
+{
+    (void)arg;
+    return 7;
+}
+
+static void fake_give_up(void *arg, const char *why)
+{
+    (void)why;
+    note(arg, '!');
+}
+
+static const struct guard_ops fake_ops = {
+    fake_refuse, fake_open,     fake_drain,   fake_wipe,    fake_unlock,
+    fake_record, fake_announce, fake_handles, fake_give_up,
+};
+
+static void setup(struct fake *f, bool is_granted, bool is_revoked)
+{
+    *f = (struct fake){.clock = {fake_boot_ms, fake_wall_s, NULL}, .now_ms = START_MS};
+    struct guard_conf conf = {&f->clock, {LEASE_MS, GRACE_MS, 0}, &fake_ops, f};
+
+    check_ok(guard_new(&conf, is_granted, is_revoked, &f->guard));
+}
+
+static void teardown(struct fake *f)
+{
+    guard_free(f->guard);
+}
+
+static enum lease_state state(struct fake *f)
+{
+    struct guard_status s;
+
+    guard_status(f->guard, &s);
+    return s.state;
+}
+
+static void expect(struct fake *f, const char *log, enum lease_state want)
+{
+    assert_string_equal(f->log, log);
+    assert_int_equal(state(f), want);
+}
+
+static void new__granted__opens(void **unused)
+{
+    struct fake f;
+
+    (void)unused;
+    setup(&f, true, false);
+    expect(&f, "O", LEASE_OPEN);
+    teardown(&f);
+}
+
+static void new__revoked__stays_closed(void **unused)
+{
+    struct fake f;
+
+    (void)unused;
+    setup(&f, false, true);
+    guard_grant(f.guard);
+    guard_work(f.guard);
+    expect(&f, "", LEASE_LOCKED);
+    teardown(&f);
+}
+
+static void deny__while_open__refuses_before_it_returns(void **unused)
+{
+    struct fake f;
+
+    (void)unused;
+    setup(&f, true, false);
+    guard_deny(f.guard, "the key is disabled");
+    expect(&f, "OR", LEASE_LOCKING);
+    teardown(&f);
+}
+
+static void deny__worked_off__announces_drains_wipes(void **unused)
+{
+    struct fake f;
+    struct guard_status s;
+
+    (void)unused;
+    setup(&f, true, false);
+    f.drain_takes_ms = 40;
+    guard_deny(f.guard, "the key is disabled");
+    guard_work(f.guard);
+    expect(&f, "ORlDW", LEASE_LOCKED);
+    guard_status(f.guard, &s);
+    assert_string_equal(s.receipt.reason, "the key is disabled");
+    assert_int_equal(s.receipt.handles_cut, 7);
+    assert_int_equal(s.receipt.duration_ms, 40);
+    assert_int_equal(s.receipt.at_s, 1234567890);
+    assert_int_equal(s.left_ms, 0);
+    teardown(&f);
+}
+
+static void deny__twice__locks_once(void **unused)
+{
+    struct fake f;
+
+    (void)unused;
+    setup(&f, true, false);
+    guard_deny(f.guard, "a");
+    guard_deny(f.guard, "b");
+    guard_work(f.guard);
+    guard_deny(f.guard, "c");
+    guard_work(f.guard);
+    expect(&f, "ORlDW", LEASE_LOCKED);
+    teardown(&f);
+}
+
+static void unreach__until_the_grace_ends__locks_only_then(void **unused)
+{
+    struct fake f;
+
+    (void)unused;
+    setup(&f, true, false);
+    guard_unreach(f.guard, "no route");
+    guard_work(f.guard);
+    expect(&f, "O", LEASE_GRACE);
+    f.now_ms = START_MS + GRACE_MS - 1;
+    guard_tick(f.guard);
+    expect(&f, "O", LEASE_GRACE);
+    f.now_ms++;
+    guard_tick(f.guard);
+    guard_work(f.guard);
+    expect(&f, "ORlDW", LEASE_LOCKED);
+    teardown(&f);
+}
+
+static void grant__when_locked__unlocks_then_opens(void **unused)
+{
+    struct fake f;
+
+    (void)unused;
+    setup(&f, false, false);
+    guard_grant(f.guard);
+    expect(&f, "", LEASE_LOCKED);
+    guard_work(f.guard);
+    expect(&f, "UOu", LEASE_OPEN);
+    teardown(&f);
+}
+
+static void grant__keys_cannot_be_had__stays_locked_and_tries_again(void **unused)
+{
+    struct fake f;
+
+    (void)unused;
+    setup(&f, false, false);
+    f.unlock_rc = ks_fail(KS_E_UNREACHABLE, "gone again");
+    guard_grant(f.guard);
+    guard_work(f.guard);
+    expect(&f, "U", LEASE_LOCKED);
+    f.unlock_rc = KS_SUCCESS;
+    guard_grant(f.guard);
+    guard_work(f.guard);
+    expect(&f, "UUOu", LEASE_OPEN);
+    teardown(&f);
+}
+
+static void deny__while_unlocking__never_opens_and_wipes(void **unused)
+{
+    struct fake f;
+
+    (void)unused;
+    setup(&f, false, false);
+    f.is_denied_while_unlocking = true;
+    guard_grant(f.guard);
+    guard_work(f.guard);
+    expect(&f, "UlDW", LEASE_LOCKED);
+    teardown(&f);
+}
+
+static void deny__before_the_unlock_began__drops_the_unlock(void **unused)
+{
+    struct fake f;
+
+    (void)unused;
+    setup(&f, false, false);
+    guard_grant(f.guard);
+    guard_deny(f.guard, "denied");
+    guard_work(f.guard);
+    expect(&f, "lDW", LEASE_LOCKED);
+    teardown(&f);
+}
+
+static void grant__while_draining__does_not_keep_it_open(void **unused)
+{
+    struct fake f;
+
+    (void)unused;
+    setup(&f, true, false);
+    f.is_granted_while_draining = true;
+    guard_deny(f.guard, "denied");
+    guard_work(f.guard);
+    expect(&f, "ORlDW", LEASE_LOCKED);
+    teardown(&f);
+}
+
+static void wipe__request_still_running__gives_up(void **unused)
+{
+    struct fake f;
+
+    (void)unused;
+    setup(&f, true, false);
+    f.wipe_rc = ks_fail(KS_E_BUSY, "1 operation is in progress");
+    guard_deny(f.guard, "denied");
+    guard_work(f.guard);
+    assert_string_equal(f.log, "ORlDW!");
+    teardown(&f);
+}
+
+static void lock__change_does_not_end__gives_up_without_wiping(void **unused)
+{
+    struct fake f;
+
+    (void)unused;
+    setup(&f, true, false);
+    check_ok(guard_change_begin(f.guard));
+    f.drain_takes_ms = GUARD_DRAIN_MS_MAX;
+    guard_deny(f.guard, "denied");
+    guard_work(f.guard);
+    assert_string_equal(f.log, "ORlD!");
+    guard_change_end(f.guard);
+    teardown(&f);
+}
+
+static void revoke__while_open__is_recorded_before_the_wipe(void **unused)
+{
+    struct fake f;
+    bool is_recorded = false;
+
+    (void)unused;
+    setup(&f, true, false);
+    check_ok(guard_revoke(f.guard, "by request", &is_recorded));
+    assert_true(is_recorded);
+    expect(&f, "OR+", LEASE_LOCKING);
+    guard_work(f.guard);
+    guard_grant(f.guard);
+    guard_work(f.guard);
+    expect(&f, "OR+lDW", LEASE_LOCKED);
+    teardown(&f);
+}
+
+static void revoke__recording_fails__locks_all_the_same(void **unused)
+{
+    struct fake f;
+    bool is_recorded = true;
+
+    (void)unused;
+    setup(&f, true, false);
+    f.record_rc = ks_fail(KS_E_NO_SPACE, "disk full");
+    check_rc(guard_revoke(f.guard, "by request", &is_recorded), NO_SPACE);
+    assert_false(is_recorded);
+    guard_work(f.guard);
+    expect(&f, "OR+lDW", LEASE_LOCKED);
+    teardown(&f);
+}
+
+static void revoke__other_change_hangs__locks_unrecorded(void **unused)
+{
+    struct fake f;
+    bool is_recorded = true;
+
+    (void)unused;
+    setup(&f, true, false);
+    check_ok(guard_change_begin(f.guard));
+    f.step_ms = 500; /* time passes while it waits */
+    check_rc(guard_revoke(f.guard, "by request", &is_recorded), BUSY);
+    assert_false(is_recorded);
+    assert_string_equal(f.log, "OR");
+    guard_change_end(f.guard);
+    teardown(&f);
+}
+
+static void revoke__when_locked__says_that_it_is_not_recorded(void **unused)
+{
+    struct fake f;
+    bool is_recorded = true;
+
+    (void)unused;
+    setup(&f, false, false);
+    check_ok(guard_revoke(f.guard, "by request", &is_recorded));
+    assert_false(is_recorded);
+    guard_grant(f.guard);
+    guard_work(f.guard);
+    expect(&f, "", LEASE_LOCKED);
+    teardown(&f);
+}
+
+static void restore__then_grant__opens_and_clears_the_record(void **unused)
+{
+    struct fake f;
+
+    (void)unused;
+    setup(&f, false, true);
+    guard_restore(f.guard);
+    guard_work(f.guard);
+    expect(&f, "", LEASE_LOCKED);
+    guard_grant(f.guard);
+    guard_work(f.guard);
+    expect(&f, "UOu-", LEASE_OPEN);
+    teardown(&f);
+}
+
+static void revoke__after_restore_before_grant__stays_locked(void **unused)
+{
+    struct fake f;
+    bool is_recorded;
+
+    (void)unused;
+    setup(&f, false, true);
+    guard_restore(f.guard);
+    check_ok(guard_revoke(f.guard, "again", &is_recorded));
+    guard_grant(f.guard);
+    guard_work(f.guard);
+    expect(&f, "", LEASE_LOCKED);
+    teardown(&f);
+}
+
+static void change__in_grace__is_refused(void **unused)
+{
+    struct fake f;
+
+    (void)unused;
+    setup(&f, true, false);
+    guard_unreach(f.guard, "no route");
+    check_rc(guard_change_begin(f.guard), STATE);
+    guard_grant(f.guard);
+    check_ok(guard_change_begin(f.guard));
+    guard_change_end(f.guard);
+    teardown(&f);
+}
+
+static void change__while_locking_or_locked__is_refused(void **unused)
+{
+    struct fake f;
+
+    (void)unused;
+    setup(&f, true, false);
+    f.is_entered_while_draining = true;
+    guard_deny(f.guard, "denied");
+    check_rc(guard_change_begin(f.guard), STATE);
+    guard_work(f.guard);
+    check_rc(guard_change_begin(f.guard), STATE);
+    expect(&f, "ORlDW", LEASE_LOCKED);
+    teardown(&f);
+}
+
+static void change__second_one__is_busy(void **unused)
+{
+    struct fake f;
+
+    (void)unused;
+    setup(&f, true, false);
+    check_ok(guard_change_begin(f.guard));
+    check_rc(guard_change_begin(f.guard), BUSY);
+    guard_change_end(f.guard);
+    check_ok(guard_change_begin(f.guard));
+    guard_change_end(f.guard);
+    teardown(&f);
+}
+
+static void wait__never_comes__is_busy(void **unused)
+{
+    struct fake f;
+
+    (void)unused;
+    setup(&f, true, false);
+    f.step_ms = 1000;
+    check_rc(guard_wait(f.guard, LEASE_LOCKED, 2000), BUSY);
+    teardown(&f);
+}
+
+static void set_lease__shorter_grace__counts_from_the_last_grant(void **unused)
+{
+    struct fake f;
+    struct lease_conf shorter = {2000, 3000, 0};
+
+    (void)unused;
+    setup(&f, true, false);
+    guard_set_lease(f.guard, &shorter);
+    f.now_ms = START_MS + 3000;
+    guard_tick(f.guard);
+    guard_work(f.guard);
+    expect(&f, "ORlDW", LEASE_LOCKED);
+    teardown(&f);
+}
+
+static void threads__deny_and_grant__end_where_they_should(void **unused)
+{
+    struct fake f;
+
+    (void)unused;
+    setup(&f, true, false);
+    f.clock = *clock_system();
+    check_ok(guard_start(f.guard));
+    guard_deny(f.guard, "denied");
+    check_ok(guard_wait(f.guard, LEASE_LOCKED, 10000));
+    guard_grant(f.guard);
+    check_ok(guard_wait(f.guard, LEASE_OPEN, 10000));
+    guard_stop(f.guard);
+    assert_string_equal(f.log, "ORlDWUOu");
+    teardown(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(new__granted__opens),
+        cmocka_unit_test(new__revoked__stays_closed),
+        cmocka_unit_test(deny__while_open__refuses_before_it_returns),
+        cmocka_unit_test(deny__worked_off__announces_drains_wipes),
+        cmocka_unit_test(deny__twice__locks_once),
+        cmocka_unit_test(unreach__until_the_grace_ends__locks_only_then),
+        cmocka_unit_test(grant__when_locked__unlocks_then_opens),
+        cmocka_unit_test(grant__keys_cannot_be_had__stays_locked_and_tries_again),
+        cmocka_unit_test(deny__while_unlocking__never_opens_and_wipes),
+        cmocka_unit_test(deny__before_the_unlock_began__drops_the_unlock),
+        cmocka_unit_test(grant__while_draining__does_not_keep_it_open),
+        cmocka_unit_test(wipe__request_still_running__gives_up),
+        cmocka_unit_test(lock__change_does_not_end__gives_up_without_wiping),
+        cmocka_unit_test(revoke__while_open__is_recorded_before_the_wipe),
+        cmocka_unit_test(revoke__recording_fails__locks_all_the_same),
+        cmocka_unit_test(revoke__other_change_hangs__locks_unrecorded),
+        cmocka_unit_test(revoke__when_locked__says_that_it_is_not_recorded),
+        cmocka_unit_test(restore__then_grant__opens_and_clears_the_record),
+        cmocka_unit_test(revoke__after_restore_before_grant__stays_locked),
+        cmocka_unit_test(change__in_grace__is_refused),
+        cmocka_unit_test(change__while_locking_or_locked__is_refused),
+        cmocka_unit_test(change__second_one__is_busy),
+        cmocka_unit_test(wait__never_comes__is_busy),
+        cmocka_unit_test(set_lease__shorter_grace__counts_from_the_last_grant),
+        cmocka_unit_test(threads__deny_and_grant__end_where_they_should),
+    };
+
+    return cmocka_run_group_tests_name("guard", tests, NULL, NULL);
+}
