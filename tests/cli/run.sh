@@ -29,7 +29,7 @@ normalise() {
         -e 's/took [0-9]+ ms/took N ms/; s/took +[0-9]+ ms/took N ms/' \
         -e 's/"(left_ms|duration_ms|handles_cut)": [0-9]+/"\1": N/' \
         -e 's/(files cut +)[0-9]+/\1N/; s/, in [0-9]+ days$/, in N days/' \
-        -e 's/^(keystead) [0-9][^ ]*$/\1 VERSION/' \
+        -e 's/^(keystead) [^ ]+$/\1 VERSION/' \
         -e 's/^(  (OpenSSL|libfuse|libsodium) +)[0-9.]+$/\1VERSION/' \
         -e 's/"(keystead|openssl|libfuse|libsodium)": "[^"]*"/"\1": "VERSION"/'
 }
