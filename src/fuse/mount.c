@@ -373,8 +373,8 @@ ks_rc mount_run(const struct mount_conf *conf)
     } else {
         mount_ready(&ready_fd, rc);
     }
-    /* The text of a failure must survive the cleaning up; without memory the short one does. */
     CLEANUP(mem_freep) char *why = NULL;
+    /* The text of a failure must survive the cleaning up; without memory the short one does. */
     IGNORE(mem_text(ks_text(rc), &why));
     finish(p, ks_ok(rc));
     close(signals);
