@@ -25,6 +25,39 @@ ks_rc volume_getattr(struct volume *v, struct inode *i, struct stat *ret)
     return inode_stat(v, i, ret);
 }
 
+/*
+ * The kernel, which keeps the modification time of what it caches, tells it before every sync: a second change
+ * of metadata for each write of a log. It is kept here until the file is fully synced, closed or forgotten.
+ */
+static void keep_mtime(struct inode *i, const struct stat *in)
+{
+    pthread_mutex_lock(&i->times_mutex);
+    i->mtime = in->st_mtim;
+    i->has_mtime = true;
+    pthread_mutex_unlock(&i->times_mutex);
+}
+
+void inode_show_mtime(struct inode *i, struct stat *st)
+{
+    pthread_mutex_lock(&i->times_mutex);
+    if (i->has_mtime)
+        st->st_mtim = i->mtime;
+    pthread_mutex_unlock(&i->times_mutex);
+}
+
+ks_rc inode_flush_mtime(struct volume *v, struct inode *i)
+{
+    ks_rc rc = KS_SUCCESS;
+
+    pthread_mutex_lock(&i->times_mutex);
+    struct stat in = {.st_mtim = i->mtime};
+    if (i->has_mtime)
+        rc = v->conf.io->ops->setattr(v->conf.io, i->node, IO_ATTR_MTIME, &in);
+    i->has_mtime = false;
+    pthread_mutex_unlock(&i->times_mutex);
+    return rc;
+}
+
 /* Times may still be set while the kernel flushes: it does so for what it has written back. */
 ks_rc volume_setattr(struct volume *v, struct inode *i, unsigned attrs, const struct stat *in,
                      struct stat *ret)
@@ -32,6 +65,11 @@ ks_rc volume_setattr(struct volume *v, struct inode *i, unsigned attrs, const st
     const unsigned times = IO_ATTR_ATIME | IO_ATTR_MTIME | IO_ATTR_ATIME_NOW | IO_ATTR_MTIME_NOW;
 
     VOLUME_OPERATION(v, (attrs & ~times) ? NEED_OPEN : NEED_FLUSH);
+    if (attrs == IO_ATTR_MTIME && i->type == S_IFREG) {
+        keep_mtime(i, in);
+        return inode_stat(v, i, ret);
+    }
+    TRY(inode_flush_mtime(v, i));
     TRY(v->conf.io->ops->setattr(v->conf.io, i->node, attrs, in));
     return inode_stat(v, i, ret);
 }

@@ -393,7 +393,9 @@ ks_rc volume_fsync(struct volume *v, struct handle *h, bool is_data_only)
     pthread_rwlock_rdlock(&i->data_lock);
     uint64_t growths = i->growths;
     pthread_rwlock_unlock(&i->data_lock);
-    ks_rc rc = file_sync(v, i, file, is_data_only);
+    ks_rc rc = is_data_only ? KS_SUCCESS : inode_flush_mtime(v, i);
+    if (ks_ok(rc))
+        rc = file_sync(v, i, file, is_data_only);
     inode_unuse(v, i);
     TRY(rc);
     atomic_store(&i->growths_durable, growths);

@@ -19,6 +19,8 @@ static void inode_free(struct volume *v, struct inode *i)
 {
     if (!i)
         return;
+    if (i->node)
+        IGNORE(inode_flush_mtime(v, i)); /* the backing file's own time is nearly right */
     inode_drop_keys(v, i);
     if (i->file)
         v->conf.io->ops->close(v->conf.io, i->file);
@@ -27,6 +29,7 @@ static void inode_free(struct volume *v, struct inode *i)
     pthread_rwlock_destroy(&i->data_lock);
     pthread_mutex_destroy(&i->open_mutex);
     pthread_mutex_destroy(&i->keys_mutex);
+    pthread_mutex_destroy(&i->times_mutex);
     mem_free(i);
 }
 
@@ -43,6 +46,7 @@ static ks_rc inode_new(struct io_node *node, const struct stat *st, struct inode
     pthread_rwlock_init(&i->data_lock, NULL);
     pthread_mutex_init(&i->open_mutex, NULL);
     pthread_mutex_init(&i->keys_mutex, NULL);
+    pthread_mutex_init(&i->times_mutex, NULL);
     *ret = i;
     return KS_SUCCESS;
 }
@@ -253,8 +257,10 @@ void inode_unuse(struct volume *v, struct inode *i)
         inode_drop_keys(v, i); /* nobody uses them: who uses a key uses the file */
     }
     pthread_mutex_unlock(&i->open_mutex);
-    if (file)
-        v->conf.io->ops->close(v->conf.io, file);
+    if (!file)
+        return;
+    v->conf.io->ops->close(v->conf.io, file);
+    IGNORE(inode_flush_mtime(v, i)); /* the backing file's own time is nearly right */
 }
 
 ks_rc inode_load(struct volume *v, struct inode *i)

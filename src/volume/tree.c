@@ -29,6 +29,7 @@ static ks_rc known_stat(struct volume *v, struct inode *i, struct stat *st)
         if (!ks_ok(rc) && rc.cls != KS_CLASS_CORRUPT)
             return rc;
         st->st_size = ks_ok(rc) ? (off_t)i->size : st->st_size / BLOCK_BYTES * (off_t)payload;
+        inode_show_mtime(i, st);
     }
     if (i->type == S_IFLNK) {
         CLEANUP(buf_done) struct buf target = buf_init(TARGET_PLAIN_MAX + 1);

@@ -64,6 +64,10 @@ struct inode {
     pthread_mutex_t keys_mutex;
     struct file_key *keys;
 
+    pthread_mutex_t times_mutex;
+    bool has_mtime; /* mtime is newer than the backing file's */
+    struct timespec mtime;
+
     atomic_bool is_poisoned; /* a sync failed; for ever */
 };
 
@@ -141,6 +145,11 @@ void inode_give_file(struct volume *v, struct inode *i, struct io_file *file);
 
 /* inode_load(v, i): header and size are known afterwards; cheap when they are already. Takes data_lock. */
 ks_rc inode_load(struct volume *v, struct inode *i) KS_MUST;
+
+/* inode_show_mtime(i, st): the modification time that is not on the backing file yet, if any.
+ * inode_flush_mtime(v, i): puts it there. */
+void inode_show_mtime(struct inode *i, struct stat *st);
+ks_rc inode_flush_mtime(struct volume *v, struct inode *i) KS_MUST;
 
 /* inode_load_empty(i): the same for a backing file that was just seen to have no bytes, without opening it. */
 ks_rc inode_load_empty(struct inode *i) KS_MUST;

@@ -281,6 +281,27 @@ static void file__renamed_and_linked__is_the_same_file(void **state)
     fixture_file_close(b->f, i, h);
 }
 
+static void mtime__set__is_shown_at_once_and_kept_over_reopening(void **state)
+{
+    struct bench *b = *state;
+    struct stat st, in = {.st_mtim = {1234567, 89}};
+    struct inode *i;
+    struct handle *h;
+
+    check_ok(fixture_file(b->f, "file", true, &i, &h));
+    check_ok(volume_setattr(b->f->v, i, IO_ATTR_MTIME, &in, &st));
+    assert_int_equal(st.st_mtim.tv_sec, 1234567);
+    check_ok(volume_getattr(b->f->v, i, &st));
+    assert_int_equal(st.st_mtim.tv_sec, 1234567);
+    fixture_file_close(b->f, i, h);
+    bench_reopen(b);
+    check_ok(fixture_file(b->f, "file", false, &i, &h));
+    check_ok(volume_getattr(b->f->v, i, &st));
+    assert_int_equal(st.st_mtim.tv_sec, 1234567);
+    assert_int_equal(st.st_mtim.tv_nsec, 89);
+    fixture_file_close(b->f, i, h);
+}
+
 static void attribute__set__comes_back_and_is_not_in_clear(void **state)
 {
     struct bench *b = *state;
@@ -584,6 +605,7 @@ int main(void)
         TEST(symlink__short_and_4000_bytes__is_read_back),
         TEST(file__unlinked_while_open__is_still_read),
         TEST(file__renamed_and_linked__is_the_same_file),
+        TEST(mtime__set__is_shown_at_once_and_kept_over_reopening),
         TEST(attribute__set__comes_back_and_is_not_in_clear),
         TEST(door__closed__lets_nothing_through),
         TEST(door__opened_again_with_keys__serves_open_files),
