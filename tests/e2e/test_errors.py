@@ -2,6 +2,7 @@
 """Goal: what can be wrong from outside gets an error with its exit code, that names the object and the
 way out; and nothing is damaged by it."""
 import errno
+import hashlib
 import os
 import shutil
 
@@ -120,11 +121,12 @@ def test_newer_format_version__is_refused_not_guessed(volume, kept, copies):
     for name in ("keyring.0", "keyring.1")[:copies]:
         path = os.path.join(volume.backing, name)
         shutil.copy(path, path + ".saved")
-        with open(path, "r+b") as f:
-            f.seek(8)  # behind the magic; docs/FORMAT.md
-            assert f.read(2) == b"\x01\x00"
-            f.seek(8)
-            f.write(b"\x02\x00")
+        with open(path, "r+b") as f:  # magic 8, version 2, ..., SHA-256 over all before; docs/FORMAT.md
+            data = f.read()
+            assert data[8:10] == b"\x01\x00" and data[-32:] == hashlib.sha256(data[:-32]).digest()
+            data = data[:8] + b"\x02\x00" + data[10:-32]
+            f.seek(0)
+            f.write(data + hashlib.sha256(data).digest())
     done = volume.mount(check=False)
     fails(done, EXIT_USAGE, "newer", volume.backing)
     fails(volume.cli.run("volume", "inspect", volume.backing, check=False), EXIT_USAGE, "newer")

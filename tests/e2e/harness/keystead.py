@@ -90,7 +90,10 @@ class Volume:
         """Mount; arguments are remembered for the next time."""
         if args:
             self.mount_args = list(args)
-        os.makedirs(self.mountpoint, exist_ok=True)
+        try:
+            os.mkdir(self.mountpoint)
+        except FileExistsError:
+            pass  # or the dead mount of a volume process that was killed
         done = self.cli.run("volume", "mount", self.backing, self.mountpoint, "--log", self.log,
                             *self.mount_args, check=check, **kwargs)
         if done.returncode == 0:
@@ -105,8 +108,12 @@ class Volume:
         return done
 
     def kill(self):
-        """kill -9 of the volume process and its hook runner; the dead mount stays, as after a crash."""
-        proc.kill_tree(self.pid, signal.SIGKILL)
+        """kill -9 of the volume process alone; its helpers must end by themselves. Whatever is left of
+        the mount is for the next mount to deal with, as after a crash."""
+        helpers = proc.descendants(self.pid)
+        os.kill(self.pid, signal.SIGKILL)
+        for pid in [self.pid, *helpers]:
+            proc.wait_gone(pid)
         self.pid = 0
 
     def status(self):
