@@ -15,8 +15,8 @@ ks_rc wrap_make(struct keyring *k, const struct key_spec *spec, const struct sec
                 struct key_service *service, int64_t now_s, struct random *random,
                 struct keyring_wrap **ret) KS_MUST;
 /* wrap_open(k, w, service, ret): the store key from a wrap; its commitment is checked. */
-ks_rc wrap_open(const struct keyring *k, const struct keyring_wrap *w,
-                struct key_service *service, struct secret **ret) KS_MUST;
+ks_rc wrap_open(const struct keyring *k, const struct keyring_wrap *w, struct key_service *service,
+                struct secret **ret) KS_MUST;
 /* wrap_probe(k, w, service): unwraps the wrap's canary and compares it. */
 ks_rc wrap_probe(const struct keyring *k, const struct keyring_wrap *w,
                  struct key_service *service) KS_MUST;

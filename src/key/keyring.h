@@ -16,10 +16,11 @@
 enum {
     KEYRING_VERSION = 1,
     KEYRING_BYTES_MAX = 4 * 1024 * 1024,
-    KEYRING_WRAPS_MAX = 64,      /* active and retired; the oldest retired one is dropped for a new one */
+    KEYRING_WRAPS_MAX =
+        64, /* active and retired; the oldest retired one is dropped for a new one */
     KEYRING_ACTIVE_MAX = 8,
     KEYRING_DATA_KEYS_MAX = 4096,
-    KEYRING_LABEL_BYTES = 128,   /* texts with terminator */
+    KEYRING_LABEL_BYTES = 128, /* texts with terminator */
     KEYRING_ID_BYTES = 16,
     KEYRING_HASH_BYTES = 32,
     DATA_KEY_BYTES = 32,
@@ -54,9 +55,9 @@ struct keyring_data_key {
 };
 
 struct keyring_settings {
-    uint32_t lease_ms_max; /* default 60 000 */
-    uint32_t probe_ms;     /* default 15 000; 100 .. lease_ms_max / 2 */
-    uint32_t grace_ms;     /* default 3 600 000; 0 .. 86 400 000 */
+    uint32_t lease_ms_max;    /* default 60 000 */
+    uint32_t probe_ms;        /* default 15 000; 100 .. lease_ms_max / 2 */
+    uint32_t grace_ms;        /* default 3 600 000; 0 .. 86 400 000 */
     uint32_t data_rotation_s; /* default 30 days; 0 = only on demand */
 };
 
@@ -67,8 +68,8 @@ struct keyring {
     char organisation[KEYRING_LABEL_BYTES], cluster[KEYRING_LABEL_BYTES],
         region[KEYRING_LABEL_BYTES]; /* may be empty */
     int64_t created_s;
-    uint16_t suite;          /* 1 = XAES-256-GCM blocks, AES-256-SIV names, HKDF-SHA-256 */
-    uint32_t block_payload;  /* bytes of plaintext in a 4096-byte block: 3584 or 4032 */
+    uint16_t suite;         /* 1 = XAES-256-GCM blocks, AES-256-SIV names, HKDF-SHA-256 */
+    uint32_t block_payload; /* bytes of plaintext in a 4096-byte block: 3584 or 4032 */
     struct keyring_settings settings;
     int64_t revoked_s; /* when access was revoked through us; 0 = not. Cleared by a restore. */
 

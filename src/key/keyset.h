@@ -23,8 +23,8 @@ void keyset_free(struct keyset *s);
 void keyset_freep(struct keyset **s);
 
 struct view keyset_store_key(const struct keyset *s);
-struct view keyset_name_key(const struct keyset *s);      /* NAME_KEY_BYTES */
-uint32_t keyset_newest(const struct keyset *s);           /* generation for new writes */
+struct view keyset_name_key(const struct keyset *s); /* NAME_KEY_BYTES */
+uint32_t keyset_newest(const struct keyset *s);      /* generation for new writes */
 /* keyset_data_key(s, generation): its 32 bytes; an empty view when there is no such generation. */
 struct view keyset_data_key(const struct keyset *s, uint32_t generation);
 /* keyset_mac_key(s, ret): the 32-byte key of the keyring's MAC, derived from the store key. */

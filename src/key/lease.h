@@ -39,8 +39,8 @@ struct lease_conf {
 
 struct lease {
     enum lease_state state;
-    bool is_revoked;            /* by our API: only RESTORE ends it */
-    uint64_t last_grant_ms;     /* the grant that the present or last OPEN stands on; 0 = none */
+    bool is_revoked;        /* by our API: only RESTORE ends it */
+    uint64_t last_grant_ms; /* the grant that the present or last OPEN stands on; 0 = none */
     uint64_t locking_since_ms;
 };
 

@@ -42,7 +42,7 @@ static inline size_t stub_key(struct stub_service *s, const char *uri)
     while (i + 1 < STUB_KEYS && s->keys[i].uri[0] && strcmp(s->keys[i].uri, uri) != 0)
         i++;
     if (!s->keys[i].uri[0]) {
-        snprintf(s->keys[i].uri, sizeof s->keys[i].uri, "%s", uri);
+        snprintf(s->keys[i].uri, sizeof s->keys[i].uri, "%.63s", uri);
         s->keys[i].version = 1;
     }
     return i;
@@ -66,7 +66,7 @@ static inline ks_rc stub_kek(const char *uri, unsigned version, uint8_t kek[32])
 {
     char name[96];
 
-    snprintf(name, sizeof name, "%s@%u", uri, version);
+    snprintf(name, sizeof name, "%.80s@%u", uri, version);
     return kdf_hash(view_text(name), kek);
 }
 
@@ -182,11 +182,11 @@ static inline void dir_empty(const char *path)
 
     assert_non_null(dir);
     for (struct dirent *e = readdir(dir); e; e = readdir(dir)) {
-        char at[512];
+        char at[1024];
 
         if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
             continue;
-        snprintf(at, sizeof at, "%s/%s", path, e->d_name);
+        snprintf(at, sizeof at, "%.700s/%.255s", path, e->d_name);
         if (e->d_type == DT_DIR) {
             dir_empty(at);
             assert_int_equal(rmdir(at), 0);
