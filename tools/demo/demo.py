@@ -84,7 +84,6 @@ class Demo:
                 on_lock, on_unlock = engine.hooks(self.top)
                 volume.create([self.store.spec(KEY)], "--organisation", "demo")
                 volume.mount("--on-lock", on_lock, "--on-unlock", on_unlock)
-                os.chmod(volume.mountpoint, 0o755)
             s.check(all(v.state() == "OPEN" for v in self.volumes), "both volumes are open")
 
     def start_engines(self):
