@@ -16,8 +16,9 @@
 enum {
     TICK_MS = 200,
     STACK_BYTES = 512 * 1024,
-    RESERVE_MS = 300,     /* of the drain bound, kept for wiping */
-    RECORD_WAIT_MS = 2000 /* how long a revoke waits for another change to end */
+    RESERVE_MS = 300,      /* of the drain bound, kept for wiping */
+    RECORD_WAIT_MS = 2000, /* how long a revoke waits for another change to end */
+    CHANGE_WAIT_MS = 3000, /* and a change for another one */
 };
 
 struct guard {
@@ -222,15 +223,16 @@ static void do_lock(struct guard *g)
     unlock(g);
 }
 
-/* clear_record(g): after a restore the mark in the keyring goes; if that fails the next start is locked. */
+/* clear_record(g): after a restore the mark in the keyring goes, before anybody is told that the volume is
+ * open. If that fails it is open all the same, but the next start is locked. Nobody else can be changing the
+ * keyring: the door is closed. */
 static void clear_record(struct guard *g)
 {
-    ks_rc rc = guard_change_begin(g);
-
-    if (ks_ok(rc)) {
-        rc = g->conf.ops->record(g->conf.arg, false);
-        guard_change_end(g);
-    }
+    lock(g);
+    bool must_clear = g->must_clear && !g->must_lock;
+    g->must_clear = g->must_clear && !must_clear;
+    unlock(g);
+    ks_rc rc = must_clear ? g->conf.ops->record(g->conf.arg, false) : KS_SUCCESS;
     if (!ks_ok(rc))
         log_line(LOG_ERROR, "the end of the revocation is not recorded: %s", ks_text(rc));
 }
@@ -249,6 +251,8 @@ static void do_unlock(struct guard *g)
     const struct guard_ops *ops = g->conf.ops;
     ks_rc rc = ops->unlock(g->conf.arg);
 
+    if (ks_ok(rc))
+        clear_record(g);
     lock(g);
     /* What came meanwhile counts: must_lock makes the next round wipe what was just loaded. */
     if (!ks_ok(rc) && !g->must_lock)
@@ -259,13 +263,9 @@ static void do_unlock(struct guard *g)
         g->is_open = true;
         log_line(LOG_NOTICE, "unlocked: the volume is open");
     }
-    bool must_clear = is_opening && g->must_clear;
-    g->must_clear = g->must_clear && !must_clear;
     unlock(g);
     if (is_opening)
         ops->announce(g->conf.arg, false);
-    if (must_clear)
-        clear_record(g);
 }
 
 /* take_job(g): what to do next: 'L', 'U' or 0. A lock goes first and has dropped an unlock before it. */
@@ -412,7 +412,11 @@ ks_rc guard_wait(struct guard *g, enum lease_state state, uint32_t timeout_ms)
 
 ks_rc guard_change_begin(struct guard *g)
 {
+    uint64_t deadline = now_ms(g) + CHANGE_WAIT_MS;
+
     lock(g);
+    while (g->is_changing && state_of(g) == LEASE_OPEN && now_ms(g) < deadline)
+        wait_some(g, 50);
     enum lease_state state = state_of(g);
     bool is_busy = g->is_changing;
     bool may = state == LEASE_OPEN && !is_busy;

@@ -90,7 +90,7 @@ ks_rc guard_wait(struct guard *g, enum lease_state state, uint32_t timeout_ms) K
 
 /*
  * guard_change_begin(g): a change of the keyring, which uses the keys until guard_change_end: one at a time
- * (BUSY), and only while the lease is OPEN (STATE otherwise, also in GRACE).
+ * (BUSY after some seconds), and only while the lease is OPEN (STATE otherwise, also in GRACE).
  */
 ks_rc guard_change_begin(struct guard *g) KS_MUST;
 void guard_change_end(struct guard *g);

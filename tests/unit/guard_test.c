@@ -404,7 +404,7 @@ static void restore__then_grant__opens_and_clears_the_record(void **unused)
     expect(&f, "", LEASE_LOCKED);
     guard_grant(f.guard);
     guard_work(f.guard);
-    expect(&f, "UOu-", LEASE_OPEN);
+    expect(&f, "U-Ou", LEASE_OPEN);
     teardown(&f);
 }
 
@@ -452,6 +452,20 @@ static void change__while_locking_or_locked__is_refused(void **unused)
     teardown(&f);
 }
 
+static void restore__record_cannot_be_cleared__opens_all_the_same(void **unused)
+{
+    struct fake f;
+
+    (void)unused;
+    setup(&f, false, true);
+    f.record_rc = ks_fail(KS_E_NO_SPACE, "disk full");
+    guard_restore(f.guard);
+    guard_grant(f.guard);
+    guard_work(f.guard);
+    expect(&f, "U-Ou", LEASE_OPEN);
+    teardown(&f);
+}
+
 static void change__second_one__is_busy(void **unused)
 {
     struct fake f;
@@ -459,6 +473,7 @@ static void change__second_one__is_busy(void **unused)
     (void)unused;
     setup(&f, true, false);
     check_ok(guard_change_begin(f.guard));
+    f.step_ms = 500; /* time passes while it waits */
     check_rc(guard_change_begin(f.guard), BUSY);
     guard_change_end(f.guard);
     check_ok(guard_change_begin(f.guard));
@@ -533,6 +548,7 @@ int main(void)
         cmocka_unit_test(revoke__after_restore_before_grant__stays_locked),
         cmocka_unit_test(change__in_grace__is_refused),
         cmocka_unit_test(change__while_locking_or_locked__is_refused),
+        cmocka_unit_test(restore__record_cannot_be_cleared__opens_all_the_same),
         cmocka_unit_test(change__second_one__is_busy),
         cmocka_unit_test(wait__never_comes__is_busy),
         cmocka_unit_test(set_lease__shorter_grace__counts_from_the_last_grant),
