@@ -104,10 +104,9 @@ static ks_rc ask(const struct cli *cli, const char *before, const char *what, st
     CLEANUP(close_fd) int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
     ENSURE(
         fd >= 0, KS_E_CREDENTIAL,
-        "%s needs a passphrase and there is no terminal to ask for it; use --passphrase-file, or a "
-        "store with a key file",
+        "there is no terminal to ask for the %s; use --passphrase-file, or a store with a key file",
         what);
-    snprintf(prompt, sizeof prompt, "%s for %.400s: ", before, what);
+    snprintf(prompt, sizeof prompt, "%s %.400s: ", before, what);
     return read_terminal(fd, prompt, ret);
 }
 

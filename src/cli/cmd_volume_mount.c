@@ -12,8 +12,10 @@
 
 #include "base/mem.h"
 #include "cli/args.h"
+#include "cli/ask.h"
 #include "cli/daemon.h"
 #include "cli/output.h"
+#include "cli/passphrases.h"
 #include "cli/target.h"
 #include "fuse/mount.h"
 
@@ -84,6 +86,16 @@ static ks_rc report(struct target *t, const char *mountpoint)
     return KS_SUCCESS;
 }
 
+static ks_rc mount_foreground(struct cli *cli, struct mount_conf *conf)
+{
+    CLEANUP(passphrases_done) struct passphrases kept;
+
+    passphrases_init(&kept, ask_passphrase, cli);
+    conf->backing.passphrase = passphrases_get;
+    conf->backing.passphrase_arg = &kept;
+    return mount_run(conf);
+}
+
 ks_rc cmd_volume_mount(struct cli *cli)
 {
     CLEANUP(target_done) struct target t = {0};
@@ -114,7 +126,7 @@ ks_rc cmd_volume_mount(struct cli *cli)
         .ready_fd = -1,
     };
     if (args_has(cli, OPT_FOREGROUND))
-        return mount_run(&conf);
+        return mount_foreground(cli, &conf);
     TRY(daemon_start(cli, &conf, paths.log));
     return report(&t, paths.mountpoint);
 }

@@ -21,6 +21,7 @@
 #include "base/codec.h"
 #include "base/log.h"
 #include "cli/ask.h"
+#include "cli/passphrases.h"
 
 enum { WHAT_MAX = 255, LINE_BYTES = 4096, LENGTH_BYTES = 2 };
 
@@ -107,9 +108,12 @@ static void run_child(const struct mount_conf *from, struct channel *channel, in
     close(channel->ask[0]);
     detach(log_fd);
     conf.ready_fd = channel->ready[1];
-    conf.backing.passphrase = ask_parent;
-    conf.backing.passphrase_arg = &channel->ask[1];
+    struct passphrases kept;
+    passphrases_init(&kept, ask_parent, &channel->ask[1]);
+    conf.backing.passphrase = passphrases_get;
+    conf.backing.passphrase_arg = &kept;
     ks_rc rc = mount_run(&conf);
+    passphrases_done(&kept);
     if (!ks_ok(rc))
         log_line(LOG_ERROR, "%s", ks_text(rc));
     exit(ks_exit(rc));

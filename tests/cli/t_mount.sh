@@ -75,3 +75,19 @@ kill -TERM $pid
 wait $pid
 echo "= exit $?"
 cat log
+echo "# a passphrase typed once lasts for every probe"
+(umask 077; echo "correct horse battery" >pass)
+q kms init --store t --passphrase-file pass
+q kms key create typed --store t --passphrase-file pass
+q volume create w --key file:t#typed --passphrase-file pass --lease 2s --probe 200ms --grace 0s
+python3 "$HERE/terminal.py" "wrong horse battery" -- "$KEYSTEAD" volume mount w "$m"
+setsid "$KEYSTEAD" volume mount w "$m"
+echo "= exit $?"
+python3 "$HERE/terminal.py" "correct horse battery" -- "$KEYSTEAD" volume mount w "$m"
+until "$KEYSTEAD" volume status w -o json | grep -q '"last_probe": {'; do sleep 0.05; done
+"$KEYSTEAD" volume status w | grep -E '^volume|last probe'
+q kms key disable typed --store t --passphrase-file pass
+until "$KEYSTEAD" volume status w | grep -q ': LOCKED'; do sleep 0.05; done
+q kms key enable typed --store t --passphrase-file pass
+until "$KEYSTEAD" volume status w | grep -q ': OPEN'; do sleep 0.05; done
+k volume unmount w
