@@ -31,3 +31,20 @@ store() {
 commands() {
     "$KEYSTEAD" help | sed -n '/^Commands:/,/^$/s/^  \([a-z -]*[a-z]\)  .*/\1/p'
 }
+
+# wait_for COMMAND...: until it succeeds; ends the test after 60 s.
+wait_for() {
+    local end=$((SECONDS + 60))
+    until "$@" >/dev/null 2>&1; do
+        [ $SECONDS -lt $end ] || {
+            echo "waited in vain for: $*"
+            exit 1
+        }
+        sleep 0.05
+    done
+}
+
+# is_in STATE PATH: whether the volume is in that state now.
+is_in() {
+    "$KEYSTEAD" volume status "$2" | grep -q ": $1"
+}

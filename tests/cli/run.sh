@@ -35,6 +35,8 @@ normalise() {
 }
 
 failed=0 skipped=0
+trap 'rm -rf "$work" "$work.raw" "$work.out"' EXIT
+trap 'exit 1' TERM INT
 for topic in "$@"; do
     work=$(mktemp -d /tmp/keystead-cli.XXXXXX)
     (cd "$work" && bash "$here/t_$topic.sh") >"$work.raw" 2>&1 </dev/null

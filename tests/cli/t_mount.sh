@@ -50,7 +50,7 @@ k volume unmount "$m" --run-dir other
 echo "# a killed process"
 pid=$("$KEYSTEAD" volume status "$m" -o json | sed -n 's/.*"pid": \([0-9]*\).*/\1/p')
 kill -9 "$pid"
-until flock -n v/lock true; do sleep 0.02; done
+wait_for flock -n v/lock true
 "$KEYSTEAD" volume status "$m" | grep -E '^volume|process'
 k volume mount v "$m"
 k volume unmount "$m"
@@ -69,7 +69,7 @@ k volume verify v -o json
 echo "# foreground, ended by a signal"
 "$KEYSTEAD" volume mount v "$m" --foreground 2>log &
 pid=$!
-until grep -q "is mounted" log || ! kill -0 $pid; do sleep 0.02; done
+wait_for grep "is mounted" log
 "$KEYSTEAD" volume status v | head -1
 kill -TERM $pid
 wait $pid
@@ -84,10 +84,11 @@ python3 "$HERE/terminal.py" "wrong horse battery" -- "$KEYSTEAD" volume mount w 
 setsid "$KEYSTEAD" volume mount w "$m"
 echo "= exit $?"
 python3 "$HERE/terminal.py" "correct horse battery" -- "$KEYSTEAD" volume mount w "$m"
-until "$KEYSTEAD" volume status w -o json | grep -q '"last_probe": {'; do sleep 0.05; done
+is_probed() { "$KEYSTEAD" volume status w -o json | grep -q '"last_probe": {'; }
+wait_for is_probed
 "$KEYSTEAD" volume status w | grep -E '^volume|last probe'
 q kms key disable typed --store t --passphrase-file pass
-until "$KEYSTEAD" volume status w | grep -q ': LOCKED'; do sleep 0.05; done
+wait_for is_in LOCKED w
 q kms key enable typed --store t --passphrase-file pass
-until "$KEYSTEAD" volume status w | grep -q ': OPEN'; do sleep 0.05; done
+wait_for is_in OPEN w
 k volume unmount w
