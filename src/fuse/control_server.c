@@ -282,7 +282,7 @@ static void end_conversations(struct control_server *s)
     pthread_mutex_lock(&s->mutex);
     s->is_stopping = true;
     for (int i = 0; i < CONTROL_PEERS_MAX; i++)
-        if (s->peers[i].fd >= 0 && !s->peers[i].is_taken)
+        if (s->peers[i].fd >= 0)
             shutdown(s->peers[i].fd, SHUT_RD);
     while (has_peers(s))
         pthread_cond_wait(&s->cond, &s->mutex);

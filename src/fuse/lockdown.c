@@ -105,10 +105,13 @@ static uint64_t on_handles(void *arg)
 }
 
 /* The keys are in use and the bound is over. Wiping them under a running request could write garbage;
- * the end of the process takes them too, and cuts every file with it. */
+ * the end of the process takes them too, and cuts every file with it. A thread stuck in the kernel can delay that
+ * end, so the kernel is told first to fail everything. */
 static void on_give_up(void *arg, const char *why)
 {
-    (void)arg;
+    struct process *p = arg;
+
+    session_abort(p->session);
     log_line(LOG_ERROR, "the keys cannot be wiped in time, so this process ends with them: %s",
              why);
     _exit(GIVE_UP_STATUS);

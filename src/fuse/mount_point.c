@@ -22,8 +22,6 @@
 #define FILE_SYSTEM_TYPE "fuse.keystead"
 #define SOURCE_PREFIX "keystead:"
 
-extern char **environ;
-
 ks_rc mount_point_absolute(const char *path, char **ret)
 {
     char real[PATH_MAX], parent[PATH_MAX], base[PATH_MAX], copy[PATH_MAX];

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mount.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -63,7 +64,7 @@ static void on_started(void *arg)
     pthread_mutex_unlock(&s->mutex);
 }
 
-static void on_fuse_log(enum fuse_log_level level, const char *fmt, va_list args)
+static KS_PRINTF(2, 0) void on_fuse_log(enum fuse_log_level level, const char *fmt, va_list args)
 {
     char text[256];
 
@@ -331,6 +332,13 @@ ks_rc session_scrub(struct session *s, uint32_t timeout_ms)
         clock_sleep_ms(clock_system(), SCRUB_POLL_MS);
     }
     return KS_SUCCESS;
+}
+
+void session_abort(struct session *s)
+{
+    /* What matters is how a forced unmount begins: it ends the connection, even when it then says "busy". */
+    if (umount2(s->mountpoint, MNT_FORCE | UMOUNT_NOFOLLOW) != 0 && errno != EBUSY)
+        log_line(LOG_ERROR, "cannot cut the mount off: %s", strerror(errno));
 }
 
 /* find_device(mountpoint, ret): the device number, from the list of mounts: asking the mount itself could

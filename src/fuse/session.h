@@ -40,5 +40,8 @@ void session_invalidate(struct session *s);
 /* session_scrub(s, timeout_ms): has every thread wipe the plaintext in its buffers; BUSY when one did not in
  * time. */
 ks_rc session_scrub(struct session *s, uint32_t timeout_ms) KS_MUST;
+/* session_abort(s): has the kernel fail every request of this mount, now and later, where we may (root). For an
+ * emergency: nothing is written back. */
+void session_abort(struct session *s);
 /* session_tune(s): asks the kernel to read further ahead, where we may. Never fails. */
 void session_tune(const struct session *s);
