@@ -69,7 +69,7 @@ static ks_rc rotate_offline(struct target *t, const struct key_spec *spec)
 ks_rc cmd_volume_rotate(struct cli *cli)
 {
     CLEANUP(target_done) struct target t = {0};
-    struct key_spec spec;
+    struct key_spec spec = {{0}, {0}, {0}};
     const struct key_spec *new_spec = cli->key_count > 0 ? &spec : NULL;
     char text[128];
 

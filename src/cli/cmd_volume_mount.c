@@ -86,14 +86,15 @@ static ks_rc report(struct target *t, const char *mountpoint)
     return KS_SUCCESS;
 }
 
-static ks_rc mount_foreground(struct cli *cli, struct mount_conf *conf)
+static ks_rc mount_foreground(struct cli *cli, const struct mount_conf *conf)
 {
     CLEANUP(passphrases_done) struct passphrases kept;
+    struct mount_conf keeping = *conf;
 
     passphrases_init(&kept, ask_passphrase, cli);
-    conf->backing.passphrase = passphrases_get;
-    conf->backing.passphrase_arg = &kept;
-    return mount_run(conf);
+    keeping.backing.passphrase = passphrases_get;
+    keeping.backing.passphrase_arg = &kept;
+    return mount_run(&keeping);
 }
 
 ks_rc cmd_volume_mount(struct cli *cli)

@@ -270,7 +270,7 @@ ks_rc cmd_volume_verify(struct cli *cli)
     struct sigaction on_interrupt = {.sa_handler = interrupt};
 
     TRY(target_init(cli, cli->args[0], &t));
-    ks_rc rc = KS_SUCCESS;
+    ks_rc rc;
     if (target_is_running(&t)) { /* Ctrl-C ends this program, and with it the volume's work */
         rc = verify_running(&t, &v, &survey);
     } else {

@@ -231,9 +231,16 @@ static void watch_signals(pid_t child)
     sigaction(SIGHUP, &stop, NULL);
 }
 
+static void fd_close(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+}
+
 ks_rc daemon_start(struct cli *cli, const struct mount_conf *conf, const char *log_path)
 {
     struct channel channel;
+    CLEANUP(fd_close)
     int log_fd = open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
 
     if (log_fd < 0)
@@ -248,7 +255,6 @@ ks_rc daemon_start(struct cli *cli, const struct mount_conf *conf, const char *l
     if (child == 0)
         run_child(conf, &channel, log_fd);
     watch_signals(child);
-    close(log_fd);
     close(channel.ready[1]);
     close(channel.ask[1]);
     ks_rc rc = wait_ready(cli, child, &channel, log_path);

@@ -14,7 +14,7 @@
 /* "DIR#NAME" with DIR made absolute. The name is what stands behind the last #. */
 static ks_rc absolute_store(struct key_spec *spec)
 {
-    CLEANUP(mem_freep) char *dir = NULL;
+    CLEANUP(mem_freep) char *dir = NULL, *uri = NULL;
     char *name = strrchr(spec->uri, '#');
 
     ENSURE(name && name != spec->uri && name[1] != '\0', KS_E_USAGE,
@@ -23,11 +23,10 @@ static ks_rc absolute_store(struct key_spec *spec)
     *name = '\0';
     TRY(resolve_absolute(spec->uri, "key store", &dir));
     *name = '#';
-    char rest[KEY_URI_BYTES];
-    snprintf(rest, sizeof rest, "%s", name);
-    ENSURE(strlen(dir) + strlen(rest) < sizeof spec->uri, KS_E_LIMIT,
-           "the path of key store %.200s is too long", dir);
-    snprintf(spec->uri, sizeof spec->uri, "%s%s", dir, rest);
+    TRY(mem_format(&uri, "%s%s", dir, name));
+    ENSURE(strlen(uri) < sizeof spec->uri, KS_E_LIMIT, "the path of key store %.200s is too long",
+           dir);
+    memcpy(spec->uri, uri, strlen(uri) + 1);
     return KS_SUCCESS;
 }
 
