@@ -102,11 +102,11 @@ static ks_rc give_to(struct volume *v, struct inode *dir, struct io_node *node, 
     return io->ops->stat(io, node, st);
 }
 
-/* nothing better to do when this fails too: the error before it is what counts */
 static void take_back(struct volume *v, struct inode *dir, const char *sealed, mode_t type)
 {
     struct io *io = v->conf.io;
 
+    /* nothing better to do when this fails too: the error before it is what counts */
     IGNORE(S_ISDIR(type) ? io->ops->rmdir(io, dir->node, sealed)
                          : io->ops->unlink(io, dir->node, sealed));
 }

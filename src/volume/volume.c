@@ -7,7 +7,6 @@
  */
 #include <stdarg.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "base/mem.h"
 #include "crypto/kdf.h"
@@ -18,16 +17,12 @@ enum { SUBKEY_BYTES = 32 };
 ks_rc volume_new(const struct volume_conf *conf, struct volume **ret)
 {
     struct volume *v = NULL;
-    pthread_condattr_t attr;
     pthread_rwlockattr_t lock_attr;
 
     TRY(mem_new(1, sizeof *v, &v));
     v->conf = *conf;
     pthread_mutex_init(&v->drain_mutex, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&v->drained, &attr);
-    pthread_condattr_destroy(&attr);
+    clock_cond_init(&v->drained);
     pthread_rwlockattr_init(&lock_attr);
     pthread_rwlockattr_setkind_np(&lock_attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
     pthread_rwlock_init(&v->keys_lock, &lock_attr); /* a rotation must not starve under load */
@@ -150,23 +145,9 @@ void volume_leavep(struct volume **v)
     volume_leave(*v);
 }
 
-static struct timespec deadline_after(uint32_t ms)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    t.tv_sec += ms / 1000;
-    t.tv_nsec += (long)(ms % 1000) * 1000000;
-    if (t.tv_nsec >= 1000000000) {
-        t.tv_sec++;
-        t.tv_nsec -= 1000000000;
-    }
-    return t;
-}
-
 ks_rc volume_drain(struct volume *v, uint32_t timeout_ms)
 {
-    struct timespec deadline = deadline_after(timeout_ms);
+    struct timespec deadline = clock_deadline(timeout_ms);
     int err = 0;
 
     pthread_mutex_lock(&v->drain_mutex);
