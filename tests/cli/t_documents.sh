@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Goal: man page, docs/CLI.md and completion come from the tables and are usable.
 . "$HERE/lib.sh"
 echo "# docs/CLI.md holds what the program says; if not: tests/cli/update_docs.sh"

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Goal: every command explains itself, the same way through help and --help; groups and the bare program too.
 . "$HERE/lib.sh"
 k

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Goal: the life of a key in a key store, with every transition that is refused, in both outputs.
 . "$HERE/lib.sh"
 s="--store s --key-file k"

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Goal: a real mount from the command line: status, lock, unlock, rotation, verify with damage, a killed process.
 . "$HERE/lib.sh"
 [ -e /dev/fuse ] || { echo "no /dev/fuse"; exit 77; }

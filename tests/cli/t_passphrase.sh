@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Goal: passphrases come from a file or the terminal, never from anywhere else, and wrong ones are told as such.
 . "$HERE/lib.sh"
 umask 077

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Goal: each way of typing a command wrongly gives exit 2 and says what would be right; nothing is made.
 . "$HERE/lib.sh"
 echo "# commands"

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Goal: the life of a volume that nobody mounts: create, status, inspect, rotations, wraps, settings, lock.
 . "$HERE/lib.sh"
 store s key orders second

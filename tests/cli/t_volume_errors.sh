@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Goal: what is no volume, no key, no permission, or damaged is told by name, with the class's exit code.
 . "$HERE/lib.sh"
 store s key orders

@@ -140,8 +140,7 @@ static void record__written_and_read__equal(void **state)
     (void)state;
     for (size_t i = 0; i < 3; i++) {
         CLEANUP(buf_done)
-        struct buf b = buf_init(FILE_RECORD_MAX),
-                   again = buf_init(FILE_RECORD_MAX);
+        struct buf b = buf_init(FILE_RECORD_MAX), again = buf_init(FILE_RECORD_MAX);
         CLEANUP(file_record_freep) struct file_record *in = sample_record(counts[i]), *out = NULL;
 
         check_ok(file_record_write(in, mac_key, &b));

@@ -340,18 +340,19 @@ static void create__name_taken__exists_even_when_destroyed(void **state)
 
 static void create__bad_names__usage(void **state)
 {
-    static const char *const names[] = {"",
-                                        ".",
-                                        "..",
-                                        "../x",
-                                        "a/b",
-                                        "Orders",
-                                        "-x",
-                                        "_x",
-                                        "a b",
-                                        "a\n",
-                                        "0123456789012345678901234567890123456789012345678901234567"
-                                        "8901234"};
+    static const char *const names[] = {
+        "",
+        ".",
+        "..",
+        "../x",
+        "a/b",
+        "Orders",
+        "-x",
+        "_x",
+        "a b",
+        "a\n",
+        ("0123456789012345678901234567890123456789012345678901234567"
+         "8901234")};
     struct fixture *f = *state;
     struct file_key_info info;
 
