@@ -58,7 +58,7 @@ for path in sys.argv[1:]:
 shell_parses() {
     for f in $(git ls-files -co --exclude-standard '*.sh' .ci/run); do
         [ -f "$f" ] || continue
-        case $(head -n 1 "$f") in *bash*) bash -n "$f" ;; *) sh -n "$f" ;; esac || return 1
+        case $(head -n 1 "$f") in '#!/bin/sh'*) sh -n "$f" ;; *) bash -n "$f" ;; esac || return 1
     done
 }
 
