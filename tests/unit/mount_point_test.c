@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goal: a mount point is named absolutely whatever way it was given, and what cannot be mounted on is refused with
+ * its name. (Dead and busy mounts need a kernel that mounts: tests/e2e.)
+ */
+#include "fuse/mount_point.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "check.h"
+
+struct fixture {
+    char dir[64], sub[96], link[96], file[96];
+};
+
+static void setup(struct fixture *f)
+{
+    *f = (struct fixture){.dir = "/tmp/keystead-mount-XXXXXX"};
+    assert_non_null(mkdtemp(f->dir));
+    snprintf(f->sub, sizeof f->sub, "%s/sub", f->dir);
+    snprintf(f->link, sizeof f->link, "%s/link", f->dir);
+    snprintf(f->file, sizeof f->file, "%s/file", f->dir);
+    assert_int_equal(mkdir(f->sub, 0700), 0);
+    assert_int_equal(symlink("sub", f->link), 0);
+    close(open(f->file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+}
+
+static void teardown(struct fixture *f)
+{
+    unlink(f->link);
+    unlink(f->file);
+    rmdir(f->sub);
+    assert_int_equal(rmdir(f->dir), 0);
+}
+
+static void absolute__link_and_dots__is_the_real_place(void **unused)
+{
+    struct fixture f;
+    char roundabout[256], *got = NULL;
+
+    (void)unused;
+    setup(&f);
+    snprintf(roundabout, sizeof roundabout, "%s/./sub/../link", f.dir);
+    check_ok(mount_point_absolute(roundabout, &got));
+    assert_string_equal(got, f.sub);
+    mem_free(got);
+    teardown(&f);
+}
+
+static void absolute__is_not_there__names_it(void **unused)
+{
+    char *got = NULL;
+
+    (void)unused;
+    ks_rc rc = mount_point_absolute("/nonexistent/place", &got);
+    assert_true(ks_is_os(rc, ENOENT));
+    check_text(rc, "/nonexistent/place");
+    assert_null(got);
+}
+
+static void prepare__a_directory__is_fine(void **unused)
+{
+    struct fixture f;
+
+    (void)unused;
+    setup(&f);
+    check_ok(mount_point_prepare(f.sub, "/backing"));
+    teardown(&f);
+}
+
+static void prepare__a_file__is_refused(void **unused)
+{
+    struct fixture f;
+
+    (void)unused;
+    setup(&f);
+    ks_rc rc = mount_point_prepare(f.file, "/backing");
+    check_rc(rc, USAGE);
+    check_text(rc, f.file);
+    teardown(&f);
+}
+
+static void prepare__nothing_there__names_it(void **unused)
+{
+    (void)unused;
+    ks_rc rc = mount_point_prepare("/nonexistent/place", "/backing");
+    assert_true(ks_is_os(rc, ENOENT));
+    check_text(rc, "/nonexistent/place");
+}
+
+static void unmount__not_a_mount__fails(void **unused)
+{
+    struct fixture f;
+
+    (void)unused;
+    setup(&f);
+    assert_false(ks_ok(mount_point_unmount(f.sub, false)));
+    teardown(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(absolute__link_and_dots__is_the_real_place),
+        cmocka_unit_test(absolute__is_not_there__names_it),
+        cmocka_unit_test(prepare__a_directory__is_fine),
+        cmocka_unit_test(prepare__a_file__is_refused),
+        cmocka_unit_test(prepare__nothing_there__names_it),
+        cmocka_unit_test(unmount__not_a_mount__fails),
+    };
+
+    return cmocka_run_group_tests_name("mount_point", tests, NULL, NULL);
+}
