@@ -36,6 +36,7 @@ class Target:
             os.makedirs(path, exist_ok=True)
             os.chmod(path, 0o755)
         self.mount()
+        os.chmod(self.path, 0o755)
         for name, mode in (("fio", 0o755), ("db", 0o755)):
             path = os.path.join(self.path, name)
             os.makedirs(path, exist_ok=True)

@@ -18,6 +18,7 @@
 #include "cli/passphrases.h"
 #include "cli/target.h"
 #include "fuse/mount.h"
+#include "fuse/mount_point.h"
 
 enum { UNMOUNT_TIMEOUT_MS = 60000 };
 
@@ -62,7 +63,7 @@ static ks_rc take_log(const struct cli *cli, const struct target *t, const char 
 
 static ks_rc take_paths(struct cli *cli, const struct target *t, struct mount_paths *paths)
 {
-    TRY(resolve_absolute(cli->args[1], "mount point", &paths->mountpoint));
+    TRY(mount_point_absolute(cli->args[1], &paths->mountpoint));
     TRY(resolve_run_dir(cli, &paths->run_dir));
     if (mkdir(paths->run_dir, 0755) != 0 && errno != EEXIST)
         return ks_fail_os(errno, "run directory %s", paths->run_dir);
@@ -106,15 +107,16 @@ ks_rc cmd_volume_mount(struct cli *cli)
     if (target_is_running(&t))
         return ks_fail(KS_E_BUSY, "%s is mounted already, at %s", t.place.backing,
                        t.place.mountpoint ? t.place.mountpoint : "a place not visible from here");
-    if (t.place.mountpoint) {
+    if (t.place.mountpoint)
         TRY(target_check_idle(&t));
+    TRY(take_paths(cli, &t, &paths));
+    /* A dead mount on the same place is taken away by the new one: a restart needs nobody's help. */
+    if (t.place.mountpoint && strcmp(t.place.mountpoint, paths.mountpoint) != 0)
         return ks_fail(
             KS_E_STATE,
             "%s is left mounted at %s by a volume process that died; clear that with: keystead "
             "volume unmount %s",
             t.place.backing, t.place.mountpoint, t.place.mountpoint);
-    }
-    TRY(take_paths(cli, &t, &paths));
     struct mount_conf conf = {
         .backing = target_conf(cli, t.place.backing),
         .mountpoint = paths.mountpoint,

@@ -53,8 +53,13 @@ pid=$("$KEYSTEAD" volume status "$m" -o json | sed -n 's/.*"pid": \([0-9]*\).*/\
 kill -9 "$pid"
 wait_for flock -n v/lock true
 "$KEYSTEAD" volume status "$m" | grep -E '^volume|process'
-k volume mount v "$m"
+mkdir elsewhere
+k volume mount v elsewhere
 k volume unmount "$m"
+k volume mount v "$m"
+pid=$("$KEYSTEAD" volume status "$m" -o json | sed -n 's/.*"pid": \([0-9]*\).*/\1/p')
+kill -9 "$pid"
+wait_for flock -n v/lock true
 k volume mount v "$m"
 wc -c <"$m/file"
 exec 8<"$m/file"
