@@ -184,8 +184,9 @@ static ks_rc read_verdict(struct cli *cli, const struct channel *channel, char *
     while (len < bytes - 1) {
         if (poll(fds, 2, -1) < 0 && errno != EINTR)
             return ks_fail_os(errno, "waiting for the volume process");
-        if (fds[1].revents != 0)
-            *ret_asked = answer_child(cli, channel->ask[0]);
+        ks_rc asked = fds[1].revents != 0 ? answer_child(cli, channel->ask[0]) : KS_SUCCESS;
+        if (!ks_ok(asked)) /* the child's end, seen later, is no reason to forget it */
+            *ret_asked = asked;
         if (fds[1].revents & POLLHUP)
             fds[1].fd = -1;
         if (fds[0].revents == 0)
