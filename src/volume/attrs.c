@@ -58,6 +58,18 @@ ks_rc inode_flush_mtime(struct volume *v, struct inode *i)
     return rc;
 }
 
+static ks_rc set_mtime(struct volume *v, struct inode *i, const struct stat *in, struct stat *ret)
+{
+    struct stat st;
+
+    TRY(inode_stat(v, i, &st));
+    if (st.st_mtim.tv_sec != in->st_mtim.tv_sec || st.st_mtim.tv_nsec != in->st_mtim.tv_nsec)
+        keep_mtime(i, in);
+    st.st_mtim = in->st_mtim;
+    *ret = st;
+    return KS_SUCCESS;
+}
+
 /* Times may still be set while the kernel flushes: it does so for what it has written back. */
 ks_rc volume_setattr(struct volume *v, struct inode *i, unsigned attrs, const struct stat *in,
                      struct stat *ret)
@@ -65,10 +77,8 @@ ks_rc volume_setattr(struct volume *v, struct inode *i, unsigned attrs, const st
     const unsigned times = IO_ATTR_ATIME | IO_ATTR_MTIME | IO_ATTR_ATIME_NOW | IO_ATTR_MTIME_NOW;
 
     VOLUME_OPERATION(v, (attrs & ~times) ? NEED_OPEN : NEED_FLUSH);
-    if (attrs == IO_ATTR_MTIME && i->type == S_IFREG) {
-        keep_mtime(i, in);
-        return inode_stat(v, i, ret);
-    }
+    if (attrs == IO_ATTR_MTIME && i->type == S_IFREG)
+        return set_mtime(v, i, in, ret);
     TRY(inode_flush_mtime(v, i));
     TRY(v->conf.io->ops->setattr(v->conf.io, i->node, attrs, in));
     return inode_stat(v, i, ret);
