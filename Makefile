@@ -48,11 +48,11 @@ demo: deps build ## the whole story on this machine; KEEP=1 leaves everything ru
 bench: deps build ## measure against plain ext4, a passthrough and gocryptfs
 	@KEYSTEAD_BIN=$(CURDIR)/$(BUILD)/release/src/cli/keystead bench/run
 
-peers: deps ## install what check-peers and bench compare with
-	@command -v gocryptfs fio >/dev/null
+peers: deps ## what check-peers and bench compare with; part of deps
+	@command -v gocryptfs >/dev/null && command -v fio >/dev/null
 
-check-peers: peers build ## compare behaviour with other encrypted file systems
-	@KEYSTEAD_BIN=$(CURDIR)/$(BUILD)/release/src/cli/keystead tools/peers.sh
+check-peers: peers build ## the short benchmark: every row, on Keystead and on each peer
+	@KEYSTEAD_BIN=$(CURDIR)/$(BUILD)/release/src/cli/keystead BENCH_OPTIONS=--quick bench/run
 
 install: build ## install program, man page, completion and unit under PREFIX (DESTDIR honoured)
 	@meson configure $(BUILD)/release -Dprefix=$(PREFIX)

@@ -13,4 +13,4 @@ export KEYSTEAD_BIN
     echo "e2e: no program at $KEYSTEAD_BIN" >&2
     exit 1
 }
-exec "$(tools/deps.sh --venv)/bin/python" -m pytest -p no:cacheprovider -q tests/e2e "$@"
+exec "$(tools/deps.sh --venv)/bin/python" -m pytest -p no:cacheprovider --timeout=600 -q tests/e2e "$@"
