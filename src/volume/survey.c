@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "volume/volume_int.h"
+#include "volume/walk.h"
 
 enum {
     PATH_MAX_BYTES = 64 * 1024,
@@ -228,8 +229,9 @@ static ks_rc walk_open_file(struct walk_file *f, uint64_t bytes)
 }
 
 /* Takes node over. */
-static ks_rc walk_file(struct walk *w, struct io_node *node, const struct stat *st)
+static ks_rc walk_file(void *arg, struct io_node *node, const struct stat *st)
 {
+    struct walk *w = arg;
     struct io *io = w->conf->io;
     struct walk_file f = {.w = w};
 
@@ -251,7 +253,7 @@ static ks_rc walk_file(struct walk *w, struct io_node *node, const struct stat *
     return rc;
 }
 
-/* --- directories --- */
+/* --- the walk --- */
 
 /* Appends the entry's name, in clear where there are keys. */
 static ks_rc push_name(struct walk *w, const char *sealed)
@@ -272,56 +274,36 @@ static ks_rc push_name(struct walk *w, const char *sealed)
     return KS_SUCCESS;
 }
 
-static ks_rc walk_dir(struct walk *w, struct io_node *dir);
-
-static ks_rc walk_entry(struct walk *w, struct io_node *dir, const char *sealed)
+static void leave(void *arg)
 {
-    struct io *io = w->conf->io;
-    struct io_node *node;
-    struct stat st;
-    ks_rc rc = io->ops->lookup(io, dir, sealed, &node, &st);
+    struct walk *w = arg;
 
-    if (ks_is_os(rc, ENOENT))
-        return KS_SUCCESS; /* removed meanwhile */
-    TRY(rc);
-    if (S_ISREG(st.st_mode))
-        return walk_file(w, node, &st);
-    w->s->directories += S_ISDIR(st.st_mode);
-    w->s->other += !S_ISDIR(st.st_mode);
-    rc = S_ISDIR(st.st_mode) ? walk_dir(w, node) : KS_SUCCESS;
-    io->ops->node_close(io, node);
+    while (w->path.len > 0 && w->path.bytes[w->path.len - 1] != '/')
+        w->path.len--;
+    w->path.len -= w->path.len > 0;
+    if (w->path.bytes)
+        w->path.bytes[w->path.len] = 0;
+}
+
+static ks_rc enter(void *arg, const char *sealed)
+{
+    struct walk *w = arg;
+    ks_rc rc = push_name(w, sealed);
+
+    if (!ks_ok(rc))
+        leave(w);
     return rc;
 }
 
-static ks_rc walk_stream(struct walk *w, struct io_node *dir, struct io_dir *stream)
+static void other(void *arg, const struct stat *st)
 {
-    struct io *io = w->conf->io;
-    struct io_dirent e;
+    struct walk *w = arg;
 
-    for (;;) {
-        TRY(io->ops->dir_next(io, stream, &e));
-        if (e.name[0] == 0)
-            return KS_SUCCESS;
-        if (strcmp(e.name, ".") == 0 || strcmp(e.name, "..") == 0)
-            continue;
-        size_t before = w->path.len;
-        TRY(push_name(w, e.name));
-        TRY(walk_entry(w, dir, e.name));
-        w->path.len = before;
-        w->path.bytes[before] = 0;
-    }
+    w->s->directories += S_ISDIR(st->st_mode);
+    w->s->other += !S_ISDIR(st->st_mode);
 }
 
-static ks_rc walk_dir(struct walk *w, struct io_node *dir)
-{
-    struct io *io = w->conf->io;
-    struct io_dir *stream;
-
-    TRY(io->ops->dir_open(io, dir, &stream));
-    ks_rc rc = walk_stream(w, dir, stream);
-    io->ops->dir_close(io, stream);
-    return rc;
-}
+static const struct walk_visitor visitor = {enter, leave, walk_file, other};
 
 ks_rc survey_run(const struct survey_conf *conf, struct survey *ret)
 {
@@ -331,7 +313,7 @@ ks_rc survey_run(const struct survey_conf *conf, struct survey *ret)
 
     TRY(mem_new(ROUND_BLOCKS, BLOCK_BYTES, &pages));
     w.pages = pages;
-    ks_rc rc = walk_dir(&w, conf->tree);
+    ks_rc rc = walk_tree(conf->io, conf->tree, &visitor, &w);
     buf_done(&w.path);
     if (!ks_ok(rc)) {
         survey_done(&s);

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * volume/rekey.c - the re-encryption sweep.
+ *
+ * Invariant: a page is replaced only by the same plain text, length and place under a newer key, and
+ * only while no one else can write to the file.
+ */
+#include "volume/rekey.h"
+
+#include "base/mem.h"
+#include "volume/volume_int.h"
+#include "volume/walk.h"
+
+enum { ROUND_BLOCKS = 64 }; /* 256 KiB; also how long a file is locked at a time */
+
+struct sweep {
+    const struct rekey_conf *conf;
+    struct rekey_progress *p;
+    uint64_t started_ms;
+    uint64_t foreground; /* reads and writes of others when the last round began */
+};
+
+/* One file under sweep. */
+struct sweep_file {
+    struct sweep *s;
+    struct inode *i;
+    bool is_changed;
+};
+
+/* --- one round of blocks --- */
+
+static bool is_older(const struct file_op *op, const uint8_t *page)
+{
+    struct block_meta meta;
+    enum page_kind kind;
+    ks_rc rc = block_parse(page, op->v->conf.block_payload, &kind, &meta);
+
+    return ks_ok(rc) && kind == PAGE_WRITTEN && meta.generation < keyset_newest(op->v->keys);
+}
+
+static ks_rc rewrite_block(struct sweep_file *f, const struct file_op *op, uint64_t index,
+                           const uint8_t *page)
+{
+    struct rekey_progress *p = f->s->p;
+    uint8_t plain[BLOCK_BYTES];
+    uint32_t length;
+    ks_rc rc = file_block_decode(op, index, page, plain, &length);
+
+    if (rc.cls == KS_CLASS_CORRUPT) {
+        p->blocks_damaged++;
+        return KS_SUCCESS;
+    }
+    if (ks_ok(rc))
+        rc = file_block_write(op, index, plain, length);
+    mem_wipe(plain, sizeof plain);
+    TRY(rc);
+    f->is_changed = true;
+    p->blocks_rewritten++;
+    p->bytes_rewritten += BLOCK_BYTES;
+    return KS_SUCCESS;
+}
+
+static ks_rc sweep_pages(struct sweep_file *f, const struct file_op *op, uint64_t first,
+                         uint8_t *pages, size_t *ret_taken)
+{
+    struct io *io = op->v->conf.io;
+    size_t len;
+
+    TRY(io->ops->pread(io, op->file, pages, ROUND_BLOCKS * BLOCK_BYTES, block_offset(first), &len));
+    *ret_taken = len / BLOCK_BYTES;
+    for (size_t n = 0; n < *ret_taken; n++)
+        if (is_older(op, pages + n * BLOCK_BYTES))
+            TRY(rewrite_block(f, op, first + n, pages + n * BLOCK_BYTES));
+    f->s->p->blocks_seen += *ret_taken;
+    f->s->p->bytes_seen += len;
+    return KS_SUCCESS;
+}
+
+/* The modification time stays that of the users' own writes. */
+static ks_rc sweep_locked(struct sweep_file *f, const struct file_op *op, uint64_t first,
+                          uint8_t *pages, size_t *ret_taken)
+{
+    uint64_t before = f->s->p->blocks_rewritten;
+    struct stat st;
+
+    TRY(op->v->conf.io->ops->stat(op->v->conf.io, f->i->node, &st));
+    TRY(sweep_pages(f, op, first, pages, ret_taken));
+    if (f->s->p->blocks_rewritten == before)
+        return KS_SUCCESS;
+    return op->v->conf.io->ops->setattr(op->v->conf.io, f->i->node, IO_ATTR_MTIME, &st);
+}
+
+static ks_rc sweep_round(struct sweep_file *f, uint64_t first, size_t *ret_taken)
+{
+    struct volume *v = f->s->conf->volume;
+    CLEANUP(mem_freep) uint8_t *pages = NULL;
+
+    TRY(mem_new(ROUND_BLOCKS, BLOCK_BYTES, &pages));
+    VOLUME_OPERATION(v, NEED_OPEN);
+    CLEANUP(file_op_end) struct file_op op = {0};
+    TRY(file_op_begin(v, f->i, &op));
+    *ret_taken = 0;
+    if (!f->i->has_header)
+        return KS_SUCCESS;
+    pthread_rwlock_wrlock(&f->i->data_lock);
+    ks_rc rc = sweep_locked(f, &op, first, pages, ret_taken);
+    pthread_rwlock_unlock(&f->i->data_lock);
+    return rc;
+}
+
+/* --- between the rounds --- */
+
+static uint64_t foreground_now(struct volume *v)
+{
+    return atomic_load(&v->reads) + atomic_load(&v->writes);
+}
+
+/* How long to rest so that the bound on the rate holds. */
+static uint64_t rate_rest_ms(const struct sweep *s, uint64_t now_ms)
+{
+    uint64_t rate = s->conf->bytes_per_s;
+    uint64_t due_ms = rate ? s->p->bytes_rewritten * 1000 / rate : 0,
+             spent = now_ms - s->started_ms;
+
+    return due_ms > spent ? due_ms - spent : 0;
+}
+
+static ks_rc rest(struct sweep *s, uint64_t round_began_ms)
+{
+    uint64_t now_ms = clock_boot_ms(s->conf->clock), ms = rate_rest_ms(s, now_ms);
+    uint64_t foreground = foreground_now(s->conf->volume);
+
+    if (s->conf->is_polite && foreground != s->foreground && ms < now_ms - round_began_ms)
+        ms = now_ms - round_began_ms;
+    s->foreground = foreground;
+    ENSURE(!s->conf->progress || s->conf->progress(s->conf->arg, s->p), KS_E_BUSY, "interrupted");
+    if (ms > 0)
+        clock_sleep_ms(s->conf->clock, ms);
+    return KS_SUCCESS;
+}
+
+/* --- files --- */
+
+/* The next block with data at or behind first; UINT64_MAX when there is none. */
+static ks_rc next_data(struct sweep_file *f, uint64_t first, uint64_t *ret)
+{
+    struct volume *v = f->s->conf->volume;
+    struct io *io = v->conf.io;
+    struct io_file *file;
+    uint64_t at = 0;
+
+    TRY(inode_use(v, f->i, &file));
+    ks_rc rc = io->ops->seek(io, file, block_offset(first), IO_SEEK_DATA, &at);
+    inode_unuse(v, f->i);
+    if (ks_is_os(rc, ENXIO)) {
+        *ret = UINT64_MAX;
+        return KS_SUCCESS;
+    }
+    TRY(rc);
+    *ret = at / BLOCK_BYTES - 1;
+    return KS_SUCCESS;
+}
+
+static ks_rc sync_file(struct sweep_file *f)
+{
+    struct volume *v = f->s->conf->volume;
+    struct io_file *file;
+
+    VOLUME_OPERATION(v, NEED_FLUSH);
+    TRY(inode_use(v, f->i, &file));
+    ks_rc rc = file_sync(v, f->i, file, true);
+    inode_unuse(v, f->i);
+    return rc;
+}
+
+static ks_rc sweep_inode(struct sweep *s, struct inode *i)
+{
+    struct sweep_file f = {s, i, false};
+    size_t taken = 1;
+
+    s->p->files++;
+    for (uint64_t first = 0; taken > 0; first += taken) {
+        uint64_t began_ms = clock_boot_ms(s->conf->clock);
+        TRY(next_data(&f, first, &first));
+        if (first == UINT64_MAX)
+            break;
+        TRY(sweep_round(&f, first, &taken));
+        TRY(rest(s, began_ms));
+    }
+    return f.is_changed ? sync_file(&f) : KS_SUCCESS;
+}
+
+/* A file that cannot be loaded is damaged; its blocks stay as they are. */
+static ks_rc sweep_or_count(struct sweep *s, struct inode *i)
+{
+    ks_rc rc = sweep_inode(s, i);
+
+    if (rc.cls != KS_CLASS_CORRUPT)
+        return rc;
+    s->p->blocks_damaged++;
+    return KS_SUCCESS;
+}
+
+static ks_rc visit_file(void *arg, struct io_node *node, const struct stat *st)
+{
+    struct sweep *s = arg;
+    struct volume *v = s->conf->volume;
+    struct inode *i;
+
+    TRY(inode_get(v, node, st, &i));
+    ks_rc rc = sweep_or_count(s, i);
+    volume_forget(v, i, 1);
+    return rc;
+}
+
+static ks_rc enter(void *arg, const char *sealed)
+{
+    (void)arg;
+    (void)sealed;
+    return KS_SUCCESS;
+}
+
+static void leave(void *arg)
+{
+    (void)arg;
+}
+
+static void other(void *arg, const struct stat *st)
+{
+    (void)arg;
+    (void)st;
+}
+
+static const struct walk_visitor visitor = {enter, leave, visit_file, other};
+
+static bool is_removed(struct volume *v, struct inode *i)
+{
+    struct stat st;
+
+    return i->type == S_IFREG && ks_ok(v->conf.io->ops->stat(v->conf.io, i->node, &st)) &&
+           st.st_nlink == 0;
+}
+
+/* Files without a name that somebody still has open. */
+static ks_rc sweep_removed(struct sweep *s)
+{
+    struct volume *v = s->conf->volume;
+    struct inode **all;
+    ks_rc rc = KS_SUCCESS;
+    size_t count;
+
+    TRY(table_collect(v, &all, &count));
+    for (size_t n = 0; n < count; n++) {
+        if (ks_ok(rc) && is_removed(v, all[n]))
+            rc = sweep_or_count(s, all[n]);
+        volume_forget(v, all[n], 1);
+    }
+    mem_free(all);
+    return rc;
+}
+
+ks_rc rekey_run(const struct rekey_conf *conf, struct rekey_progress *ret)
+{
+    struct sweep s = {.conf = conf, .p = ret, .started_ms = clock_boot_ms(conf->clock)};
+    struct volume *v = conf->volume;
+
+    *ret = (struct rekey_progress){0};
+    s.foreground = foreground_now(v);
+    TRY(walk_tree(v->conf.io, v->conf.tree, &visitor, &s));
+    return sweep_removed(&s);
+}

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goal: a sweep brings every sound block to the newest generation and changes nothing else; it can be
+ * stopped at any round and started again; it stops by itself when the volume locks.
+ */
+#include "check.h"
+
+#include "base/mem.h"
+#include "io/crash.h"
+#include "volume/rekey.h"
+#include "volume/survey.h"
+#include "volume_fixture.h"
+
+enum { FILE_BYTES = 600000, BLOCKS = (FILE_BYTES + 3583) / 3584 };
+
+struct bench {
+    struct io *io;
+    struct fixture_keys *keys;
+    struct fixture *f;
+    struct clock_manual clock;
+    uint8_t bytes[FILE_BYTES];
+    unsigned rounds, rounds_max; /* rounds_max 0: no bound */
+};
+
+static void write_file(struct bench *b, const char *name)
+{
+    struct inode *i;
+    struct handle *h;
+
+    check_ok(fixture_file(b->f, name, true, &i, &h));
+    check_ok(volume_write(b->f->v, h, b->bytes, FILE_BYTES, 0));
+    fixture_file_close(b->f, i, h);
+}
+
+static void rotate(struct bench *b)
+{
+    struct keyset *keys;
+
+    check_ok(fixture_keys_rotate(b->keys));
+    check_ok(fixture_keys_again(b->keys, &keys));
+    check_ok(volume_set_keys(b->f->v, &keys));
+}
+
+static int bench_new(void **state)
+{
+    struct bench *b;
+
+    check_ok(mem_new(1, sizeof *b, &b));
+    check_ok(fixture_keys_new(3584, &b->keys));
+    check_ok(crash_new(&b->io));
+    check_ok(fixture_layout(b->io, "/"));
+    check_ok(fixture_open(b->io, "/", b->keys, &b->f));
+    check_ok(random_fill(random_system(), b->bytes, FILE_BYTES));
+    clock_manual_init(&b->clock, 1000, 1900000000);
+    *state = b;
+    return 0;
+}
+
+static int bench_free(void **state)
+{
+    struct bench *b = *state;
+
+    fixture_close(b->f);
+    crash_free(b->io);
+    fixture_keys_free(b->keys);
+    mem_free(b);
+    return 0;
+}
+
+static bool count_round(void *arg, const struct rekey_progress *p)
+{
+    struct bench *b = arg;
+
+    (void)p;
+    b->rounds++;
+    return b->rounds_max == 0 || b->rounds < b->rounds_max;
+}
+
+static struct rekey_conf conf_of(struct bench *b)
+{
+    return (struct rekey_conf){
+        .volume = b->f->v, .clock = &b->clock.clock, .progress = count_round, .arg = b};
+}
+
+/* How many blocks each generation has: [0] the first, [1] the second. */
+static void count(struct bench *b, uint64_t ret[2])
+{
+    struct survey_conf conf = {.io = b->io,
+                               .tree = b->f->tree,
+                               .long_names = b->f->long_names,
+                               .block_payload = 3584,
+                               .volume = b->f->v};
+    struct survey s;
+
+    memcpy(conf.volume_id, b->keys->keyring->volume_id, sizeof conf.volume_id);
+    check_ok(survey_run(&conf, &s));
+    ret[0] = ret[1] = 0;
+    for (size_t n = 0; n < s.generation_count; n++)
+        ret[s.generations[n].generation - 1] = s.generations[n].blocks;
+    survey_done(&s);
+}
+
+static void check_contents(struct bench *b, const char *name)
+{
+    static uint8_t got[FILE_BYTES + 1];
+    struct inode *i;
+    struct handle *h;
+    size_t len;
+
+    check_ok(fixture_file(b->f, name, false, &i, &h));
+    check_ok(volume_read(b->f->v, h, got, sizeof got, 0, &len));
+    check_bytes(view_of(got, len), view_of(b->bytes, FILE_BYTES));
+    fixture_file_close(b->f, i, h);
+}
+
+static void sweep__after_a_rotation__leaves_no_old_block(void **state)
+{
+    struct bench *b = *state;
+    struct rekey_conf conf = conf_of(b);
+    struct rekey_progress p;
+    struct inode *i;
+    struct stat before, after;
+    uint64_t blocks[2];
+
+    write_file(b, "ledger");
+    check_ok(volume_lookup(b->f->v, volume_root(b->f->v), "ledger", &i, &before));
+    rotate(b);
+    count(b, blocks);
+    assert_int_equal(blocks[0], BLOCKS);
+    check_ok(rekey_run(&conf, &p));
+    assert_int_equal(p.blocks_rewritten, BLOCKS);
+    assert_int_equal(p.bytes_rewritten, (uint64_t)BLOCKS * 4096);
+    count(b, blocks);
+    assert_int_equal(blocks[0], 0);
+    assert_int_equal(blocks[1], BLOCKS);
+    check_contents(b, "ledger");
+    check_ok(volume_getattr(b->f->v, i, &after));
+    assert_int_equal(after.st_mtim.tv_sec, before.st_mtim.tv_sec);
+    assert_int_equal(after.st_mtim.tv_nsec, before.st_mtim.tv_nsec);
+    volume_forget(b->f->v, i, 1);
+}
+
+static void sweep__with_nothing_to_do__writes_nothing(void **state)
+{
+    struct bench *b = *state;
+    struct rekey_conf conf = conf_of(b);
+    struct rekey_progress p;
+
+    write_file(b, "ledger");
+    check_ok(rekey_run(&conf, &p));
+    assert_int_equal(p.blocks_seen, BLOCKS);
+    assert_int_equal(p.blocks_rewritten, 0);
+}
+
+static void sweep__stopped_and_started_again__goes_on(void **state)
+{
+    struct bench *b = *state;
+    struct rekey_conf conf = conf_of(b);
+    struct rekey_progress first, second;
+    uint64_t blocks[2];
+
+    write_file(b, "a");
+    write_file(b, "b");
+    rotate(b);
+    b->rounds_max = 3;
+    check_rc(rekey_run(&conf, &first), BUSY);
+    count(b, blocks);
+    assert_int_equal(blocks[1], first.blocks_rewritten);
+    assert_true(blocks[0] > 0 && blocks[1] > 0);
+    b->rounds_max = 0;
+    check_ok(rekey_run(&conf, &second));
+    assert_int_equal(first.blocks_rewritten + second.blocks_rewritten, 2 * BLOCKS);
+    check_contents(b, "a");
+    check_contents(b, "b");
+}
+
+static void sweep__of_a_removed_open_file__keeps_it_readable(void **state)
+{
+    struct bench *b = *state;
+    struct rekey_conf conf = conf_of(b);
+    struct rekey_progress p;
+    struct inode *i;
+    struct handle *h;
+
+    write_file(b, "temporary");
+    check_ok(fixture_file(b->f, "temporary", false, &i, &h));
+    check_ok(volume_unlink(b->f->v, volume_root(b->f->v), "temporary"));
+    rotate(b);
+    check_ok(rekey_run(&conf, &p));
+    assert_int_equal(p.blocks_rewritten, BLOCKS);
+    fixture_file_close(b->f, i, h);
+}
+
+static void sweep__over_a_damaged_block__counts_and_leaves_it(void **state)
+{
+    struct bench *b = *state;
+    struct rekey_conf conf = conf_of(b);
+    struct rekey_progress p;
+    struct io_dirent e;
+    struct io_node *node;
+    struct io_file *raw;
+    struct io_dir *d;
+    struct stat st;
+    uint64_t blocks[2];
+
+    write_file(b, "ledger");
+    check_ok(b->io->ops->dir_open(b->io, b->f->tree, &d));
+    do
+        check_ok(b->io->ops->dir_next(b->io, d, &e));
+    while (e.name[0] == '.');
+    b->io->ops->dir_close(b->io, d);
+    check_ok(b->io->ops->lookup(b->io, b->f->tree, e.name, &node, &st));
+    check_ok(b->io->ops->open(b->io, node, false, &raw));
+    check_ok(b->io->ops->pwrite(b->io, raw, "damage", 6, 10 * 4096 + 5));
+    b->io->ops->close(b->io, raw);
+    b->io->ops->node_close(b->io, node);
+    rotate(b);
+    check_ok(rekey_run(&conf, &p));
+    assert_int_equal(p.blocks_damaged, 1);
+    assert_int_equal(p.blocks_rewritten, BLOCKS - 1);
+    count(b, blocks);
+    assert_int_equal(blocks[0], 1);
+}
+
+static void sweep__with_a_rate__takes_its_time(void **state)
+{
+    struct bench *b = *state;
+    struct rekey_conf conf = conf_of(b);
+    struct rekey_progress p;
+    uint64_t before = b->clock.now_ms;
+
+    write_file(b, "ledger");
+    rotate(b);
+    conf.bytes_per_s = 100000;
+    check_ok(rekey_run(&conf, &p));
+    assert_true(b->clock.now_ms - before >= p.bytes_rewritten * 1000 / 100000);
+}
+
+static void sweep__of_a_locked_volume__is_refused(void **state)
+{
+    struct bench *b = *state;
+    struct rekey_conf conf = conf_of(b);
+    struct rekey_progress p;
+
+    write_file(b, "ledger");
+    rotate(b);
+    volume_set_door(b->f->v, VOLUME_CLOSED);
+    assert_true(ks_is_os(rekey_run(&conf, &p), EKEYREVOKED));
+    assert_int_equal(p.blocks_rewritten, 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, bench_new, bench_free)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(sweep__after_a_rotation__leaves_no_old_block),
+        TEST(sweep__with_nothing_to_do__writes_nothing),
+        TEST(sweep__stopped_and_started_again__goes_on),
+        TEST(sweep__of_a_removed_open_file__keeps_it_readable),
+        TEST(sweep__over_a_damaged_block__counts_and_leaves_it),
+        TEST(sweep__with_a_rate__takes_its_time),
+        TEST(sweep__of_a_locked_volume__is_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
