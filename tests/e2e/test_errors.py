@@ -231,7 +231,7 @@ def small_disk(work):
     image, point = os.path.join(work, "disk.img"), os.path.join(work, "disk")
     with open(image, "wb") as f:
         f.truncate(48 << 20)
-    proc.run(["mkfs.ext4", "-q", "-F", "-m", "0", image])
+    proc.run(["mkfs.ext4", "-q", "-F", "-b", "4096", "-m", "0", image])
     os.mkdir(point)
     proc.run(["mount", "-o", "loop", image, point])
     yield point
@@ -264,6 +264,9 @@ def test_disk_full__application_gets_enospc_and_can_make_room(small_disk, store,
         assert f.read() == data
     assert volume.state() == "OPEN"
     os.unlink(big)
+    # the kernel tells a FUSE file system a little later that nobody needs the file any more
+    proc.wait_until(lambda: os.statvfs(small_disk).f_bavail * 4096 > 20 << 20,
+                    "the room is free", 10)
     with open(os.path.join(volume.mountpoint, "again"), "wb") as f:
         f.write(data)
         os.fsync(f.fileno())
