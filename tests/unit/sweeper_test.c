@@ -5,6 +5,7 @@
 #include "fuse/sweeper.h"
 
 #include <pthread.h>
+#include <semaphore.h>
 
 #include "check.h"
 
@@ -13,12 +14,14 @@ enum { SOON_MS = 10000 };
 struct kernel {
     pthread_mutex_t gate;
     int rounds;
+    sem_t entered; /* posted when a round has begun */
 };
 
 static void sweep(void *arg)
 {
     struct kernel *k = arg;
 
+    sem_post(&k->entered);
     pthread_mutex_lock(&k->gate);
     k->rounds++;
     pthread_mutex_unlock(&k->gate);
@@ -26,10 +29,11 @@ static void sweep(void *arg)
 
 static void round__done__is_counted(void **unused)
 {
-    struct kernel k = {PTHREAD_MUTEX_INITIALIZER, 0};
+    struct kernel k = {.gate = PTHREAD_MUTEX_INITIALIZER};
     struct sweeper *s = NULL;
 
     (void)unused;
+    sem_init(&k.entered, 0, 0);
     check_ok(sweeper_start(sweep, &k, &s));
     assert_true(sweeper_round(s, SOON_MS));
     assert_true(sweeper_round(s, SOON_MS));
@@ -39,10 +43,11 @@ static void round__done__is_counted(void **unused)
 
 static void round__kernel_hangs__returns_and_the_next_one_is_made(void **unused)
 {
-    struct kernel k = {PTHREAD_MUTEX_INITIALIZER, 0};
+    struct kernel k = {.gate = PTHREAD_MUTEX_INITIALIZER};
     struct sweeper *s = NULL;
 
     (void)unused;
+    sem_init(&k.entered, 0, 0);
     check_ok(sweeper_start(sweep, &k, &s));
     pthread_mutex_lock(&k.gate);
     assert_false(sweeper_round(s, 1));
@@ -55,13 +60,15 @@ static void round__kernel_hangs__returns_and_the_next_one_is_made(void **unused)
 
 static void stop__kernel_hangs__does_not_wait_for_it(void **unused)
 {
-    static struct kernel k = {PTHREAD_MUTEX_INITIALIZER, 0};
+    static struct kernel k = {.gate = PTHREAD_MUTEX_INITIALIZER};
     struct sweeper *s = NULL;
 
     (void)unused;
+    sem_init(&k.entered, 0, 0);
     check_ok(sweeper_start(sweep, &k, &s));
     pthread_mutex_lock(&k.gate);
     assert_false(sweeper_round(s, 1));
+    sem_wait(&k.entered); /* before that, stopping would end the thread before its round */
     assert_false(sweeper_stop(s, 1));
 }
 
