@@ -11,9 +11,28 @@ cd "$(dirname "$0")/.." || exit 1
 when=${1:?usage: tools/leftovers.sh before|after DIR}
 dir=${2:?usage: tools/leftovers.sh before|after DIR}
 
+# Volume processes of this checkout: "PID COMMAND LINE". Others on this host are not our business.
+ours() {
+    for process in /proc/[0-9]*; do
+        case $(readlink "$process/exe" 2>/dev/null) in
+        "$PWD"/*/keystead*) printf '%s ' "${process#/proc/}" && tr '\0' ' ' <"$process/cmdline" && echo ;;
+        esac
+    done 2>/dev/null
+}
+
+# Mounts of ours, and those whose process has died, whoever made them.
+mounts() {
+    findmnt -rn -t fuse.keystead -o SOURCE,TARGET | while read -r source target; do
+        backing=${source#keystead:}
+        if ours | grep -qF "$backing" || ! pgrep -f "keystead.*$backing" >/dev/null; then
+            echo "$target"
+        fi
+    done
+}
+
 look() {
-    findmnt -rn -o TARGET,FSTYPE,SOURCE | grep -i keystead | sed 's/^/mount /'
-    ps -eo pid=,comm= | awk '$2 ~ /^keystead/ { print "process", $1, $2 }'
+    mounts | sed 's/^/mount /'
+    ours | sed 's/^/process /'
     find . -path ./.git -prune -o \( -name core -o -name 'core.[0-9]*' \) -type f -print | sed 's/^/core /'
     git status --porcelain 2>/dev/null | sed 's/^/tree /'
 }
