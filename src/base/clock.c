@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 static uint64_t system_boot_ms(struct clock *c)
@@ -70,6 +71,22 @@ void clock_format(int64_t wall_s, char out[CLOCK_TEXT_BYTES])
     if (wall_s == 0 || !gmtime_r(&t, &tm) ||
         strftime(out, CLOCK_TEXT_BYTES, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
         snprintf(out, CLOCK_TEXT_BYTES, "never");
+}
+
+bool clock_parse(const char *text, int64_t *ret_s)
+{
+    struct tm tm = {0};
+    char again[CLOCK_TEXT_BYTES];
+    const char *end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+
+    if (!end || *end)
+        return false;
+    int64_t s = (int64_t)timegm(&tm);
+    clock_format(s, again); /* strptime takes more than was ever written */
+    if (strcmp(again, text) != 0)
+        return false;
+    *ret_s = s;
+    return true;
 }
 
 void clock_cond_init(pthread_cond_t *c)

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <time.h>
@@ -50,6 +51,9 @@ static inline void clock_sleep_ms(struct clock *c, uint64_t ms)
 enum { CLOCK_TEXT_BYTES = 32 };
 /* clock_format(wall_s, out): "2026-11-21T22:07:55Z"; "never" for 0. */
 void clock_format(int64_t wall_s, char out[CLOCK_TEXT_BYTES]);
+/* clock_parse(text, ret_s): the opposite, for exactly what clock_format writes of a time; false for anything
+ * else, "never" included. */
+bool clock_parse(const char *text, int64_t *ret_s);
 
 /* Waiting for a condition with a time limit, which is about threads and not about decisions, always
  * uses the system's monotonic clock. clock_cond_init(c): a condition on that clock. clock_deadline(ms): the

@@ -51,11 +51,11 @@ enum cli_cmd {
      ON(KMS_KEY_CANCEL_DELETION))
 #define ON_KMS (ON(KMS_INIT) | ON_KMS_KEY)
 #define ON_CHANGES                                                                                 \
-    (ON(VOLUME_ROTATE) | ON(VOLUME_LOCK) | ON(VOLUME_UNLOCK) | ON(VOLUME_ADD_WRAP) |               \
-     ON(VOLUME_REMOVE_WRAP) | ON(VOLUME_SET))
+    (ON(VOLUME_ROTATE) | ON(VOLUME_ADD_WRAP) | ON(VOLUME_REMOVE_WRAP) | ON(VOLUME_SET))
 #define ON_KEYED (ON(VOLUME_CREATE) | ON(VOLUME_MOUNT) | ON(VOLUME_VERIFY) | ON_CHANGES)
 #define ON_RUNNING                                                                                 \
-    (ON(VOLUME_MOUNT) | ON(VOLUME_UNMOUNT) | ON(VOLUME_STATUS) | ON(VOLUME_VERIFY) | ON_CHANGES)
+    (ON(VOLUME_MOUNT) | ON(VOLUME_UNMOUNT) | ON(VOLUME_STATUS) | ON(VOLUME_VERIFY) |               \
+     ON(VOLUME_LOCK) | ON(VOLUME_UNLOCK) | ON_CHANGES)
 
 enum cli_option_type {
     OPTION_FLAG,

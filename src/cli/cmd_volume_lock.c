@@ -3,7 +3,7 @@
  * cli/cmd_volume_lock.c - keystead volume lock, keystead volume unlock.
  *
  * A running volume is asked and then watched until it is where it should be; for an unmounted one only the
- * record in the keyring is made, which the next mount obeys.
+ * record is made or removed, which the next mount obeys. That asks no key service.
  */
 #include <inttypes.h>
 #include <poll.h>
@@ -46,8 +46,8 @@ static void say_label(const struct target *t)
 /* The record alone, under the volume's lock. */
 static ks_rc record(struct target *t, bool is_revoked)
 {
-    TRY(target_unlock(t));
-    return backing_set_revoked(t->backing, t->keys, is_revoked);
+    TRY(target_open(t));
+    return backing_set_revoked(t->backing, is_revoked);
 }
 
 static ks_rc print_lock(const struct target *t)
@@ -108,6 +108,7 @@ ks_rc cmd_volume_unlock(struct cli *cli)
         return output_json(
             json_pack("{s:s}", "state", target_is_running(&t) ? "OPEN" : "UNMOUNTED"));
     say_label(&t);
-    printf(target_is_running(&t) ? " is open\n" : " is not mounted; the next mount opens it\n");
+    printf(target_is_running(&t) ? " is open\n"
+                                 : " is not mounted; its key service decides at the next mount\n");
     return KS_SUCCESS;
 }

@@ -41,14 +41,15 @@ static ks_rc status_offline(struct target *t, json_t **ret)
     CLEANUP(survey_done) struct survey survey = {0};
     CLEANUP(backing_closep) struct backing *b = NULL;
     struct backing_conf conf = target_conf(t->cli, t->place.backing);
+    int64_t revoked_s;
 
     if (t->place.mountpoint)
         TRY(target_check_idle(t));
-    if (args_has(t->cli, OPT_SURVEY)) {
-        TRY(backing_open(&conf, false, &b));
+    TRY(backing_open(&conf, false, &b));
+    TRY(backing_revoked_s(b, &revoked_s));
+    if (args_has(t->cli, OPT_SURVEY))
         TRY(count(b, t->keyring, &survey));
-    }
-    *ret = report_status(t, b ? &survey : NULL);
+    *ret = report_status(t, revoked_s, args_has(t->cli, OPT_SURVEY) ? &survey : NULL);
     ENSURE(*ret, KS_E_NO_MEMORY, "out of memory while the status was made");
     return KS_SUCCESS;
 }
@@ -72,14 +73,16 @@ ks_rc cmd_volume_inspect(struct cli *cli)
     CLEANUP(keyring_freep) struct keyring *k = NULL;
     CLEANUP(survey_done) struct survey survey = {0};
     CLEANUP(decref) json_t *report = NULL;
+    int64_t revoked_s;
 
     TRY(resolve_place(cli->args[0], &place));
     struct backing_conf conf = target_conf(cli, place.backing);
     TRY(backing_open(&conf, false, &b));
     TRY(backing_keyring(b, &k));
+    TRY(backing_revoked_s(b, &revoked_s));
     if (args_has(cli, OPT_SURVEY))
         TRY(count(b, k, &survey));
-    report = report_inspect(k, args_has(cli, OPT_SURVEY) ? &survey : NULL);
+    report = report_inspect(k, revoked_s, args_has(cli, OPT_SURVEY) ? &survey : NULL);
     ENSURE(report, KS_E_NO_MEMORY, "out of memory while the report was made");
     if (cli->is_json)
         return output_json(json_incref(report));

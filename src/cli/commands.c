@@ -123,9 +123,9 @@ const struct cli_command cli_commands[CMD_COUNT] = {
         "keystead volume status /srv/orders -o json\n", JSON_STATUS},
     [CMD_VOLUME_INSPECT] = {
         "volume inspect", "BACKING", 1, 1, cmd_volume_inspect, "show what a volume says without any key",
-        "Reads the keyring only: no key, no key service, no lock, mounted or not. What it shows is "
-        "checked against damage, not against forgery. A mount point is taken for its backing "
-        "directory.",
+        "Reads the keyring and the record of a \"volume lock\" only: no key, no key service, no lock, mounted "
+        "or not. What it shows is checked against damage, not against forgery. A mount point is taken for "
+        "its backing directory.",
         "keystead volume inspect /srv/orders\n"
         "keystead volume inspect /srv/orders --survey -o json\n",
         "format_version\n"
@@ -162,7 +162,8 @@ const struct cli_command cli_commands[CMD_COUNT] = {
         "volume lock", "PATH", 1, 1, cmd_volume_lock, "take a volume away at once",
         TEXT_PATH "Data is written back, then every access to the files fails, keys are wiped from "
         "memory and the program of --on-lock is started. It stays so, also after a restart, until "
-        "\"volume unlock\". Asks for the volume's label to be typed.",
+        "\"volume unlock\". The record of that needs no key: it is made also when the key service denies the "
+        "volume, and when it is not mounted. Asks for the volume's label to be typed.",
         "keystead volume lock /var/lib/orders\n"
         "keystead volume lock /var/lib/orders --yes -o json\n",
         "state: LOCKED, or UNMOUNTED when only the record was made\n"
@@ -171,9 +172,10 @@ const struct cli_command cli_commands[CMD_COUNT] = {
         "volume unlock", "PATH", 1, 1, cmd_volume_unlock, "give a locked volume back",
         TEXT_PATH "Ends a \"volume lock\". The key service is asked at once, and the volume is open when "
         "it grants. When it does not, its answer is the error, and the volume opens by itself with a "
-        "later grant.",
+        "later grant. For an unmounted volume only the record is removed, and the "
+        "next mount asks the key service.",
         "keystead volume unlock /var/lib/orders\n",
-        "state: OPEN, or UNMOUNTED when only the record was made\n"},
+        "state: OPEN, or UNMOUNTED when only the record was removed\n"},
     [CMD_VOLUME_ADD_WRAP] = {
         "volume add-wrap", "PATH", 1, 1, cmd_volume_add_wrap, "let one more key open a volume",
         TEXT_PATH TEXT_BOTH "The volume is denied only when all of its keys are.",

@@ -94,7 +94,7 @@ static int64_t next_rotation(const struct keyring *k)
     return k->data_keys[k->data_key_count - 1].created_s + k->settings.data_rotation_s;
 }
 
-json_t *report_status(const struct target *t, const struct survey *survey)
+json_t *report_status(const struct target *t, int64_t revoked_s, const struct survey *survey)
 {
     const struct keyring *k = t->keyring;
     char id[TARGET_ID_BYTES];
@@ -106,7 +106,7 @@ json_t *report_status(const struct target *t, const struct survey *survey)
         "ok", 1, "volume", "id", id, "label", output_string(k->label), "backing",
         output_string(t->place.backing), "mountpoint",
         t->place.mountpoint ? output_string(t->place.mountpoint) : json_null(), "pid", "state",
-        "UNMOUNTED", "revoked", k->revoked_s != 0, "lease", "left_ms", 0, "max_ms",
+        "UNMOUNTED", "revoked", revoked_s != 0, "lease", "left_ms", 0, "max_ms",
         (json_int_t)k->settings.lease_ms_max, "grace_ms", (json_int_t)k->settings.grace_ms,
         "probe_ms", (json_int_t)k->settings.probe_ms, "last_probe", "wraps", report_wraps(k),
         "generations", report_generations(k, survey, false), "generations_as_of",
@@ -143,12 +143,12 @@ static json_t *volume_json(const struct keyring *k)
                      "suite", (int)k->suite, "block_payload", (json_int_t)k->block_payload);
 }
 
-json_t *report_inspect(const struct keyring *k, const struct survey *survey)
+json_t *report_inspect(const struct keyring *k, int64_t revoked_s, const struct survey *survey)
 {
     return json_pack("{s:i, s:o, s:o, s:o, s:{s:I, s:o}, s:o, s:o, s:o}", "format_version",
-                     KEYRING_VERSION, "volume", volume_json(k), "revoked",
-                     output_time(k->revoked_s), "settings", settings_json(&k->settings),
-                     "store_key", "id", (json_int_t)k->store_key_id, "created",
-                     output_time(k->store_key_created_s), "wraps", report_wraps(k), "generations",
-                     report_generations(k, survey, true), "survey", survey_json(survey));
+                     KEYRING_VERSION, "volume", volume_json(k), "revoked", output_time(revoked_s),
+                     "settings", settings_json(&k->settings), "store_key", "id",
+                     (json_int_t)k->store_key_id, "created", output_time(k->store_key_created_s),
+                     "wraps", report_wraps(k), "generations", report_generations(k, survey, true),
+                     "survey", survey_json(survey));
 }

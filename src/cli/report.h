@@ -11,10 +11,11 @@
 #include "cli/target.h"
 #include "volume/survey.h"
 
-/* report_status(t, survey): what "status" replies, from the keyring alone: state UNMOUNTED; survey may be NULL. */
-json_t *report_status(const struct target *t, const struct survey *survey);
-/* report_inspect(k, survey): all that the keyring says; survey may be NULL. */
-json_t *report_inspect(const struct keyring *k, const struct survey *survey);
+/* report_status(t, revoked_s, survey): what "status" replies, without a volume process: state UNMOUNTED; revoked_s is
+ * backing_revoked_s; survey may be NULL. */
+json_t *report_status(const struct target *t, int64_t revoked_s, const struct survey *survey);
+/* report_inspect(k, revoked_s, survey): all that the keyring says, and the record; survey may be NULL. */
+json_t *report_inspect(const struct keyring *k, int64_t revoked_s, const struct survey *survey);
 
 json_t *report_wraps(const struct keyring *k);
 /* report_generations(k, survey, is_whole): with retired and destroyed when is_whole. */

@@ -124,8 +124,13 @@ ks_rc target_check_idle(const struct target *t)
     return open_locked(t, &b);
 }
 
+ks_rc target_open(struct target *t)
+{
+    return open_locked(t, &t->backing);
+}
+
 ks_rc target_unlock(struct target *t)
 {
-    TRY(open_locked(t, &t->backing));
+    TRY(target_open(t));
     return backing_unlock(t->backing, &t->keys);
 }

@@ -18,7 +18,7 @@ struct target {
     struct keyring *keyring; /* as read without the lock; for reports */
     char *socket;
     json_t *status;          /* the reply of the running process; NULL: there is none */
-    struct backing *backing; /* opened by target_unlock */
+    struct backing *backing; /* opened by target_open or target_unlock */
     struct keyset *keys;     /* by target_unlock */
 };
 
@@ -35,8 +35,9 @@ ks_rc target_call(struct target *t, json_t *request, json_t **ret) KS_MUST;
 /* target_refresh(t): asks for the status again; NOT_FOUND when the process has ended. */
 ks_rc target_refresh(struct target *t) KS_MUST;
 
-/* target_unlock(t): takes the lock and opens the keys, for a change offline. BUSY when a process that does not answer
- * here holds the volume. */
+/* target_open(t): takes the lock, for a change offline that needs no key. BUSY when a process that does not answer here
+ * holds the volume. target_unlock(t): opens the keys as well. */
+ks_rc target_open(struct target *t) KS_MUST;
 ks_rc target_unlock(struct target *t) KS_MUST;
 
 /* target_check_idle(t): that nobody holds the lock of a volume whose process does not answer; BUSY tells of another run

@@ -2,7 +2,8 @@
 /*
  * fuse/guard.c - carries out what the lease decides: refuse, drain, wipe, unlock.
  *
- * Locks: mutex guards all fields. The quick callbacks run under it, so a refusal takes effect before
+ * Locks: record_mutex, then mutex. record_mutex is held while the record of a revocation is written or removed,
+ * so that what stands there last is what was decided last. mutex guards all fields. The quick callbacks run under it, so a refusal takes effect before
  * the event returns; the slow ones run without it, on the thread of guard_work alone.
  */
 #include "fuse/guard.h"
@@ -17,12 +18,12 @@ enum {
     TICK_MS = 200,
     STACK_BYTES = 512 * 1024,
     RESERVE_MS = 300,      /* of the drain bound, kept for wiping */
-    RECORD_WAIT_MS = 2000, /* how long a revoke waits for another change to end */
-    CHANGE_WAIT_MS = 3000, /* and a change for another one */
+    CHANGE_WAIT_MS = 3000, /* how long a change waits for another one */
 };
 
 struct guard {
     struct guard_conf conf;
+    pthread_mutex_t record_mutex;
     pthread_mutex_t mutex;
     pthread_cond_t cond; /* any change of the fields below; CLOCK_MONOTONIC */
     pthread_t worker, ticker;
@@ -34,9 +35,10 @@ struct guard {
     bool must_lock; /* for guard_work */
     bool must_unlock;
     bool is_working; /* guard_work is at it */
-    bool must_clear; /* after a restore: take the mark out of the keyring when there are keys */
+    bool must_clear; /* after a restore: the record goes when the volume opens */
     bool is_changing;
-    unsigned users;
+    unsigned users;     /* of keys */
+    unsigned recorders; /* revokes that are being recorded */
     uint64_t lock_since_ms;
     char reason[GUARD_REASON_BYTES];
     struct guard_receipt receipt;
@@ -134,47 +136,33 @@ void guard_restore(struct guard *g)
     unlock(g);
 }
 
-/* record_revoked(g): waits for another change, which has its own use of the keyring, but not for long. The
- * caller is counted as a user, so the keys are there. */
-static ks_rc record_revoked(struct guard *g)
+/* record_revoked(g, ret): unless a restore came meanwhile, which is the later word. */
+static ks_rc record_revoked(struct guard *g, bool *ret)
 {
-    uint64_t deadline = now_ms(g) + RECORD_WAIT_MS;
+    ks_rc rc = KS_SUCCESS;
 
+    pthread_mutex_lock(&g->record_mutex);
     lock(g);
-    while (g->is_changing && now_ms(g) < deadline)
-        wait_some(g, 50);
-    bool is_ours = !g->is_changing;
-    if (is_ours)
-        g->is_changing = true;
+    bool is_revoked = g->lease.is_revoked;
     unlock(g);
-    ENSURE(is_ours, KS_E_BUSY,
-           "a change of the keyring does not end: the revocation is in force, but not "
-           "recorded, and ends with this process");
-    ks_rc rc = g->conf.ops->record(g->conf.arg, true);
-    lock(g);
-    g->is_changing = false;
-    unlock(g);
+    if (is_revoked)
+        rc = g->conf.ops->record(g->conf.arg, true);
+    pthread_mutex_unlock(&g->record_mutex);
+    *ret = is_revoked && ks_ok(rc);
     return rc;
 }
 
 ks_rc guard_revoke(struct guard *g, const char *why, bool *ret_recorded)
 {
-    ks_rc rc = KS_SUCCESS;
-
     lock(g);
-    bool is_recording = g->is_open;
-    if (is_recording)
-        g->users++;
+    g->recorders++;
     g->must_clear = false;
     step(g, LEASE_REVOKE, why);
     unlock(g);
-    if (is_recording) {
-        rc = record_revoked(g);
-        lock(g);
-        g->users--;
-        unlock(g);
-    }
-    *ret_recorded = is_recording && ks_ok(rc);
+    ks_rc rc = record_revoked(g, ret_recorded);
+    lock(g);
+    g->recorders--;
+    unlock(g);
     return rc;
 }
 
@@ -184,6 +172,14 @@ static bool wait_users(struct guard *g, uint64_t deadline)
     while (g->users > 0 && now_ms(g) < deadline)
         wait_some(g, 20);
     return g->users == 0;
+}
+
+/* wait_recorders(g, deadline): who sees LOCKED finds the revocation recorded, unless the disk is slower than the
+ * bound; the keys are gone by then. With the mutex held. */
+static void wait_recorders(struct guard *g, uint64_t deadline)
+{
+    while (g->recorders > 0 && now_ms(g) < deadline)
+        wait_some(g, 20);
 }
 
 static void write_receipt(struct guard *g, uint64_t handles)
@@ -217,24 +213,34 @@ static void do_lock(struct guard *g)
         return;
     }
     lock(g);
+    wait_recorders(g, deadline);
     g->has_keys = false;
     step(g, LEASE_DRAINED, "drained");
     write_receipt(g, handles);
     unlock(g);
 }
 
-/* clear_record(g): after a restore the mark in the keyring goes, before anybody is told that the volume is
- * open. If that fails it is open all the same, but the next start is locked. Nobody else can be changing the
- * keyring: the door is closed. */
+/* clear_record(g): after a restore the record goes, before anybody is told that the volume is open. If that
+ * fails it is open all the same, but the next start is locked. A revoke that came meanwhile has its
+ * record written behind this. */
 static void clear_record(struct guard *g)
 {
+    ks_rc rc = KS_SUCCESS;
+
+    pthread_mutex_lock(&g->record_mutex);
     lock(g);
     bool must_clear = g->must_clear && !g->must_lock;
     g->must_clear = g->must_clear && !must_clear;
     unlock(g);
-    ks_rc rc = must_clear ? g->conf.ops->record(g->conf.arg, false) : KS_SUCCESS;
+    if (must_clear)
+        rc = g->conf.ops->record(g->conf.arg, false);
+    pthread_mutex_unlock(&g->record_mutex);
     if (!ks_ok(rc))
-        log_line(LOG_ERROR, "the end of the revocation is not recorded: %s", ks_text(rc));
+        log_line(
+            LOG_ERROR,
+            "the revocation has ended, but its record stays, and the next mount will be locked "
+            "unless another \"volume unlock\" removes it: %s",
+            ks_text(rc));
 }
 
 /* unlock_failed(g, rc): the lease believed that a grant opens; it learns that it does not. */
@@ -268,16 +274,21 @@ static void do_unlock(struct guard *g)
         ops->announce(g->conf.arg, false);
 }
 
-/* take_job(g): what to do next: 'L', 'U' or 0. A lock goes first and has dropped an unlock before it. */
+/* next_job(g): what is to be done: 'L'ock, 'U'nlock, 'C'lear the record of an open volume, or 0. A lock goes
+ * first and has dropped an unlock before it. With the mutex held. */
+static char next_job(const struct guard *g)
+{
+    if (g->must_lock)
+        return 'L';
+    if (g->must_unlock)
+        return 'U';
+    return g->must_clear && g->is_open ? 'C' : 0;
+}
+
 static char take_job(struct guard *g)
 {
-    char job = 0;
-
     lock(g);
-    if (g->must_lock)
-        job = 'L';
-    else if (g->must_unlock)
-        job = 'U';
+    char job = next_job(g);
     g->must_lock = false;
     g->must_unlock = false;
     if (job == 'U')
@@ -292,8 +303,10 @@ void guard_work(struct guard *g)
     for (char job = take_job(g); job; job = take_job(g)) {
         if (job == 'L')
             do_lock(g);
-        else
+        else if (job == 'U')
             do_unlock(g);
+        else
+            clear_record(g);
     }
 }
 
@@ -304,7 +317,7 @@ static void *worker_run(void *arg)
     for (;;) {
         guard_work(g);
         pthread_mutex_lock(&g->mutex);
-        while (!g->is_stopping && !g->must_lock && !g->must_unlock)
+        while (!g->is_stopping && !next_job(g))
             pthread_cond_wait(&g->cond, &g->mutex);
         bool is_stopping = g->is_stopping;
         pthread_mutex_unlock(&g->mutex);
@@ -336,6 +349,7 @@ ks_rc guard_new(const struct guard_conf *conf, bool is_granted, bool is_revoked,
     g->conf = *conf;
     if (!g->conf.lease.drain_ms_max)
         g->conf.lease.drain_ms_max = GUARD_DRAIN_MS_MAX;
+    pthread_mutex_init(&g->record_mutex, NULL);
     pthread_mutex_init(&g->mutex, NULL);
     clock_cond_init(&g->cond);
     lease_init(&g->lease, now_ms(g), is_granted, is_revoked);
@@ -382,6 +396,7 @@ void guard_free(struct guard *g)
     guard_stop(g);
     pthread_cond_destroy(&g->cond);
     pthread_mutex_destroy(&g->mutex);
+    pthread_mutex_destroy(&g->record_mutex);
     mem_free(g);
 }
 

@@ -30,7 +30,7 @@ struct guard_ops {
     ks_rc (*wipe)(void *arg) KS_MUST;
     /* unlock(arg): gets keys from the key service and readies the volume; admits nothing yet. */
     ks_rc (*unlock)(void *arg) KS_MUST;
-    /* record(arg, is_revoked): the fact, durably in the keyring. Needs the keys. */
+    /* record(arg, is_revoked): the fact, durably. Needs no key; called by one thread at a time. */
     ks_rc (*record)(void *arg, bool is_revoked) KS_MUST;
     /* announce(arg, is_locking): the operator's program is to be started; quick. */
     void (*announce)(void *arg, bool is_locking);
@@ -79,11 +79,13 @@ void guard_unreach(struct guard *g, const char *why);
 void guard_tick(struct guard *g);
 
 /*
- * guard_revoke(g, why): locks now and returns when that is recorded; *ret_recorded is false when the volume
- * was locked already, so that there was no key to record it with. The lock goes on when recording fails.
+ * guard_revoke(g, why): locks now and returns when that is recorded, whatever the state was; LOCKED is not told
+ * before that either, within the bound. The lock goes on when recording fails. *ret_recorded is false then, and
+ * when a restore overtook the revoke.
  */
 ks_rc guard_revoke(struct guard *g, const char *why, bool *ret_recorded) KS_MUST;
-/* guard_restore(g): the next grant opens. */
+/* guard_restore(g): the next grant opens. The record goes before the door opens; a volume that is open
+ * (because the record could not be removed then) loses it now. */
 void guard_restore(struct guard *g);
 /* guard_wait(g, state, timeout_ms): until the volume is in that state; BUSY after the time-out. */
 ks_rc guard_wait(struct guard *g, enum lease_state state, uint32_t timeout_ms) KS_MUST;

@@ -82,10 +82,8 @@ static ks_rc on_unlock(void *arg)
 static ks_rc on_record(void *arg, bool is_revoked)
 {
     struct process *p = arg;
-    const struct keyset *keys = volume_keys(p->volume);
 
-    ENSURE(keys, KS_E_LOCKED, "the volume has no keys to record that with");
-    return backing_set_revoked(p->backing, keys, is_revoked);
+    return backing_set_revoked(p->backing, is_revoked);
 }
 
 static void on_announce(void *arg, bool is_locking)

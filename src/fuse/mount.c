@@ -131,7 +131,8 @@ static ks_rc start_mount(struct process *p)
     return sweeper_start(lockdown_sweep, p, &p->sweeper);
 }
 
-static ks_rc start_guard(struct process *p, const struct keyring *k, bool is_granted)
+static ks_rc start_guard(struct process *p, const struct keyring *k, bool is_granted,
+                         bool is_revoked)
 {
     struct guard_conf guard = {
         .clock = p->clock,
@@ -148,7 +149,7 @@ static ks_rc start_guard(struct process *p, const struct keyring *k, bool is_gra
         .arg = p,
     };
 
-    TRY(guard_new(&guard, is_granted, k->revoked_s != 0, &p->guard));
+    TRY(guard_new(&guard, is_granted, is_revoked, &p->guard));
     TRY(session_start(p->session));
     TRY(guard_start(p->guard));
     return prober_start(&prober, &p->prober);
@@ -176,19 +177,20 @@ static ks_rc start_helpers(struct process *p)
 static ks_rc start(struct process *p)
 {
     CLEANUP(keyring_freep) struct keyring *k = NULL;
-    bool is_granted = false;
+    bool is_granted = false, is_revoked = false;
 
     TRY(mount_point_absolute(p->conf->mountpoint, &p->mountpoint));
     TRY(mount_point_absolute(p->conf->backing.path, &p->backing_path));
     TRY(open_backing(p));
+    TRY(backing_is_revoked(p->backing, &is_revoked));
     TRY(backing_keyring(p->backing, &k));
     note_identity(p, k);
     TRY(start_hook(p));
     TRY(harden(p));
     TRY(make_volume(p));
-    TRY(first_unlock(p, k->revoked_s != 0, &is_granted));
+    TRY(first_unlock(p, is_revoked, &is_granted));
     TRY(start_mount(p));
-    TRY(start_guard(p, k, is_granted));
+    TRY(start_guard(p, k, is_granted, is_revoked));
     TRY(start_helpers(p));
     session_tune(p->session);
     return KS_SUCCESS;

@@ -22,8 +22,8 @@ struct hierarchy {
     struct key_service *service;
     struct clock *clock;
     struct random *random;
-    /* Held around each use of file, never while the key service is asked, so that a revoke does not wait
-     * for a rotation that hangs. A change that finds the keyring changed meanwhile is BUSY and
+    /* Held around each use of file, never while the key service is asked, so that a quick change does not
+     * wait for a rotation that hangs. A change that finds the keyring changed meanwhile is BUSY and
      * changes nothing. NULL: nobody else uses file. */
     pthread_mutex_t *file_mutex;
 };
@@ -63,9 +63,6 @@ ks_rc hierarchy_add_wrap(struct hierarchy *h, const struct keyset *keys,
                          const struct key_spec *spec, uint32_t *ret_id) KS_MUST;
 /* hierarchy_remove_wrap(h, keys, id): retires it; STATE for the last active one. */
 ks_rc hierarchy_remove_wrap(struct hierarchy *h, const struct keyset *keys, uint32_t id) KS_MUST;
-/* hierarchy_set_revoked(h, keys, is_revoked): records a revoke or restore durably. */
-ks_rc hierarchy_set_revoked(struct hierarchy *h, const struct keyset *keys,
-                            bool is_revoked) KS_MUST;
 /* hierarchy_set_settings(h, keys, settings): USAGE for values out of range. */
 ks_rc hierarchy_set_settings(struct hierarchy *h, const struct keyset *keys,
                              const struct keyring_settings *settings) KS_MUST;

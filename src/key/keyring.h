@@ -71,7 +71,6 @@ struct keyring {
     uint16_t suite;         /* 1 = XAES-256-GCM blocks, AES-256-SIV names, HKDF-SHA-256 */
     uint32_t block_payload; /* bytes of plaintext in a 4096-byte block: 3584 or 4032 */
     struct keyring_settings settings;
-    int64_t revoked_s; /* when access was revoked through us; 0 = not. Cleared by a restore. */
 
     uint32_t store_key_id;
     int64_t store_key_created_s;

@@ -17,6 +17,7 @@
 
 enum {
     MAGIC_BYTES = 8,
+    TIME_RESERVED_BYTES = 8,
     HEAD_RESERVED_BYTES = 24,
     RECORD_RESERVED_BYTES = 3,
     TAIL_BYTES = 2 * KEYRING_HASH_BYTES, /* mac, sum */
@@ -173,7 +174,7 @@ static const char *head_problem(const struct keyring *k)
         return "a number is zero that never is";
     if (mem_is_zero(k->volume_id, sizeof k->volume_id))
         return "no volume id";
-    if (!is_time(k->created_s) || !is_time(k->revoked_s) || !is_time(k->store_key_created_s))
+    if (!is_time(k->created_s) || !is_time(k->store_key_created_s))
         return "an impossible time";
     if (!is_text(k->label) || !is_text(k->organisation) || !is_text(k->cluster) ||
         !is_text(k->region))
@@ -201,7 +202,7 @@ static void write_head(struct wr *w, const struct keyring *k)
     wr_bytes(w, view_of(k->volume_id, sizeof k->volume_id));
     wr_u64(w, k->sequence);
     wr_u64(w, (uint64_t)k->created_s);
-    wr_u64(w, (uint64_t)k->revoked_s);
+    wr_zero(w, TIME_RESERVED_BYTES);
     wr_u32(w, k->settings.lease_ms_max);
     wr_u32(w, k->settings.probe_ms);
     wr_u32(w, k->settings.grace_ms);
@@ -229,7 +230,7 @@ static void read_head(struct rd *r, struct keyring *k)
     rd_bytes(r, k->volume_id, sizeof k->volume_id);
     k->sequence = rd_u64(r);
     k->created_s = (int64_t)rd_u64(r);
-    k->revoked_s = (int64_t)rd_u64(r);
+    rd_zero(r, TIME_RESERVED_BYTES);
     k->settings.lease_ms_max = rd_u32(r);
     k->settings.probe_ms = rd_u32(r);
     k->settings.grace_ms = rd_u32(r);

@@ -237,19 +237,6 @@ ks_rc hierarchy_rotate_data(struct hierarchy *h, const struct keyset *keys, stru
 
 /* --- values --------------------------------------------------------------------------------- */
 
-ks_rc hierarchy_set_revoked(struct hierarchy *h, const struct keyset *keys, bool is_revoked)
-{
-    CLEANUP(keyring_freep) struct keyring *k = NULL;
-    int64_t now_s = clock_wall_s(h->clock);
-
-    TRY(change_begin(h, keys, &k));
-    if (!is_revoked)
-        k->revoked_s = 0;
-    else if (k->revoked_s == 0)
-        k->revoked_s = now_s > 0 ? now_s : 1; /* 0 would say "not revoked" */
-    return change_commit(h, keyset_store_key(keys), k);
-}
-
 ks_rc hierarchy_set_settings(struct hierarchy *h, const struct keyset *keys,
                              const struct keyring_settings *settings)
 {

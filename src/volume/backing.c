@@ -3,8 +3,9 @@
  * volume/backing.c - a backing directory in use: its keyring, its directories, its key services.
  *
  * Changes of the keyring are made one after another, but none waits for a key service that another
- * asks, so a revoke is recorded at once. The snapshot that probes and reports work on is an immutable keyring that they hold a reference to; its own mutex is held only to
- * take one. Never holds a key in clear.
+ * asks. The record of a revocation is no part of the keyring and has a mutex of its own. The snapshot that
+ * probes and reports work on is an immutable keyring that they hold a reference to; its own mutex is held
+ * only to take one. Never holds a key in clear.
  */
 #include "volume/backing.h"
 
@@ -15,6 +16,7 @@
 #include "key/hierarchy.h"
 #include "volume/backing_int.h"
 #include "volume/key_access.h"
+#include "volume/revoked.h"
 
 struct backing {
     struct io *io;
@@ -31,6 +33,8 @@ struct backing {
     struct keyring_file *file;
     struct key_access *access;
     struct key_access *probe_access;
+
+    pthread_mutex_t record_mutex; /* one writer of the record; never held with the others */
 
     pthread_mutex_t snapshot_mutex;
     struct keyring *snapshot;
@@ -70,6 +74,7 @@ void backing_close(struct backing *b)
     node_close(b, b->dir);
     pthread_mutex_destroy(&b->change);
     pthread_mutex_destroy(&b->file_mutex);
+    pthread_mutex_destroy(&b->record_mutex);
     pthread_mutex_destroy(&b->snapshot_mutex);
     mem_free(b->path);
     mem_free(b);
@@ -170,6 +175,7 @@ static ks_rc backing_new(const struct backing_conf *conf, bool is_exclusive, str
     TRY(mem_new(1, sizeof *b, &b));
     pthread_mutex_init(&b->change, NULL);
     pthread_mutex_init(&b->file_mutex, NULL);
+    pthread_mutex_init(&b->record_mutex, NULL);
     pthread_mutex_init(&b->snapshot_mutex, NULL);
     b->io = conf->io;
     b->clock = conf->clock;
@@ -298,17 +304,32 @@ ks_rc backing_remove_wrap(struct backing *b, const struct keyset *keys, uint32_t
     return ks_wrap(hierarchy_remove_wrap(&c.h, keys, id), "%s", b->path);
 }
 
-ks_rc backing_set_revoked(struct backing *b, const struct keyset *keys, bool is_revoked)
-{
-    TRY(check_exclusive(b));
-    CLEANUP(quick_end) struct quick_change c = quick_begin(b);
-    return ks_wrap(hierarchy_set_revoked(&c.h, keys, is_revoked), "%s", b->path);
-}
-
 ks_rc backing_set_settings(struct backing *b, const struct keyset *keys,
                            const struct keyring_settings *settings)
 {
     TRY(check_exclusive(b));
     CLEANUP(quick_end) struct quick_change c = quick_begin(b);
     return ks_wrap(hierarchy_set_settings(&c.h, keys, settings), "%s", b->path);
+}
+
+/* --- revocation ----------------------------------------------------------------------------- */
+
+ks_rc backing_set_revoked(struct backing *b, bool is_revoked)
+{
+    TRY(check_exclusive(b));
+    pthread_mutex_lock(&b->record_mutex);
+    ks_rc rc = is_revoked ? revoked_set(b->io, b->dir, clock_wall_s(b->clock))
+                          : revoked_clear(b->io, b->dir);
+    pthread_mutex_unlock(&b->record_mutex);
+    return ks_wrap(rc, "%s", b->path);
+}
+
+ks_rc backing_is_revoked(struct backing *b, bool *ret)
+{
+    return ks_wrap(revoked_check(b->io, b->dir, ret), "%s", b->path);
+}
+
+ks_rc backing_revoked_s(struct backing *b, int64_t *ret)
+{
+    return ks_wrap(revoked_time(b->io, b->dir, ret), "%s", b->path);
 }

@@ -3,12 +3,13 @@
  * volume/backing.h - the backing directory of a volume as a whole.
  *
  * Layout:  keyring.0 keyring.1 lock   the keyring (key/keyring_file.h)
+ *          revoked                    when access was revoked through us (volume/revoked.h)
  *          tree/                      the encrypted tree (volume/volume.h)
  *          long/                      names too long to be encrypted in place (volume/names.h)
  *
  * Brings io, kms and key together for the two users of a backing directory: the volume process and
  * offline commands. Thread-safe: changes are made one after another; a probe never waits for a change, and a
- * revoke never waits for a key service. A change that another one overtook is BUSY and changes nothing.
+ * revoke waits for nothing. A change that another one overtook is BUSY and changes nothing.
  */
 #pragma once
 
@@ -63,6 +64,14 @@ ks_rc backing_unlock(struct backing *b, struct keyset **ret) KS_MUST;
  * so that it waits neither for a change nor for that change's calls. */
 ks_rc backing_probe(struct backing *b, uint32_t *ret_wrap_id) KS_MUST;
 
+/* backing_set_revoked(b, is_revoked): records a revoke or its end, durably. Needs no key; waits for no key service
+ * and no change of the keyring. STATE when not opened exclusively. */
+ks_rc backing_set_revoked(struct backing *b, bool is_revoked) KS_MUST;
+/* backing_is_revoked(b, ret): asks the disk. Who cannot find out gets an error and must not open the volume. */
+ks_rc backing_is_revoked(struct backing *b, bool *ret) KS_MUST;
+/* backing_revoked_s(b, ret): since when, for reports; 0 = not revoked. */
+ks_rc backing_revoked_s(struct backing *b, int64_t *ret) KS_MUST;
+
 /* The changes of key/hierarchy.h, under the lock; keys is the keyset in use. STATE when not opened
  * exclusively. */
 ks_rc backing_rotate_cmek(struct backing *b, const struct keyset *keys, uint32_t wrap_id,
@@ -74,6 +83,5 @@ ks_rc backing_rotate_data(struct backing *b, const struct keyset *keys,
 ks_rc backing_add_wrap(struct backing *b, const struct keyset *keys, const struct key_spec *spec,
                        uint32_t *ret_id) KS_MUST;
 ks_rc backing_remove_wrap(struct backing *b, const struct keyset *keys, uint32_t id) KS_MUST;
-ks_rc backing_set_revoked(struct backing *b, const struct keyset *keys, bool is_revoked) KS_MUST;
 ks_rc backing_set_settings(struct backing *b, const struct keyset *keys,
                            const struct keyring_settings *settings) KS_MUST;

@@ -81,6 +81,20 @@ kill -TERM $pid
 wait $pid
 echo "= exit $?"
 cat log
+echo "# revoked while the key service denies it: recorded all the same"
+q volume create x --key file:s#orders --key-file key --lease 2s --probe 200ms
+q volume mount x "$m"
+q kms key disable orders --store s --key-file key
+wait_for is_in LOCKED x
+k volume lock x --yes
+"$KEYSTEAD" volume status x | grep -E '^volume|to open it'
+cat x/revoked
+k volume unmount x
+q kms key enable orders --store s --key-file key
+k volume mount x "$m"
+k volume unlock x
+k volume mount x "$m"
+k volume unmount x
 echo "# a passphrase typed once lasts for every probe"
 (umask 077; echo "correct horse battery" >pass)
 q kms init --store t --passphrase-file pass

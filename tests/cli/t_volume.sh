@@ -33,6 +33,7 @@ k volume lock v
 k volume lock v --yes
 k volume status v
 k volume lock v -y -o json
+k volume inspect v | grep revoked
 k volume unlock v -o json
 k volume unlock v
 echo "# two keys, dense, json"
@@ -43,3 +44,8 @@ q kms key disable orders --store s --key-file key
 k volume verify w
 q kms key disable second --store s --key-file key
 k volume verify w
+echo "# neither revoke nor restore asks a key service"
+k volume lock w --yes
+"$KEYSTEAD" volume status w | head -1
+k volume unlock w
+"$KEYSTEAD" volume status w | head -1

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Goal: a backing directory is made whole or not at all, each wrong directory is told by name and
- * with the way out, and probes, revokes and rotations do not wait for each other.
+ * with the way out, and probes, revokes and rotations do not wait for each other. A revoke is recorded without
+ * any key, and whoever cannot find out about it is told so.
  */
 #include "key_stub.h"
 
 #include <pthread.h>
 
 #include "io/crash.h"
+#include "io/fault.h"
 #include "kms/drv_fake.h"
 #include "volume/backing.h"
 
@@ -210,7 +212,7 @@ static void open__second_time_exclusively__is_busy(void **state)
     check_text(rc, w->path);
     check_text(rc, "keystead volume unmount");
     check_ok(backing_open(&w->conf, false, &reader));
-    check_rc(backing_set_revoked(reader, keys, true), STATE);
+    check_rc(backing_set_revoked(reader, true), STATE);
     check_rc(backing_remove_wrap(reader, keys, 1), STATE);
     assert_null(second);
 }
@@ -292,15 +294,13 @@ static void changes__show_in_reports_and_after_reopening(void **state)
     check_ok(backing_rotate_store(b, newer, &newest));
     check_ok(backing_add_wrap(b, newest, &third, &id));
     check_ok(backing_remove_wrap(b, newest, id));
-    check_ok(backing_set_revoked(b, newest, true));
     settings.grace_ms = 7;
     check_ok(backing_set_settings(b, newest, &settings));
     for (int i = 0; i < 2; i++) {
         keyring_free(TAKE(k));
         check_ok(backing_keyring(b, &k));
-        assert_int_equal(k->sequence, 8);
+        assert_int_equal(k->sequence, 7);
         assert_int_equal(k->settings.grace_ms, 7);
-        assert_int_equal(k->revoked_s, 1900000000);
         assert_int_equal(k->store_key_id, 2);
         assert_int_equal(k->data_key_count, 2);
         backing_close(TAKE(b));
@@ -340,31 +340,161 @@ static void probe__outage__makes_one_attempt(void **state)
     assert_int_equal(fake_calls("k1"), calls + 1);
 }
 
+static void check_revoked_s(struct world *w, int64_t wanted_s)
+{
+    CLEANUP(backing_closep) struct backing *reader = NULL;
+    bool is_revoked = wanted_s == 0;
+    int64_t s = -1;
+
+    check_ok(backing_open(&w->conf, false, &reader));
+    check_ok(backing_is_revoked(reader, &is_revoked));
+    assert_int_equal(is_revoked, wanted_s != 0);
+    check_ok(backing_revoked_s(reader, &s));
+    assert_int_equal(s, wanted_s);
+}
+
+static void revoke__key_service_denies__is_recorded_and_ended(void **state)
+{
+    static const enum fake_step deny[] = {FAKE_DISABLED};
+    struct world *w = *state;
+    CLEANUP(backing_closep) struct backing *b = NULL;
+    struct keyset *keys = NULL;
+
+    check_ok(backing_create(&w->conf, &w->create));
+    check_revoked_s(w, 0);
+    fake_script("k1", deny, 1, true);
+    fake_script("k2", deny, 1, true);
+    check_ok(backing_open(&w->conf, true, &b));
+    check_class(backing_unlock(b, &keys), DENIED);
+    check_ok(backing_set_revoked(b, true));
+    check_revoked_s(w, 1900000000);
+    w->clock.now_s += 50;
+    check_ok(backing_set_revoked(b, true)); /* the first time is the one that counts */
+    check_revoked_s(w, 1900000000);
+    check_ok(backing_set_revoked(b, false));
+    check_revoked_s(w, 0);
+    check_ok(backing_set_revoked(b, false));
+    check_revoked_s(w, 0);
+}
+
+static void revoke__cannot_be_looked_for__is_an_error(void **state)
+{
+    struct world *w = *state;
+    CLEANUP(backing_closep) struct backing *b = NULL;
+    struct io *faulty = NULL;
+    bool is_revoked;
+    int64_t s;
+
+    check_ok(backing_create(&w->conf, &w->create));
+    check_ok(fault_new(w->conf.io, &faulty));
+    w->conf.io = faulty;
+    check_ok(backing_open(&w->conf, true, &b));
+    fault_arm(faulty, 1, EIO, true);
+    ks_rc rc = backing_is_revoked(b, &is_revoked);
+    assert_true(ks_is_os(rc, EIO));
+    check_text(rc, w->path);
+    check_text(rc, "cannot tell whether it was revoked");
+    assert_true(ks_is_os(backing_revoked_s(b, &s), EIO));
+    rc = backing_set_revoked(b, true);
+    assert_true(ks_is_os(rc, EIO));
+    check_text(rc, "the revocation cannot be recorded");
+    fault_arm(faulty, 0, 0, false);
+    backing_close(TAKE(b));
+    fault_free(faulty);
+}
+
+/* Or the new volume would be revoked from the beginning. */
+static void create__over_a_record__is_not_empty(void **state)
+{
+    struct world *w = *state;
+    char at[160];
+
+    assert_int_equal(mkdir(w->path, 0755), 0);
+    sub_path(w, "revoked", at);
+    assert_int_equal(mkdir(at, 0755), 0);
+    check_rc(backing_create(&w->conf, &w->create), NOT_EMPTY);
+}
+
 /* --- a key service that does something of ours while it is asked ------------------------------ */
 
 static struct {
     struct backing *backing;
     struct keyset *keys;
-    bool is_armed;
-    ks_rc revoked, probed;
+    bool is_armed, is_changing; /* a change of the keyring as well */
+    ks_rc revoked, probed, changed;
 } during;
+
+static void do_something(void)
+{
+    CLEANUP(keyring_freep) struct keyring *k = NULL;
+    uint32_t id;
+
+    if (!during.is_armed)
+        return;
+    during.is_armed = false;
+    during.probed = backing_probe(during.backing, &id);
+    during.revoked = backing_set_revoked(during.backing, true);
+    if (!during.is_changing)
+        return;
+    check_ok(backing_keyring(during.backing, &k));
+    during.changed = backing_set_settings(during.backing, during.keys, &k->settings);
+}
 
 static ks_rc nosy_wrap(struct kms *kms, const struct kms_call *call,
                        const struct key_context *context, const struct secret *plain,
                        struct buf *ret_blob, char ret_version[KEY_VERSION_BYTES])
 {
-    uint32_t id;
-
-    if (during.is_armed) {
-        during.is_armed = false;
-        during.probed = backing_probe(during.backing, &id);
-        during.revoked = backing_set_revoked(during.backing, during.keys, true);
-    }
+    do_something();
     return kms_driver_fake.wrap(kms, call, context, plain, ret_blob, ret_version);
 }
 
-/* In one thread: if a revoke or a probe waited for the rotation, this test would never end. */
-static void revoke__during_a_rotation__overtakes_it(void **state)
+static ks_rc nosy_unwrap(struct kms *kms, const struct kms_call *call,
+                         const struct key_context *context, struct view blob, struct secret **ret)
+{
+    do_something();
+    return kms_driver_fake.unwrap(kms, call, context, blob, ret);
+}
+
+/* All in one thread: if a revoke or a probe waited for the other, these tests would never end. */
+static void revoke__during_a_rotation__does_not_wait(void **state)
+{
+    struct world *w = *state;
+    CLEANUP(backing_closep) struct backing *b = NULL;
+    CLEANUP(keyset_freep) struct keyset *keys = NULL;
+    bool is_revoked = false;
+
+    w->specs[0] = (struct key_spec){"NOSY", "n1", ""};
+    create_and_open(w, &b, &keys);
+    during.backing = b;
+    during.is_armed = true;
+    during.is_changing = false;
+    check_ok(backing_rotate_cmek(b, keys, 0, NULL));
+    assert_false(during.is_armed);
+    check_ok(during.probed);
+    check_ok(during.revoked);
+    check_ok(backing_is_revoked(b, &is_revoked));
+    assert_true(is_revoked);
+}
+
+/* Opening holds the keyring's file all the time that the key service takes. */
+static void revoke__during_an_unlock__does_not_wait(void **state)
+{
+    struct world *w = *state;
+    CLEANUP(backing_closep) struct backing *b = NULL;
+    CLEANUP(keyset_freep) struct keyset *keys = NULL;
+
+    w->specs[0] = (struct key_spec){"NOSY", "n1", ""};
+    check_ok(backing_create(&w->conf, &w->create));
+    check_ok(backing_open(&w->conf, true, &b));
+    during.backing = b;
+    during.is_armed = true;
+    during.is_changing = false;
+    check_ok(backing_unlock(b, &keys));
+    assert_false(during.is_armed);
+    check_ok(during.revoked);
+}
+
+static void settings__during_a_rotation__overtake_it(void **state)
 {
     struct world *w = *state;
     CLEANUP(backing_closep) struct backing *b = NULL;
@@ -376,13 +506,13 @@ static void revoke__during_a_rotation__overtakes_it(void **state)
     during.backing = b;
     during.keys = keys;
     during.is_armed = true;
+    during.is_changing = true;
     ks_rc rc = backing_rotate_cmek(b, keys, 0, NULL);
     check_rc(rc, BUSY);
     check_text(rc, "try again");
     check_ok(during.probed);
-    check_ok(during.revoked);
+    check_ok(during.changed);
     check_ok(backing_keyring(b, &k));
-    assert_int_equal(k->revoked_s, 1900000000);
     assert_int_equal(k->sequence, 2);
     check_ok(backing_rotate_cmek(b, keys, 0, NULL));
 }
@@ -445,6 +575,7 @@ static int add_drivers(void **state)
     nosy = kms_driver_fake;
     nosy.type = "NOSY";
     nosy.wrap = nosy_wrap;
+    nosy.unwrap = nosy_unwrap;
     return ks_ok(kms_driver_add(&kms_driver_fake)) && ks_ok(kms_driver_add(&nosy)) ? 0 : -1;
 }
 
@@ -468,7 +599,12 @@ int main(void)
         TEST(changes__show_in_reports_and_after_reopening),
         TEST(probe__after_bad_credentials__asks_with_new_ones),
         TEST(probe__outage__makes_one_attempt),
-        TEST(revoke__during_a_rotation__overtakes_it),
+        TEST(revoke__key_service_denies__is_recorded_and_ended),
+        TEST(revoke__cannot_be_looked_for__is_an_error),
+        TEST(create__over_a_record__is_not_empty),
+        TEST(revoke__during_a_rotation__does_not_wait),
+        TEST(revoke__during_an_unlock__does_not_wait),
+        TEST(settings__during_a_rotation__overtake_it),
         TEST(create__power_loss_at_any_time__no_volume_or_a_whole_one),
     };
     return cmocka_run_group_tests(tests, add_drivers, NULL);

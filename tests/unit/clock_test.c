@@ -61,6 +61,44 @@ static void format__times__as_in_iso_8601(void **state)
     }
 }
 
+static void parse__what_format_wrote__is_the_same_time(void **state)
+{
+    static const int64_t times[] = {-1, 1, 951827696, 1795298875, 4102444799, 253402300799};
+    char text[CLOCK_TEXT_BYTES];
+    int64_t s = 0;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
+        clock_format(times[i], text);
+        assert_true(clock_parse(text, &s));
+        assert_int_equal(s, times[i]);
+    }
+}
+
+static void parse__anything_else__is_refused(void **state)
+{
+    static const char *const texts[] = {
+        "",
+        "never",
+        "1795298875",
+        "2026-11-21T22:07:55",
+        "2026-11-21T22:07:55Z ",
+        "2026-11-21T22:07:55Z\n",
+        " 2026-11-21T22:07:55Z",
+        "2026-11-21 22:07:55Z",
+        "2026-02-30T22:07:55Z",
+        "2026-13-01T22:07:55Z",
+        "2026-11-21T22:7:55Z",
+        "1970-01-01T00:00:00Z",
+    };
+    int64_t s = 42;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        assert_false(clock_parse(texts[i], &s));
+    assert_int_equal(s, 42);
+}
+
 static void deadline__in_the_past_already__wait_ends(void **state)
 {
     pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -94,6 +132,8 @@ int main(void)
         cmocka_unit_test(manual__told__is_what_it_was_told),
         cmocka_unit_test(manual__slept_on__moves_on_by_that),
         cmocka_unit_test(format__times__as_in_iso_8601),
+        cmocka_unit_test(parse__what_format_wrote__is_the_same_time),
+        cmocka_unit_test(parse__anything_else__is_refused),
         cmocka_unit_test(deadline__in_the_past_already__wait_ends),
         cmocka_unit_test(deadline__any_span__whole_and_in_range),
     };

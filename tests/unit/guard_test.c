@@ -6,6 +6,7 @@
  */
 #include "fuse/guard.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,6 +23,9 @@ struct fake {
     ks_rc unlock_rc, wipe_rc, record_rc;
     uint64_t drain_takes_ms;
     bool is_denied_while_unlocking, is_granted_while_draining, is_entered_while_draining;
+    bool is_revoked_while_draining, is_worked_while_recording;
+    pthread_t *revoker; /* not NULL: while the record is cleared a revoke begins on this thread */
+    bool is_restored_before_recording, is_revoke_ok, is_recorded; /* and goes so */
 };
 
 static uint64_t fake_boot_ms(struct clock *c)
@@ -40,11 +44,14 @@ static int64_t fake_wall_s(struct clock *c)
 
 static void note(struct fake *f, char what)
 {
-    size_t n = strlen(f->log);
+    static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 
+    pthread_mutex_lock(&mutex);
+    size_t n = strlen(f->log);
     assert_true(n + 1 < sizeof f->log);
     f->log[n] = what;
     f->log[n + 1] = 0;
+    pthread_mutex_unlock(&mutex);
 }
 
 static void fake_refuse(void *arg)
@@ -69,6 +76,12 @@ static void fake_drain(void *arg, uint64_t deadline_ms)
         guard_grant(f->guard);
     if (f->is_entered_while_draining)
         check_rc(guard_change_begin(f->guard), STATE);
+    if (f->is_revoked_while_draining) {
+        bool is_recorded = false;
+
+        check_ok(guard_revoke(f->guard, "by request", &is_recorded));
+        assert_true(is_recorded);
+    }
 }
 
 static ks_rc fake_wipe(void *arg)
@@ -89,11 +102,35 @@ static ks_rc fake_unlock(void *arg)
     return f->unlock_rc;
 }
 
+static void *revoke_run(void *arg)
+{
+    struct fake *f = arg;
+
+    f->is_revoke_ok = ks_ok(guard_revoke(f->guard, "by request", &f->is_recorded));
+    return NULL;
+}
+
+/* Begins a revoke elsewhere and returns when it is in force; it cannot be recorded before this returns. */
+static void begin_revoke(struct fake *f)
+{
+    struct guard_status s = {0};
+
+    assert_int_equal(pthread_create(f->revoker, NULL, revoke_run, f), 0);
+    while (!s.is_revoked)
+        guard_status(f->guard, &s);
+    if (f->is_restored_before_recording)
+        guard_restore(f->guard);
+}
+
 static ks_rc fake_record(void *arg, bool is_revoked)
 {
     struct fake *f = arg;
 
+    if (!is_revoked && f->revoker)
+        begin_revoke(f);
     note(f, is_revoked ? '+' : '-');
+    if (f->is_worked_while_recording)
+        guard_work(f->guard);
     return f->record_rc;
 }
 
@@ -362,34 +399,128 @@ static void revoke__recording_fails__locks_all_the_same(void **unused)
     teardown(&f);
 }
 
-static void revoke__other_change_hangs__locks_unrecorded(void **unused)
+static void revoke__other_change_hangs__is_recorded_at_once(void **unused)
 {
     struct fake f;
-    bool is_recorded = true;
+    bool is_recorded = false;
 
     (void)unused;
     setup(&f, true, false);
     check_ok(guard_change_begin(f.guard));
-    f.step_ms = 500; /* time passes while it waits */
-    check_rc(guard_revoke(f.guard, "by request", &is_recorded), BUSY);
-    assert_false(is_recorded);
-    assert_string_equal(f.log, "OR");
+    check_ok(guard_revoke(f.guard, "by request", &is_recorded));
+    assert_true(is_recorded);
+    expect(&f, "OR+", LEASE_LOCKING);
     guard_change_end(f.guard);
     teardown(&f);
 }
 
-static void revoke__when_locked__says_that_it_is_not_recorded(void **unused)
+static void revoke__when_locked__is_recorded(void **unused)
 {
     struct fake f;
-    bool is_recorded = true;
+    bool is_recorded = false;
 
     (void)unused;
     setup(&f, false, false);
     check_ok(guard_revoke(f.guard, "by request", &is_recorded));
-    assert_false(is_recorded);
+    assert_true(is_recorded);
     guard_grant(f.guard);
     guard_work(f.guard);
-    expect(&f, "", LEASE_LOCKED);
+    expect(&f, "+", LEASE_LOCKED);
+    teardown(&f);
+}
+
+static void revoke__in_grace_and_while_locking__is_recorded(void **unused)
+{
+    struct fake f;
+    bool is_recorded = false;
+
+    (void)unused;
+    setup(&f, true, false);
+    guard_unreach(f.guard, "no route");
+    check_ok(guard_revoke(f.guard, "by request", &is_recorded));
+    assert_true(is_recorded);
+    expect(&f, "OR+", LEASE_LOCKING);
+    is_recorded = false;
+    check_ok(guard_revoke(f.guard, "by request", &is_recorded));
+    assert_true(is_recorded);
+    guard_work(f.guard);
+    expect(&f, "OR++lDW", LEASE_LOCKED);
+    teardown(&f);
+}
+
+/* A denial locks; the revoke comes while that drains, and is recorded before LOCKED is told. */
+static void revoke__while_draining__is_recorded(void **unused)
+{
+    struct fake f;
+
+    (void)unused;
+    setup(&f, true, false);
+    f.is_revoked_while_draining = true;
+    guard_deny(f.guard, "denied");
+    guard_work(f.guard);
+    guard_grant(f.guard);
+    guard_work(f.guard);
+    expect(&f, "ORlD+W", LEASE_LOCKED);
+    teardown(&f);
+}
+
+/* The revoke's record is on its way when the lock ends: LOCKED waits for it, the wipe does not. */
+static void revoke__disk_hangs__keys_are_wiped_all_the_same(void **unused)
+{
+    struct fake f;
+    bool is_recorded = false;
+
+    (void)unused;
+    setup(&f, true, false);
+    f.is_worked_while_recording = true;
+    f.step_ms = 500; /* time passes while it waits */
+    check_ok(guard_revoke(f.guard, "by request", &is_recorded));
+    assert_true(is_recorded);
+    expect(&f, "OR+lDW", LEASE_LOCKED);
+    teardown(&f);
+}
+
+/* Recording takes its turn behind the removal that was under way, so the record stays. */
+static void revoke__while_the_record_is_cleared__comes_last(void **unused)
+{
+    struct fake f;
+    pthread_t thread;
+
+    (void)unused;
+    setup(&f, false, true);
+    f.revoker = &thread;
+    guard_restore(f.guard);
+    guard_grant(f.guard);
+    guard_work(f.guard);
+    pthread_join(thread, NULL);
+    assert_true(f.is_revoke_ok && f.is_recorded);
+    assert_memory_equal(f.log, "U-", 2); /* then, in any order, the record and the lock */
+    assert_non_null(strchr(f.log, '+'));
+    assert_int_equal(strlen(f.log), strlen("U-+lDW"));
+    assert_int_equal(state(&f), LEASE_LOCKED);
+    teardown(&f);
+}
+
+static void restore__overtakes_the_record_of_a_revoke__nothing_is_recorded(void **unused)
+{
+    struct fake f;
+    pthread_t thread;
+
+    (void)unused;
+    setup(&f, false, true);
+    f.revoker = &thread;
+    f.is_restored_before_recording = true;
+    guard_restore(f.guard);
+    guard_grant(f.guard);
+    guard_work(f.guard);
+    pthread_join(thread, NULL);
+    assert_true(f.is_revoke_ok);
+    assert_false(f.is_recorded);
+    expect(&f, "U-lDW", LEASE_LOCKED);
+    f.revoker = NULL;
+    guard_grant(f.guard);
+    guard_work(f.guard);
+    expect(&f, "U-lDWU-Ou", LEASE_OPEN);
     teardown(&f);
 }
 
@@ -411,7 +542,7 @@ static void restore__then_grant__opens_and_clears_the_record(void **unused)
 static void revoke__after_restore_before_grant__stays_locked(void **unused)
 {
     struct fake f;
-    bool is_recorded;
+    bool is_recorded = false;
 
     (void)unused;
     setup(&f, false, true);
@@ -419,7 +550,7 @@ static void revoke__after_restore_before_grant__stays_locked(void **unused)
     check_ok(guard_revoke(f.guard, "again", &is_recorded));
     guard_grant(f.guard);
     guard_work(f.guard);
-    expect(&f, "", LEASE_LOCKED);
+    expect(&f, "+", LEASE_LOCKED);
     teardown(&f);
 }
 
@@ -463,6 +594,11 @@ static void restore__record_cannot_be_cleared__opens_all_the_same(void **unused)
     guard_grant(f.guard);
     guard_work(f.guard);
     expect(&f, "U-Ou", LEASE_OPEN);
+    guard_work(f.guard); /* no second try without being asked */
+    f.record_rc = KS_SUCCESS;
+    guard_restore(f.guard);
+    guard_work(f.guard);
+    expect(&f, "U-Ou-", LEASE_OPEN);
     teardown(&f);
 }
 
@@ -542,8 +678,13 @@ int main(void)
         cmocka_unit_test(lock__change_does_not_end__gives_up_without_wiping),
         cmocka_unit_test(revoke__while_open__is_recorded_before_the_wipe),
         cmocka_unit_test(revoke__recording_fails__locks_all_the_same),
-        cmocka_unit_test(revoke__other_change_hangs__locks_unrecorded),
-        cmocka_unit_test(revoke__when_locked__says_that_it_is_not_recorded),
+        cmocka_unit_test(revoke__other_change_hangs__is_recorded_at_once),
+        cmocka_unit_test(revoke__when_locked__is_recorded),
+        cmocka_unit_test(revoke__in_grace_and_while_locking__is_recorded),
+        cmocka_unit_test(revoke__while_draining__is_recorded),
+        cmocka_unit_test(revoke__disk_hangs__keys_are_wiped_all_the_same),
+        cmocka_unit_test(revoke__while_the_record_is_cleared__comes_last),
+        cmocka_unit_test(restore__overtakes_the_record_of_a_revoke__nothing_is_recorded),
         cmocka_unit_test(restore__then_grant__opens_and_clears_the_record),
         cmocka_unit_test(revoke__after_restore_before_grant__stays_locked),
         cmocka_unit_test(change__in_grace__is_refused),

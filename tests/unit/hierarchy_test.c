@@ -374,22 +374,6 @@ static void remove_wrap__last_one__is_refused(void **state)
     check_opens(w);
 }
 
-static void set_revoked__is_kept_and_cleared(void **state)
-{
-    struct world *w = *state;
-
-    check_ok(hierarchy_set_revoked(&w->h, w->keys, true));
-    check_opens(w);
-    assert_int_equal(current(w)->revoked_s, 1900000000);
-    w->clock.now_s += 50;
-    check_ok(
-        hierarchy_set_revoked(&w->h, w->keys, true)); /* the first time is the one that counts */
-    assert_int_equal(current(w)->revoked_s, 1900000000);
-    check_ok(hierarchy_set_revoked(&w->h, w->keys, false));
-    check_opens(w);
-    assert_int_equal(current(w)->revoked_s, 0);
-}
-
 static void set_settings__out_of_range__is_refused(void **state)
 {
     struct world *w = *state;
@@ -443,7 +427,6 @@ int main(void)
         TEST(add_wrap__another_key__opens_alone),
         TEST(add_wrap__too_many__is_limit),
         TEST(remove_wrap__last_one__is_refused),
-        TEST(set_revoked__is_kept_and_cleared),
         TEST(set_settings__out_of_range__is_refused),
         TEST(build__bad_lists_of_keys__are_refused),
     };

@@ -6,7 +6,14 @@
  */
 #include "key_stub.h"
 
-enum { AT_VERSION = 8, AT_SUITE = 10, AT_WRAPS = 256, AT_DATA_KEYS = 258, AT_RESERVED = 260 };
+enum {
+    AT_VERSION = 8,
+    AT_SUITE = 10,
+    AT_RESERVED_TIME = 48,
+    AT_WRAPS = 256,
+    AT_DATA_KEYS = 258,
+    AT_RESERVED = 260,
+};
 
 static const uint8_t mac_bytes[32] = {1, 2, 3};
 static const char *const two_uris[] = {"a", "b"};
@@ -64,7 +71,6 @@ static void parse__what_was_written__is_the_same(void **state)
     k->data_keys[0].state = DATA_KEY_DESTROYED;
     k->data_keys[0].destroyed_s = 1800000002;
     memset(k->data_keys[0].wrapped, 0, sizeof k->data_keys[0].wrapped);
-    k->revoked_s = 1800000003;
     check_ok(keyring_write(k, mac_key(), &b));
     check_ok(keyring_parse(buf_view(&b), &back));
     check_same(k, back);
@@ -72,7 +78,6 @@ static void parse__what_was_written__is_the_same(void **state)
     assert_string_equal(back->wraps[1].spec.uri, "b");
     assert_int_equal(back->next_wrap_id, k->next_wrap_id);
     assert_int_equal(back->wraps[0].state, WRAP_RETIRED);
-    assert_int_equal(back->revoked_s, 1800000003);
     check_ok(keyring_check_mac(buf_view(&b), mac_key()));
 }
 
@@ -218,6 +223,8 @@ static void parse__counts_suite_and_reserved_bytes__are_checked(void **state)
     refuse_at(AT_WRAPS, 0);
     refuse_at(AT_DATA_KEYS + 1, 0xff);
     refuse_at(AT_DATA_KEYS, 0);
+    refuse_at(AT_RESERVED_TIME, 1);
+    refuse_at(AT_RESERVED_TIME + 7, 1);
     refuse_at(AT_RESERVED, 1);
     refuse_at(AT_RESERVED + 23, 1);
 }
@@ -240,7 +247,7 @@ BREACH(sequence, k->sequence = 0)
 BREACH(store_id, k->store_key_id = 0)
 BREACH(no_id, memset(k->volume_id, 0, sizeof k->volume_id))
 BREACH(created_early, k->created_s = -1)
-BREACH(revoked_late, k->revoked_s = INT64_C(253402300800))
+BREACH(created_late, k->created_s = INT64_C(253402300800))
 BREACH(label_control, k->label[0] = 0x1b)
 BREACH(label_cut_utf8, snprintf(k->label, sizeof k->label, "\xc3"))
 BREACH(label_c1, snprintf(k->label, sizeof k->label, "\xc2\x9b"))
@@ -280,7 +287,7 @@ static const struct breach breaches[] = {
     {store_id, "zero"},
     {no_id, "volume id"},
     {created_early, "time"},
-    {revoked_late, "time"},
+    {created_late, "time"},
     {label_control, "UTF-8"},
     {label_cut_utf8, "UTF-8"},
     {label_c1, "UTF-8"},

@@ -117,16 +117,6 @@ static inline ks_rc ops_remove_wrap(struct ops_world *w)
     return hierarchy_remove_wrap(&w->h, w->keys, k->wraps[i - 1].id);
 }
 
-static inline ks_rc ops_revoke(struct ops_world *w)
-{
-    return hierarchy_set_revoked(&w->h, w->keys, true);
-}
-
-static inline ks_rc ops_restore(struct ops_world *w)
-{
-    return hierarchy_set_revoked(&w->h, w->keys, false);
-}
-
 static inline ks_rc ops_settings(struct ops_world *w)
 {
     struct keyring_settings s = keyring_file_current(w->h.file)->settings;
@@ -150,8 +140,6 @@ static const struct ops_op ops_all[] = {
     {"rotate data", ops_data},
     {"add wrap", ops_add_wrap},
     {"remove wrap", ops_remove_wrap},
-    {"revoke", ops_revoke},
-    {"restore", ops_restore},
     {"settings", ops_settings},
 };
 
