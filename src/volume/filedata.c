@@ -9,6 +9,8 @@
 #include "base/mem.h"
 #include "volume/volume_int.h"
 
+enum { READ_AHEAD_MIN_BYTES = 64 * 1024, READ_AHEAD_BLOCKS = 512 };
+
 ks_rc file_op_begin(struct volume *v, struct inode *i, struct file_op *ret)
 {
     struct file_op op = {.v = v, .i = i};
@@ -147,6 +149,21 @@ static ks_rc read_slice(const struct file_op *op, const struct slice *s, uint8_t
     return KS_SUCCESS;
 }
 
+/* Reading on from where the last read ended: the host reads ahead while we decrypt. Its own read-ahead is
+ * smaller than one of our requests and would work through it piece by piece. */
+static void read_ahead(const struct file_op *op, const struct slice *s)
+{
+    struct io *io = op->v->conf.io;
+    uint32_t payload = op->v->conf.block_payload;
+    uint64_t first = s->at / payload, end = block_count_of(s->at + s->len, payload);
+    bool is_sequential = atomic_exchange(&op->i->read_end, s->at + s->len) == s->at;
+
+    if (s->len < READ_AHEAD_MIN_BYTES)
+        return;
+    uint64_t ahead = is_sequential ? READ_AHEAD_BLOCKS : 0;
+    io->ops->prefetch(io, op->file, block_offset(first), (end - first + ahead) * BLOCK_BYTES);
+}
+
 ks_rc volume_read(struct volume *v, struct handle *h, void *out, size_t len, uint64_t at,
                   size_t *ret_len)
 {
@@ -157,6 +174,7 @@ ks_rc volume_read(struct volume *v, struct handle *h, void *out, size_t len, uin
     pthread_rwlock_rdlock(&op.i->data_lock);
     uint64_t left = at < op.i->size ? op.i->size - at : 0;
     struct slice s = {at, len < left ? len : (size_t)left};
+    read_ahead(&op, &s);
     ks_rc rc = s.len ? read_slice(&op, &s, out) : KS_SUCCESS;
     pthread_rwlock_unlock(&op.i->data_lock);
     TRY(rc);

@@ -51,7 +51,7 @@ static int64_t written_time(struct io *io, struct io_node *dir)
 ks_rc revoked_time(struct io *io, struct io_node *dir, int64_t *ret_s)
 {
     struct stat st;
-    bool is_revoked;
+    bool is_revoked = false;
 
     *ret_s = 0;
     TRY(find(io, dir, &is_revoked, &st));
