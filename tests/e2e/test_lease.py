@@ -9,7 +9,7 @@ import pytest
 from conftest import FAST, make_engine
 from engines import Redis
 from harness import proc
-from harness.keystead import KeyStore
+from harness.keystead import KeyStore, Volume
 
 GRACE_SECONDS = 3
 
@@ -207,5 +207,23 @@ def test_mount_while_denied__is_refused_or_waits_locked(volume, store):
     assert "orders" in done.stderr
     volume.mount("--start-locked")
     assert volume.state() == "LOCKED"
+    store.enable("orders")
+    volume.wait_state("OPEN")
+
+
+def test_key_store_under_a_passphrase__opens_again_without_a_human(cli, work):
+    """The passphrase was given once, at the mount; nobody is there to give it again."""
+    secret = os.path.join(work, "passphrase")
+    with open(secret, "w") as f:
+        os.fchmod(f.fileno(), 0o600)
+        f.write("correct horse battery staple\n")
+    store = KeyStore(cli, os.path.join(work, "kms"), passphrase_file=secret).init()
+    store.create("orders")
+    volume = Volume(cli, os.path.join(work, "v"), os.path.join(work, "m"), os.path.join(work, "v.log"))
+    volume.create([store.spec("orders")], "--passphrase-file", secret, "--lease", "8s",
+                  "--probe", "1s")
+    volume.mount("--passphrase-file", secret)
+    store.disable("orders")
+    volume.wait_state("LOCKED")
     store.enable("orders")
     volume.wait_state("OPEN")

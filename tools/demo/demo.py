@@ -145,7 +145,8 @@ class Demo:
 
     def remember(self):
         with self.story.step("Before the key goes", "Checksums over all tables and keys; and the volume "
-                             "processes' memory is searched for the keys, which must be there now.") as s:
+                             "processes' memory is searched for keys, which must be there now: those of "
+                             "the volume, and those of files and generations that are in use.") as s:
             self.redis.verify(REDIS_KEYS)
             self.prints = [e.fingerprint() for e in self.engines]
             s.fact("checksums taken")
@@ -231,7 +232,8 @@ class Demo:
         """For KEEP=1: what ends it all."""
         path = os.path.join(self.top, "clean-up")
         with open(path, "w") as f:
-            f.write("#!/bin/sh\n# Ends the demo and removes everything it made.\n")
+            f.write("#!/bin/sh\n# Ends the demo and removes everything it made.\n"
+                    f"export KEYSTEAD_RUN_DIR={os.environ['KEYSTEAD_RUN_DIR']}\n")
             for engine in self.engines:
                 f.write(f"kill -9 $(head -n 1 {engine.pid_file}) 2>/dev/null\n")
             f.write("sleep 1\n")

@@ -101,9 +101,12 @@ class Volume:
         return done
 
     def unmount(self, check=True):
+        """Unmount; the volume process and its helpers must end."""
+        helpers = proc.descendants(self.pid) if self.pid else []
         done = self.cli.run("volume", "unmount", self.mountpoint, check=check)
         if done.returncode == 0 and self.pid:
-            proc.wait_gone(self.pid)
+            for pid in [self.pid, *helpers]:
+                proc.wait_gone(pid)
             self.pid = 0
         return done
 
