@@ -58,6 +58,12 @@ ks_rc hierarchy_rotate_store(struct hierarchy *h, const struct keyset *keys,
 /* hierarchy_rotate_data(h, keys, ret): a new generation; *ret is the new keyset. */
 ks_rc hierarchy_rotate_data(struct hierarchy *h, const struct keyset *keys,
                             struct keyset **ret) KS_MUST;
+/* hierarchy_destroy_data_keys(h, keys, generations, count, ret): these older data keys are gone for ever, in one
+ * step; *ret is the new keyset. Blocks under them cannot be read any more: the caller has made sure that there are
+ * none. NOT_FOUND; STATE for the newest and for destroyed ones. */
+ks_rc hierarchy_destroy_data_keys(struct hierarchy *h, const struct keyset *keys,
+                                  const uint32_t *generations, size_t count,
+                                  struct keyset **ret) KS_MUST;
 /* hierarchy_add_wrap(h, keys, spec, ret_id): EXISTS when spec has an active wrap, LIMIT. */
 ks_rc hierarchy_add_wrap(struct hierarchy *h, const struct keyset *keys,
                          const struct key_spec *spec, uint32_t *ret_id) KS_MUST;

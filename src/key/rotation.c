@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "base/mem.h"
 #include "key/hierarchy.h"
 #include "key/hierarchy_int.h"
 #include "key/local_key.h"
@@ -233,6 +234,34 @@ ks_rc hierarchy_rotate_data(struct hierarchy *h, const struct keyset *keys, stru
     TRY(change_begin(h, keys, &k));
     TRY(data_key_make(k, store_key, clock_wall_s(h->clock), h->random));
     return change_commit_opened(h, store_key, k, ret);
+}
+
+static ks_rc destroy_one(struct keyring *k, uint32_t generation, int64_t now_s)
+{
+    struct keyring_data_key *d = keyring_find_data_key(k, generation);
+
+    ENSURE(d, KS_E_NOT_FOUND, "the volume has no generation %u of data keys", generation);
+    ENSURE(d->state != DATA_KEY_NEWEST, KS_E_STATE,
+           "generation %u is the newest data key, which all writes use", generation);
+    ENSURE(d->state != DATA_KEY_DESTROYED, KS_E_STATE,
+           "the data key of generation %u is destroyed already", generation);
+    mem_wipe(d->wrapped, sizeof d->wrapped);
+    d->state = DATA_KEY_DESTROYED;
+    d->destroyed_s = now_s;
+    return KS_SUCCESS;
+}
+
+ks_rc hierarchy_destroy_data_keys(struct hierarchy *h, const struct keyset *keys,
+                                  const uint32_t *generations, size_t count, struct keyset **ret)
+{
+    CLEANUP(keyring_freep) struct keyring *k = NULL;
+    int64_t now_s = clock_wall_s(h->clock);
+
+    ENSURE(count > 0, KS_E_USAGE, "no generation to destroy is named");
+    TRY(change_begin(h, keys, &k));
+    for (size_t i = 0; i < count; i++)
+        TRY(destroy_one(k, generations[i], now_s));
+    return change_commit_opened(h, keyset_store_key(keys), k, ret);
 }
 
 /* --- values --------------------------------------------------------------------------------- */

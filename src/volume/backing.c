@@ -289,6 +289,14 @@ ks_rc backing_rotate_data(struct backing *b, const struct keyset *keys, struct k
     return ks_wrap(hierarchy_rotate_data(&c.h, keys, ret), "%s", b->path);
 }
 
+ks_rc backing_destroy_data_keys(struct backing *b, const struct keyset *keys,
+                                const uint32_t *generations, size_t count, struct keyset **ret)
+{
+    TRY(check_exclusive(b));
+    CLEANUP(quick_end) struct quick_change c = quick_begin(b);
+    return ks_wrap(hierarchy_destroy_data_keys(&c.h, keys, generations, count, ret), "%s", b->path);
+}
+
 ks_rc backing_add_wrap(struct backing *b, const struct keyset *keys, const struct key_spec *spec,
                        uint32_t *ret_id)
 {

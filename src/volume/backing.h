@@ -80,6 +80,9 @@ ks_rc backing_rotate_store(struct backing *b, const struct keyset *keys,
                            struct keyset **ret) KS_MUST;
 ks_rc backing_rotate_data(struct backing *b, const struct keyset *keys,
                           struct keyset **ret) KS_MUST;
+ks_rc backing_destroy_data_keys(struct backing *b, const struct keyset *keys,
+                                const uint32_t *generations, size_t count,
+                                struct keyset **ret) KS_MUST;
 ks_rc backing_add_wrap(struct backing *b, const struct keyset *keys, const struct key_spec *spec,
                        uint32_t *ret_id) KS_MUST;
 ks_rc backing_remove_wrap(struct backing *b, const struct keyset *keys, uint32_t id) KS_MUST;

@@ -201,6 +201,8 @@ static void open__no_directory_or_no_volume__is_not_found(void **state)
 static void open__second_time_exclusively__is_busy(void **state)
 {
     struct world *w = *state;
+    CLEANUP(keyset_freep) struct keyset *newer = NULL;
+    const uint32_t first = 1;
     CLEANUP(backing_closep) struct backing *b = NULL;
     CLEANUP(backing_closep) struct backing *reader = NULL;
     CLEANUP(keyset_freep) struct keyset *keys = NULL;
@@ -214,6 +216,8 @@ static void open__second_time_exclusively__is_busy(void **state)
     check_ok(backing_open(&w->conf, false, &reader));
     check_rc(backing_set_revoked(reader, true), STATE);
     check_rc(backing_remove_wrap(reader, keys, 1), STATE);
+    check_rc(backing_destroy_data_keys(reader, keys, &first, 1, &newer), STATE);
+    assert_null(newer);
     assert_null(second);
 }
 
@@ -284,14 +288,17 @@ static void changes__show_in_reports_and_after_reopening(void **state)
     CLEANUP(keyset_freep) struct keyset *newer = NULL;
     CLEANUP(keyset_freep) struct keyset *newest = NULL;
     CLEANUP(keyring_freep) struct keyring *k = NULL;
+    CLEANUP(keyset_freep) struct keyset *reduced = NULL;
     struct key_spec third = fake_spec("k3");
     struct keyring_settings settings = w->create.settings;
+    const uint32_t first = 1;
     uint32_t id = 0;
 
     create_and_open(w, &b, &keys);
     check_ok(backing_rotate_cmek(b, keys, 1, NULL));
     check_ok(backing_rotate_data(b, keys, &newer));
-    check_ok(backing_rotate_store(b, newer, &newest));
+    check_ok(backing_destroy_data_keys(b, newer, &first, 1, &reduced));
+    check_ok(backing_rotate_store(b, reduced, &newest));
     check_ok(backing_add_wrap(b, newest, &third, &id));
     check_ok(backing_remove_wrap(b, newest, id));
     settings.grace_ms = 7;
@@ -299,10 +306,11 @@ static void changes__show_in_reports_and_after_reopening(void **state)
     for (int i = 0; i < 2; i++) {
         keyring_free(TAKE(k));
         check_ok(backing_keyring(b, &k));
-        assert_int_equal(k->sequence, 7);
+        assert_int_equal(k->sequence, 8);
         assert_int_equal(k->settings.grace_ms, 7);
         assert_int_equal(k->store_key_id, 2);
         assert_int_equal(k->data_key_count, 2);
+        assert_int_equal(k->data_keys[0].state, DATA_KEY_DESTROYED);
         backing_close(TAKE(b));
         check_ok(backing_open(&w->conf, true, &b));
     }

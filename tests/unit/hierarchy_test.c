@@ -332,6 +332,85 @@ static void rotate_data__new_generation_old_ones_stay(void **state)
     check_opens(w);
 }
 
+/* Generations 1, 2 and 3; 3 is the newest. */
+static void rotate_data_twice(struct world *w)
+{
+    for (int i = 0; i < 2; i++) {
+        struct keyset *keys;
+
+        check_ok(hierarchy_rotate_data(&w->h, w->keys, &keys));
+        keyset_free(w->keys);
+        w->keys = keys;
+    }
+}
+
+static void destroy_data_keys__older_ones__are_gone_for_ever(void **state)
+{
+    struct world *w = *state;
+    CLEANUP(keyset_freep) struct keyset *keys = NULL;
+    CLEANUP(keyset_freep) struct keyset *reopened = NULL;
+    const uint32_t generations[] = {2, 1};
+
+    rotate_data_twice(w);
+    uint64_t before = current(w)->sequence;
+    w->clock.now_s = 1900000777;
+    check_ok(hierarchy_destroy_data_keys(&w->h, w->keys, generations, 2, &keys));
+    assert_int_equal(keyset_data_key(keys, 1).len, 0);
+    assert_int_equal(keyset_data_key(keys, 2).len, 0);
+    check_bytes(keyset_data_key(keys, 3), keyset_data_key(w->keys, 3));
+    check_bytes(keyset_name_key(keys), keyset_name_key(w->keys));
+    assert_int_equal(current(w)->sequence, before + 1);
+    reread(w);
+    check_ok(hierarchy_open(&w->h, &reopened));
+    for (size_t i = 0; i < 2; i++) {
+        const struct keyring_data_key *d = &current(w)->data_keys[i];
+        assert_int_equal(d->state, DATA_KEY_DESTROYED);
+        assert_int_equal(d->destroyed_s, 1900000777);
+        assert_true(mem_is_zero(d->wrapped, sizeof d->wrapped));
+    }
+    assert_int_equal(keyset_newest(reopened), 3);
+    assert_int_equal(keyset_data_key(reopened, 1).len, 0);
+}
+
+static void destroy_data_keys__wrong_arguments__change_nothing(void **state)
+{
+    struct world *w = *state;
+    CLEANUP(keyset_freep) struct keyset *keys = NULL;
+    CLEANUP(keyset_freep) struct keyset *unused = NULL;
+    const uint32_t newest[] = {1, 3}, unknown[] = {1, 4}, twice[] = {1, 1}, none = 0, first = 1,
+                   second = 2;
+
+    rotate_data_twice(w);
+    uint64_t before = current(w)->sequence;
+    check_rc(hierarchy_destroy_data_keys(&w->h, w->keys, newest, 2, &unused), STATE);
+    check_rc(hierarchy_destroy_data_keys(&w->h, w->keys, unknown, 2, &unused), NOT_FOUND);
+    check_rc(hierarchy_destroy_data_keys(&w->h, w->keys, &none, 1, &unused), NOT_FOUND);
+    check_rc(hierarchy_destroy_data_keys(&w->h, w->keys, twice, 2, &unused), STATE);
+    check_rc(hierarchy_destroy_data_keys(&w->h, w->keys, &first, 0, &unused), USAGE);
+    assert_int_equal(current(w)->sequence, before);
+    assert_int_equal(current(w)->data_keys[0].state, DATA_KEY_OLDER);
+    check_opens(w);
+    check_ok(hierarchy_destroy_data_keys(&w->h, w->keys, &second, 1, &keys));
+    check_rc(hierarchy_destroy_data_keys(&w->h, keys, &second, 1, &unused), STATE);
+    assert_null(unused);
+    check_opens(w);
+}
+
+static void rotate_store__with_a_destroyed_data_key__keeps_it_destroyed(void **state)
+{
+    struct world *w = *state;
+    CLEANUP(keyset_freep) struct keyset *keys = NULL;
+    CLEANUP(keyset_freep) struct keyset *newer = NULL;
+    const uint32_t second = 2;
+
+    rotate_data_twice(w);
+    check_ok(hierarchy_destroy_data_keys(&w->h, w->keys, &second, 1, &keys));
+    check_ok(hierarchy_rotate_store(&w->h, keys, &newer));
+    assert_int_equal(current(w)->data_keys[1].state, DATA_KEY_DESTROYED);
+    assert_int_equal(keyset_data_key(newer, 2).len, 0);
+    check_opens(w);
+}
+
 static void add_wrap__another_key__opens_alone(void **state)
 {
     struct world *w = *state;
@@ -424,6 +503,9 @@ int main(void)
         TEST(rotate_cmek__wrap_does_not_open_again__is_not_believed),
         TEST(rotate_store__new_store_key_old_data_keys),
         TEST(rotate_data__new_generation_old_ones_stay),
+        TEST(destroy_data_keys__older_ones__are_gone_for_ever),
+        TEST(destroy_data_keys__wrong_arguments__change_nothing),
+        TEST(rotate_store__with_a_destroyed_data_key__keeps_it_destroyed),
         TEST(add_wrap__another_key__opens_alone),
         TEST(add_wrap__too_many__is_limit),
         TEST(remove_wrap__last_one__is_refused),

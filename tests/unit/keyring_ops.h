@@ -3,13 +3,15 @@
  * tests/unit/keyring_ops.h - every change of a keyring as a table, for the crash and fault tests.
  *
  * A world is a keyring in the root directory of some io. Its wraps carry long texts, so that it lies
- * on several pages and a power loss has subsets to choose from.
+ * on several pages and a power loss has subsets to choose from. It has three generations of data keys, of which
+ * the second may be destroyed.
  */
 #pragma once
 
+#include "key/hierarchy_int.h"
 #include "key_stub.h"
 
-enum { OPS_WRAPS = 5, OPS_PRINCIPAL_BYTES = 1000 };
+enum { OPS_WRAPS = 5, OPS_PRINCIPAL_BYTES = 1000, OPS_GENERATIONS = 3 };
 
 struct ops_world {
     struct io *io;
@@ -21,6 +23,24 @@ struct ops_world {
     struct keyring *fresh; /* for create: not on any disk yet */
     uint8_t data_key[DATA_KEY_BYTES], name_key[NAME_KEY_BYTES]; /* what must never be lost */
 };
+
+static inline void ops_take_keys(struct ops_world *w, struct keyset *keys)
+{
+    keyset_free(w->keys);
+    w->keys = keys;
+}
+
+static inline void ops_add_generations(struct ops_world *w)
+{
+    CLEANUP(secret_freep) struct secret *store_key = NULL;
+    struct keyset *keys;
+
+    check_ok(secret_copy(keyset_store_key(w->keys), &store_key));
+    while (w->fresh->data_key_count < OPS_GENERATIONS)
+        check_ok(data_key_make(w->fresh, secret_view(store_key), 1900000000, random_system()));
+    check_ok(keyset_open(w->fresh, &store_key, &keys));
+    ops_take_keys(w, keys);
+}
 
 static inline void ops_begin(struct ops_world *w, struct io *io)
 {
@@ -35,6 +55,7 @@ static inline void ops_begin(struct ops_world *w, struct io *io)
     check_ok(stub_keyring(&w->service, uris, OPS_WRAPS, &w->fresh, &w->keys));
     for (size_t i = 0; i < OPS_WRAPS; i++)
         memset(w->fresh->wraps[i].spec.auth_principal, 'x', OPS_PRINCIPAL_BYTES);
+    ops_add_generations(w);
     memcpy(w->data_key, keyset_data_key(w->keys, 1).bytes, sizeof w->data_key);
     memcpy(w->name_key, keyset_name_key(w->keys).bytes, sizeof w->name_key);
     w->h = (struct hierarchy){NULL, &w->service.service, &w->clock.clock, random_system(), NULL};
@@ -46,12 +67,6 @@ static inline void ops_end(struct ops_world *w)
     keyset_free(w->keys);
     keyring_free(w->fresh);
     w->io->ops->node_close(w->io, w->dir);
-}
-
-static inline void ops_take_keys(struct ops_world *w, struct keyset *keys)
-{
-    keyset_free(w->keys);
-    w->keys = keys;
 }
 
 static inline ks_rc ops_create(struct ops_world *w)
@@ -98,6 +113,16 @@ static inline ks_rc ops_data(struct ops_world *w)
     return KS_SUCCESS;
 }
 
+static inline ks_rc ops_destroy(struct ops_world *w)
+{
+    const uint32_t second = 2;
+    struct keyset *keys;
+
+    TRY(hierarchy_destroy_data_keys(&w->h, w->keys, &second, 1, &keys));
+    ops_take_keys(w, keys);
+    return KS_SUCCESS;
+}
+
 static inline ks_rc ops_add_wrap(struct ops_world *w)
 {
     struct key_spec spec = stub_spec("g");
@@ -138,6 +163,7 @@ static const struct ops_op ops_all[] = {
     {"rotate cmek, all wraps", ops_cmek_all},
     {"rotate store", ops_store},
     {"rotate data", ops_data},
+    {"destroy a data key", ops_destroy},
     {"add wrap", ops_add_wrap},
     {"remove wrap", ops_remove_wrap},
     {"settings", ops_settings},
@@ -168,6 +194,9 @@ static inline ks_rc ops_reopen(struct ops_world *w, struct io *io,
     if (ks_ok(rc)) {
         check_bytes(keyset_data_key(keys, 1), view_of(w->data_key, sizeof w->data_key));
         check_bytes(keyset_name_key(keys), view_of(w->name_key, sizeof w->name_key));
+        bool is_destroyed =
+            keyring_file_current(again.h.file)->data_keys[1].state == DATA_KEY_DESTROYED;
+        assert_int_equal(keyset_data_key(keys, 2).len, is_destroyed ? 0 : DATA_KEY_BYTES);
         again.keys = keys;
         rc = ops_data(&again);
         keyset_free(again.keys);
