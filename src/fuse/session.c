@@ -92,6 +92,8 @@ static ks_rc make_options(const struct session_conf *conf, char **ret)
     TRY(mem_format(&source, "fsname=keystead:%s", conf->source));
     TRY(add_option(&options, source));
     TRY(add_option(&options, "subtype=keystead"));
+    /* Small enough that one stretch of read-ahead is several requests, decrypted side by side. */
+    TRY(add_option(&options, "max_read=262144"));
     TRY(add_option(&options, "default_permissions"));
     if (conf->is_allow_other)
         TRY(add_option(&options, "allow_other"));

@@ -3,7 +3,7 @@
  * volume/volume_int.h - the insides of a volume, for the files of this folder and their tests only.
  *
  * Lock order: door (an operation is counted) < volume.keys_lock (read) < inode.data_lock
- * < inode.open_mutex, inode.keys_mutex, volume.table_mutex, volume.spaces_mutex (leaves).
+ * < inode.open_mutex, inode.keys_mutex, volume.table_mutex, volume.spaces_mutex, volume.moves_mutex (leaves).
  */
 #pragma once
 
@@ -56,7 +56,8 @@ struct inode {
     /* Each growth counts; while the last one is not durable the blocks before the last must not be punched. */
     uint64_t growths;
     _Atomic uint64_t growths_durable;
-    _Atomic uint64_t read_end; /* where the last read ended */
+    _Atomic uint64_t read_end;  /* where the last read ended */
+    _Atomic uint64_t ahead_end; /* the block up to which the host was asked to read ahead */
 
     pthread_mutex_t open_mutex;
     struct io_file *file; /* while users > 0 */
@@ -99,6 +100,12 @@ struct volume {
     struct inode **slots;
     size_t slot_count, inode_count;
     struct inode *root;
+
+    /* moves.c: what moved while a sweep watches; is_watched is also the right to sweep */
+    atomic_bool is_watched;
+    pthread_mutex_t moves_mutex;
+    struct move *moves;
+    atomic_ulong moves_missed;
 
     atomic_ulong handles, alerts;
     atomic_ulong reads, writes, syncs, bytes_read, bytes_written, blocks_corrupt, refused;
