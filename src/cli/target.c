@@ -131,6 +131,13 @@ ks_rc target_open(struct target *t)
 
 ks_rc target_unlock(struct target *t)
 {
+    bool is_revoked = true;
+
     TRY(target_open(t));
+    TRY(backing_is_revoked(t->backing, &is_revoked));
+    ENSURE(!is_revoked, KS_E_LOCKED,
+           "%s was revoked, so its keys are not used; give access back with: keystead volume "
+           "unlock %s",
+           t->place.backing, t->place.backing);
     return backing_unlock(t->backing, &t->keys);
 }
