@@ -8,6 +8,7 @@
 #include "volume/rekey.h"
 
 #include "base/mem.h"
+#include "volume/moves.h"
 #include "volume/volume_int.h"
 #include "volume/walk.h"
 
@@ -18,13 +19,13 @@ struct sweep {
     struct rekey_progress *p;
     uint64_t started_ms;
     uint64_t foreground; /* reads and writes of others when the last round began */
+    bool is_at_moves;    /* looks at what has moved */
 };
 
 /* One file under sweep. */
 struct sweep_file {
     struct sweep *s;
     struct inode *i;
-    bool is_changed;
 };
 
 /* --- one round of blocks --- */
@@ -54,7 +55,6 @@ static ks_rc rewrite_block(struct sweep_file *f, const struct file_op *op, uint6
         rc = file_block_write(op, index, plain, length);
     mem_wipe(plain, sizeof plain);
     TRY(rc);
-    f->is_changed = true;
     p->blocks_rewritten++;
     p->bytes_rewritten += BLOCK_BYTES;
     return KS_SUCCESS;
@@ -175,7 +175,7 @@ static ks_rc sync_file(struct sweep_file *f)
 
 static ks_rc sweep_inode(struct sweep *s, struct inode *i)
 {
-    struct sweep_file f = {s, i, false};
+    struct sweep_file f = {s, i};
     size_t taken = 1;
 
     s->p->files++;
@@ -187,7 +187,7 @@ static ks_rc sweep_inode(struct sweep *s, struct inode *i)
         TRY(sweep_round(&f, first, &taken));
         TRY(rest(s, began_ms));
     }
-    return f.is_changed ? sync_file(&f) : KS_SUCCESS;
+    return sync_file(&f);
 }
 
 /* A file that cannot be loaded is damaged; its blocks stay as they are. */
@@ -201,6 +201,8 @@ static ks_rc sweep_or_count(struct sweep *s, struct inode *i)
     return KS_SUCCESS;
 }
 
+static ks_rc sweep_moved(struct sweep *s);
+
 static ks_rc visit_file(void *arg, struct io_node *node, const struct stat *st)
 {
     struct sweep *s = arg;
@@ -210,7 +212,8 @@ static ks_rc visit_file(void *arg, struct io_node *node, const struct stat *st)
     TRY(inode_get(v, node, st, &i));
     ks_rc rc = sweep_or_count(s, i);
     volume_forget(v, i, 1);
-    return rc;
+    TRY(rc);
+    return sweep_moved(s); /* now and then, so that the list stays short */
 }
 
 static ks_rc enter(void *arg, const char *sealed)
@@ -231,7 +234,45 @@ static void other(void *arg, const struct stat *st)
     (void)st;
 }
 
-static const struct walk_visitor visitor = {enter, leave, visit_file, other};
+/* A removal that is not durable would bring the file back after a power loss. */
+static ks_rc done(void *arg, struct io_node *dir)
+{
+    struct sweep *s = arg;
+    struct io *io = s->conf->volume->conf.io;
+
+    return io->ops->sync_dir(io, dir);
+}
+
+static const struct walk_visitor visitor = {enter, leave, visit_file, other, done};
+
+/* --- what the walk may have missed --- */
+
+static ks_rc sweep_one_moved(struct sweep *s, struct inode *i)
+{
+    if (i->type == S_IFREG)
+        return sweep_or_count(s, i);
+    if (i->type == S_IFDIR)
+        return walk_tree(s->conf->volume->conf.io, i->node, &visitor, s);
+    return KS_SUCCESS;
+}
+
+/* Until nothing is noted any more. What moves within a moved directory is noted in its turn. */
+static ks_rc sweep_moved(struct sweep *s)
+{
+    struct volume *v = s->conf->volume;
+    ks_rc rc = KS_SUCCESS;
+    struct inode *i;
+
+    if (s->is_at_moves)
+        return KS_SUCCESS;
+    s->is_at_moves = true;
+    while (ks_ok(rc) && (i = moves_take(v))) {
+        rc = sweep_one_moved(s, i);
+        volume_forget(v, i, 1);
+    }
+    s->is_at_moves = false;
+    return rc;
+}
 
 static bool is_removed(struct volume *v, struct inode *i)
 {
@@ -259,13 +300,25 @@ static ks_rc sweep_removed(struct sweep *s)
     return rc;
 }
 
+static ks_rc sweep_all(struct sweep *s)
+{
+    struct volume *v = s->conf->volume;
+
+    TRY(walk_tree(v->conf.io, v->conf.tree, &visitor, s));
+    TRY(sweep_moved(s));
+    TRY(sweep_removed(s));
+    s->p->missed = moves_missed(v);
+    return KS_SUCCESS;
+}
+
 ks_rc rekey_run(const struct rekey_conf *conf, struct rekey_progress *ret)
 {
     struct sweep s = {.conf = conf, .p = ret, .started_ms = clock_boot_ms(conf->clock)};
-    struct volume *v = conf->volume;
 
     *ret = (struct rekey_progress){0};
-    s.foreground = foreground_now(v);
-    TRY(walk_tree(v->conf.io, v->conf.tree, &visitor, &s));
-    return sweep_removed(&s);
+    s.foreground = foreground_now(conf->volume);
+    TRY(moves_watch(conf->volume));
+    ks_rc rc = sweep_all(&s);
+    moves_end(conf->volume);
+    return rc;
 }

@@ -303,7 +303,7 @@ static void other(void *arg, const struct stat *st)
     w->s->other += !S_ISDIR(st->st_mode);
 }
 
-static const struct walk_visitor visitor = {enter, leave, walk_file, other};
+static const struct walk_visitor visitor = {enter, leave, walk_file, other, NULL};
 
 ks_rc survey_run(const struct survey_conf *conf, struct survey *ret)
 {

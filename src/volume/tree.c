@@ -5,7 +5,10 @@
  * The backing tree has the same shape as the plain one, so every operation is one operation there, as
  * atomic and as ordered as the host's file system makes it.
  */
+#include <stdio.h> /* RENAME_EXCHANGE */
+
 #include "base/mem.h"
+#include "volume/moves.h"
 #include "volume/volume_int.h"
 
 /* A name in cipher, as a C string. */
@@ -269,6 +272,7 @@ ks_rc volume_link(struct volume *v, struct inode *i, struct inode *dir, const ch
     VOLUME_OPERATION(v, NEED_OPEN);
     SEALED(v, sealed, name, true);
 
+    moves_note_inode(v, i);
     TRY(v->conf.io->ops->link(v->conf.io, i->node, dir->node, buf_text(&sealed)));
     TRY(inode_stat(v, i, ret_stat));
     inode_ref(v, i);
@@ -297,6 +301,9 @@ ks_rc volume_rename(struct volume *v, struct inode *from_dir, const char *from,
     VOLUME_OPERATION(v, NEED_OPEN);
     SEALED(v, sealed_from, from, false);
     SEALED(v, sealed_to, to, true);
+    moves_note(v, from_dir, buf_text(&sealed_from));
+    if (flags & RENAME_EXCHANGE)
+        moves_note(v, to_dir, buf_text(&sealed_to));
     return v->conf.io->ops->rename(v->conf.io, from_dir->node, buf_text(&sealed_from), to_dir->node,
                                    buf_text(&sealed_to), flags);
 }

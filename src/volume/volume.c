@@ -29,6 +29,7 @@ ks_rc volume_new(const struct volume_conf *conf, struct volume **ret)
     pthread_rwlockattr_destroy(&lock_attr);
     pthread_mutex_init(&v->spaces_mutex, NULL);
     pthread_mutex_init(&v->table_mutex, NULL);
+    pthread_mutex_init(&v->moves_mutex, NULL);
     ks_rc rc = table_init(v);
     if (!ks_ok(rc)) {
         volume_free(v);
@@ -183,6 +184,7 @@ void volume_free(struct volume *v)
     pthread_rwlock_destroy(&v->keys_lock);
     pthread_mutex_destroy(&v->spaces_mutex);
     pthread_mutex_destroy(&v->table_mutex);
+    pthread_mutex_destroy(&v->moves_mutex);
     mem_free(v);
 }
 

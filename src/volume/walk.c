@@ -61,7 +61,8 @@ static ks_rc walk_dir(struct walk *w, struct io_node *dir)
     TRY(w->io->ops->dir_open(w->io, dir, &stream));
     ks_rc rc = walk_stream(w, dir, stream);
     w->io->ops->dir_close(w->io, stream);
-    return rc;
+    TRY(rc);
+    return w->visitor->done ? w->visitor->done(w->arg, dir) : KS_SUCCESS;
 }
 
 ks_rc walk_tree(struct io *io, struct io_node *dir, const struct walk_visitor *visitor, void *arg)

@@ -16,6 +16,8 @@ struct walk_visitor {
     ks_rc (*file)(void *arg, struct io_node *node, const struct stat *st) KS_MUST;
     /* other(arg, st): a directory, before what is in it, or something else. */
     void (*other)(void *arg, const struct stat *st);
+    /* done(arg, dir): everything in a directory was visited. NULL: none */
+    ks_rc (*done)(void *arg, struct io_node *dir) KS_MUST;
 };
 
 /* walk_tree(io, dir, visitor, arg): everything below dir, depth first. The first failure ends it. */

@@ -91,6 +91,20 @@ ks_rc fixture_keys_rotate(struct fixture_keys *k)
     return KS_SUCCESS;
 }
 
+ks_rc fixture_keys_destroy(struct fixture_keys *k, uint32_t generation)
+{
+    struct keyring_data_key *d = keyring_find_data_key(k->keyring, generation);
+    struct keyset *keys;
+
+    mem_wipe(d->wrapped, sizeof d->wrapped);
+    d->state = DATA_KEY_DESTROYED;
+    d->destroyed_s = 1;
+    TRY(fixture_keys_again(k, &keys));
+    keyset_free(k->keys);
+    k->keys = keys;
+    return KS_SUCCESS;
+}
+
 void fixture_keys_free(struct fixture_keys *k)
 {
     keyset_free(k->keys);

@@ -27,6 +27,8 @@ struct fixture {
 ks_rc fixture_keys_new(uint32_t payload, struct fixture_keys **ret) KS_MUST;
 /* fixture_keys_rotate(k): one more data key generation, for openings from now on. */
 ks_rc fixture_keys_rotate(struct fixture_keys *k) KS_MUST;
+/* fixture_keys_destroy(k, generation): that data key is gone, for openings from now on. */
+ks_rc fixture_keys_destroy(struct fixture_keys *k, uint32_t generation) KS_MUST;
 /* fixture_keys_again(k, ret): the same keys once more, for volume_set_keys. */
 ks_rc fixture_keys_again(struct fixture_keys *k, struct keyset **ret) KS_MUST;
 void fixture_keys_free(struct fixture_keys *k);

@@ -5,6 +5,9 @@
  */
 #include "check.h"
 
+#include <stdio.h> /* RENAME_EXCHANGE */
+#include <unistd.h>
+
 #include "base/mem.h"
 #include "io/crash.h"
 #include "volume/rekey.h"
@@ -191,6 +194,128 @@ static void sweep__of_a_removed_open_file__keeps_it_readable(void **state)
     fixture_file_close(b->f, i, h);
 }
 
+/* Right after a directory with one file was walked everything moves there from the other one, which is being walked;
+ * two runs, as the order of the walk is not known. */
+enum { ROUNDS_OF_A_FILE = (BLOCKS + 63) / 64 };
+
+struct mover {
+    struct bench *b;
+    const char *from, *to;
+    unsigned rounds;
+};
+
+static bool move_things(void *arg, const struct rekey_progress *p)
+{
+    struct mover *m = arg;
+    struct volume *v = m->b->f->v;
+    struct inode *root = volume_root(v), *from, *to, *linked;
+    struct stat st;
+
+    (void)p;
+    if (++m->rounds != ROUNDS_OF_A_FILE + 1)
+        return true;
+    check_ok(volume_lookup(v, root, m->from, &from, &st));
+    check_ok(volume_lookup(v, root, m->to, &to, &st));
+    check_ok(volume_rename(v, from, "renamed", to, "renamed", 0));
+    check_ok(volume_lookup(v, from, "linked", &linked, &st));
+    check_ok(volume_link(v, linked, to, "linked", &st));
+    check_ok(volume_unlink(v, from, "linked"));
+    volume_forget(v, linked, 2);
+    check_ok(volume_rename(v, from, "subdirectory", to, "subdirectory", 0));
+    check_ok(volume_rename(v, from, "swapped", to, "swapped", RENAME_EXCHANGE));
+    volume_forget(v, from, 1);
+    volume_forget(v, to, 1);
+    return true;
+}
+
+static struct inode *make_directory(struct bench *b, struct inode *in, const char *name)
+{
+    const struct caller who = {getuid(), getgid()};
+    struct inode *i;
+    struct stat st;
+
+    check_ok(volume_mkdir(b->f->v, in, name, 0700, &who, &i, &st));
+    return i;
+}
+
+static void write_in(struct bench *b, struct inode *dir, const char *name)
+{
+    const struct caller who = {getuid(), getgid()};
+    struct inode *i;
+    struct handle *h;
+    struct stat st;
+
+    check_ok(volume_create(b->f->v, dir, name, 0600, &who, &i, &st, &h));
+    check_ok(volume_write(b->f->v, h, b->bytes, FILE_BYTES, 0));
+    fixture_file_close(b->f, i, h);
+}
+
+static void check_moves(struct bench *b, const char *from_name, const char *to_name)
+{
+    struct inode *root = volume_root(b->f->v), *first = make_directory(b, root, "a"),
+                 *second = make_directory(b, root, "b"), *below;
+    struct inode *from = from_name[0] == 'a' ? first : second, *to = from == first ? second : first;
+    struct rekey_conf conf = conf_of(b);
+    struct rekey_progress p;
+    struct mover mover = {.b = b, .from = from_name, .to = to_name};
+    uint64_t blocks[2];
+
+    below = make_directory(b, from, "subdirectory");
+    write_in(b, to, "swapped");
+    write_in(b, from, "renamed");
+    write_in(b, from, "linked");
+    write_in(b, from, "swapped");
+    write_in(b, below, "deep");
+    rotate(b);
+    conf.progress = move_things;
+    conf.arg = &mover;
+    check_ok(rekey_run(&conf, &p));
+    assert_true(mover.rounds > ROUNDS_OF_A_FILE);
+    assert_int_equal(p.missed, 0);
+    count(b, blocks);
+    assert_int_equal(blocks[0], 0);
+    assert_int_equal(blocks[1], 5 * BLOCKS);
+    volume_forget(b->f->v, from, 1);
+    volume_forget(b->f->v, to, 1);
+    volume_forget(b->f->v, below, 1);
+}
+
+static void sweep__while_things_move__misses_nothing(void **state)
+{
+    check_moves(*state, "a", "b");
+}
+
+static void sweep__while_things_move_the_other_way__misses_nothing(void **state)
+{
+    check_moves(*state, "b", "a");
+}
+
+static bool start_another(void *arg, const struct rekey_progress *p)
+{
+    struct bench *b = arg;
+    struct rekey_conf conf = conf_of(b);
+    struct rekey_progress second;
+
+    (void)p;
+    check_rc(rekey_run(&conf, &second), BUSY);
+    b->rounds++;
+    return true;
+}
+
+static void sweep__while_another_one_runs__is_busy(void **state)
+{
+    struct bench *b = *state;
+    struct rekey_conf conf = conf_of(b);
+    struct rekey_progress p;
+
+    write_file(b, "ledger");
+    rotate(b);
+    conf.progress = start_another;
+    check_ok(rekey_run(&conf, &p));
+    assert_true(b->rounds > 0);
+    assert_int_equal(p.blocks_rewritten, BLOCKS);
+}
+
 static void sweep__over_a_damaged_block__counts_and_leaves_it(void **state)
 {
     struct bench *b = *state;
@@ -258,6 +383,9 @@ int main(void)
         TEST(sweep__with_nothing_to_do__writes_nothing),
         TEST(sweep__stopped_and_started_again__goes_on),
         TEST(sweep__of_a_removed_open_file__keeps_it_readable),
+        TEST(sweep__while_things_move__misses_nothing),
+        TEST(sweep__while_things_move_the_other_way__misses_nothing),
+        TEST(sweep__while_another_one_runs__is_busy),
         TEST(sweep__over_a_damaged_block__counts_and_leaves_it),
         TEST(sweep__with_a_rate__takes_its_time),
         TEST(sweep__of_a_locked_volume__is_refused),

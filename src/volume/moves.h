@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * volume/moves.h - what gets another name while somebody walks the tree.
+ *
+ * A walk may miss an object that moves from a place it has not seen yet to one that it has. While a sweep
+ * watches, every object is noted before it is renamed or linked, so that whoever must not miss any looks at
+ * the noted ones too. Private to volume/.
+ */
+#pragma once
+
+#include "volume/volume_int.h"
+
+/* moves_watch(v): BUSY when somebody watches already. moves_end(v) forgets what was noted. */
+ks_rc moves_watch(struct volume *v) KS_MUST;
+void moves_end(struct volume *v);
+
+/* moves_note(v, dir, sealed): the object of that name, if there is one, is about to move. moves_note_inode: the
+ * same for a known one. Both do nothing while nobody watches, and never fail: what could not be noted is counted. */
+void moves_note(struct volume *v, struct inode *dir, const char *sealed);
+void moves_note_inode(struct volume *v, struct inode *i);
+
+/* moves_take(v): one noted object with its reference, or NULL. moves_missed(v): how many could not be noted. */
+struct inode *moves_take(struct volume *v);
+uint64_t moves_missed(struct volume *v);
