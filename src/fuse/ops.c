@@ -57,11 +57,11 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
                               FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_POSIX_LOCKS |
                               FUSE_CAP_FLOCK_LOCKS | FUSE_CAP_HANDLE_KILLPRIV);
     conn->max_write = WRITE_MAX;
+    conn->max_read = OPS_READ_MAX;
     conn->max_readahead = READAHEAD_MAX;
     conn->max_background = env->max_background;
     conn->congestion_threshold = env->max_background * 3 / 4;
     conn->time_gran = 1;
-    env->started(env->arg);
 }
 
 const struct fuse_lowlevel_ops *ops_table(void)

@@ -14,11 +14,12 @@
 /* What requests are answered with: the userdata of the fuse session. */
 struct ops_env {
     struct volume *volume;
-    /* called once, when the kernel's INIT has been answered with what we want */
-    void (*started)(void *arg);
-    void *arg;
     unsigned max_background;
 };
+
+/* The longest read request; libfuse wants the mount option max_read to say the same. Small enough that one
+ * stretch of read-ahead is several requests, which are decrypted side by side. */
+enum { OPS_READ_MAX = 128 * 1024 };
 
 /* Long, because nobody but us changes the tree; a lock invalidates what the kernel holds. */
 #define OPS_CACHE_SECONDS 3600.0

@@ -27,7 +27,7 @@ enum {
     STACK_BYTES = 256 * 1024,
     BACKGROUND_MAX = 128,
     SCRUB_POLL_MS = 2,
-    READAHEAD_KB = 1024,
+    READAHEAD_KB = 512,
     INIT_MS_MAX = 20000,
 };
 
@@ -54,7 +54,7 @@ struct session {
     bool is_agreed; /* under mutex: INIT was answered */
 };
 
-static void on_started(void *arg)
+static void on_agreed(void *arg)
 {
     struct session *s = arg;
 
@@ -88,12 +88,13 @@ static ks_rc make_options(const struct session_conf *conf, char **ret)
 {
     CLEANUP(options_freep) char *options = NULL;
     CLEANUP(mem_freep) char *source = NULL;
+    char read_max[32];
 
     TRY(mem_format(&source, "fsname=keystead:%s", conf->source));
+    snprintf(read_max, sizeof read_max, "max_read=%d", OPS_READ_MAX);
     TRY(add_option(&options, source));
     TRY(add_option(&options, "subtype=keystead"));
-    /* Small enough that one stretch of read-ahead is several requests, decrypted side by side. */
-    TRY(add_option(&options, "max_read=262144"));
+    TRY(add_option(&options, read_max));
     TRY(add_option(&options, "default_permissions"));
     if (conf->is_allow_other)
         TRY(add_option(&options, "allow_other"));
@@ -135,7 +136,7 @@ ks_rc session_mount(const struct session_conf *conf, struct session **ret)
     clock_cond_init(&s->cond);
     s->end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     ENSURE(s->end_fd >= 0, KS_E_LIMIT, "no descriptor left for the session");
-    s->env = (struct ops_env){conf->volume, on_started, s, BACKGROUND_MAX};
+    s->env = (struct ops_env){conf->volume, BACKGROUND_MAX};
     s->worker_count = conf->threads ? conf->threads : SESSION_THREADS_DEFAULT;
     ENSURE(s->worker_count <= SESSION_THREADS_MAX, KS_E_USAGE, "at most %d threads",
            SESSION_THREADS_MAX);
@@ -145,7 +146,7 @@ ks_rc session_mount(const struct session_conf *conf, struct session **ret)
     ENSURE(fuse_session_mount(s->se, conf->mountpoint) == 0, KS_E_IO,
            "cannot mount on %s (see the log; is /dev/fuse there, and may this user mount?)",
            conf->mountpoint);
-    TRY(wire_attach(s->se));
+    TRY(wire_attach(s->se, on_agreed, s));
     *ret = TAKE(s);
     return KS_SUCCESS;
 }
@@ -180,9 +181,13 @@ static bool serve_one(struct worker *w)
 
 static void worker_end(struct worker *w)
 {
+    struct session *s = w->session;
     uint64_t one = 1;
 
-    atomic_store(&w->session->is_ended, true);
+    atomic_store(&s->is_ended, true);
+    pthread_mutex_lock(&s->mutex);
+    pthread_cond_broadcast(&s->cond); /* session_start may be waiting */
+    pthread_mutex_unlock(&s->mutex);
     ssize_t n = write(w->session->end_fd, &one, sizeof one);
     (void)n; /* the counter can only be full, which is as good */
     if (w->buf.mem)
@@ -240,7 +245,7 @@ ks_rc session_start(struct session *s)
     struct timespec deadline = clock_deadline(INIT_MS_MAX);
     pthread_mutex_lock(&s->mutex);
     int err = 0;
-    while (!s->is_agreed && err == 0)
+    while (!s->is_agreed && !session_is_ended(s) && err == 0)
         err = pthread_cond_timedwait(&s->cond, &s->mutex, &deadline);
     bool is_agreed = s->is_agreed;
     pthread_mutex_unlock(&s->mutex);

@@ -15,8 +15,10 @@
 
 /* The INIT request we saw and whether the kernel offered the flag in it. */
 static struct {
-    _Atomic uint64_t unique;
+    _Atomic uint64_t unique; /* 0: none, or answered */
     _Atomic bool is_offered;
+    void (*on_agreed)(void *arg);
+    void *arg;
 } init;
 
 static _Thread_local bool is_killing;
@@ -78,33 +80,45 @@ static bool is_init_reply(const struct iovec *iov, int count)
 {
     struct fuse_out_header head;
 
-    if (!atomic_load(&init.is_offered) || count < 2 || iov[0].iov_len != sizeof head ||
+    if (atomic_load(&init.unique) == 0 || count < 2 || iov[0].iov_len != sizeof head ||
         iov[1].iov_len < offsetof(struct fuse_init_out, max_background))
         return false;
     memcpy(&head, iov[0].iov_base, sizeof head);
     return head.unique == atomic_load(&init.unique) && head.error == 0;
 }
 
-static ssize_t wire_writev(int fd, struct iovec *iov, int count, void *userdata)
+static void accept_killpriv(const struct iovec *reply)
 {
-    (void)userdata;
-    if (is_init_reply(iov, count)) {
-        uint8_t *field = (uint8_t *)iov[1].iov_base + offsetof(struct fuse_init_out, flags);
-        uint32_t flags;
+    uint8_t *field = (uint8_t *)reply->iov_base + offsetof(struct fuse_init_out, flags);
+    uint32_t flags;
 
-        memcpy(&flags, field, sizeof flags);
-        flags |= FUSE_HANDLE_KILLPRIV_V2;
-        memcpy(field, &flags, sizeof flags);
-        atomic_store(&init.is_offered, false);
-    }
-    return writev(fd, iov, count);
+    memcpy(&flags, field, sizeof flags);
+    flags |= FUSE_HANDLE_KILLPRIV_V2;
+    memcpy(field, &flags, sizeof flags);
 }
 
-ks_rc wire_attach(struct fuse_session *se)
+static ssize_t wire_writev(int fd, struct iovec *iov, int count, void *userdata)
+{
+    bool is_init = is_init_reply(iov, count);
+
+    (void)userdata;
+    if (is_init && atomic_load(&init.is_offered))
+        accept_killpriv(&iov[1]);
+    ssize_t n = writev(fd, iov, count);
+    if (is_init && n > 0) {
+        atomic_store(&init.unique, 0);
+        init.on_agreed(init.arg);
+    }
+    return n;
+}
+
+ks_rc wire_attach(struct fuse_session *se, void (*on_agreed)(void *arg), void *arg)
 {
     static const struct fuse_custom_io io = {.writev = wire_writev, .read = wire_read};
-    int err = fuse_session_custom_io(se, &io, fuse_session_fd(se));
 
+    init.on_agreed = on_agreed;
+    init.arg = arg;
+    int err = fuse_session_custom_io(se, &io, fuse_session_fd(se));
     ENSURE(err == 0, KS_E_BUG, "libfuse refuses our reading and writing of its device");
     return KS_SUCCESS;
 }

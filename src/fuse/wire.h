@@ -12,8 +12,9 @@
 
 #include "base/rc.h"
 
-/* wire_attach(se): takes over reading and writing of a session that has been mounted. */
-ks_rc wire_attach(struct fuse_session *se) KS_MUST;
+/* wire_attach(se, on_agreed, arg): takes over reading and writing of a session that has been mounted.
+ * on_agreed(arg) is called once, when the kernel has been given the answer to its INIT and it is a yes. */
+ks_rc wire_attach(struct fuse_session *se, void (*on_agreed)(void *arg), void *arg) KS_MUST;
 
 /* wire_must_kill_suidgid(): whether the request this thread received last ends set-user-id and
  * set-group-id bits of the file it changes. */
