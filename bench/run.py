@@ -137,7 +137,8 @@ def report(args, rows, targets, figures, rounds, size):
              f"Made by `bench/run.py {' '.join(sys.argv[1:])}`".rstrip() +
              f" on {time.strftime('%Y-%m-%d')}: {rounds} interleaved rounds, {size.seconds} s per "
              f"timed row, files of {size.file_mib} MiB, pgbench scale {size.scale}. The commands of "
-             "each row stand in bench/rows.py.", "",
+             "each row stand in bench/rows.py. Load average of other work at the start: "
+             f"{args.load:.1f} (the figures are good for little above 0.5).", "",
              f"The column {BASE} has the median of its figures; the others have the median of the "
              f"rounds' ratios to {BASE}, higher is better; rows marked x are times, lower is better. "
              "Differences below 25 % are noise on a small virtual machine.", ""]
@@ -173,6 +174,7 @@ def prepare(args):
 
 def main():
     args = parse()
+    args.load = os.getloadavg()[0]
     rows = [r for r in rows_module.ROWS.values() if re.search(args.rows, r["name"])]
     if args.list:
         print("\n".join(r["name"] for r in rows_module.ROWS.values()))
