@@ -133,7 +133,7 @@ def report(args, rows, targets, figures, rounds, size):
     names = {t.name for t in targets}
     versions = "; ".join(f"{t.name}: {t.version()}" for t in targets if t.version())
     lines = ["# Measured speed", "",
-             f"Machine: {rows_module.machine()}. {versions}.", "",
+             f"Machine: {rows_module.machine()}. {versions}".rstrip(". ") + ".", "",
              f"Made by `bench/run.py {' '.join(sys.argv[1:])}`".rstrip() +
              f" on {time.strftime('%Y-%m-%d')}: {rounds} interleaved rounds, {size.seconds} s per "
              f"timed row, files of {size.file_mib} MiB, pgbench scale {size.scale}. The commands of "
