@@ -388,11 +388,16 @@ static ks_rc next_entry(struct volume *v, struct handle *h, uint64_t cookie, str
     struct io *io = v->conf.io;
     bool is_ours = false;
 
-    TRY(io->ops->dir_seek(io, h->dir, cookie));
+    /* A seek throws away what the host has read ahead; reading on needs none. */
+    if (cookie != h->dir_at)
+        TRY(io->ops->dir_seek(io, h->dir, cookie));
+    h->dir_at = UINT64_MAX; /* unknown, should one of these fail */
     while (!is_ours) {
         TRY(io->ops->dir_next(io, h->dir, ret));
         TRY(open_name(v, ret, &is_ours));
     }
+    if (ret->name[0])
+        h->dir_at = ret->next;
     return KS_SUCCESS;
 }
 

@@ -76,6 +76,7 @@ struct inode {
 struct handle {
     struct inode *inode;
     struct io_dir *dir; /* NULL for a file */
+    uint64_t dir_at;    /* where the stream stands; UINT64_MAX: unknown */
     pthread_mutex_t dir_mutex;
 };
 
