@@ -32,6 +32,8 @@ enum cli_cmd {
     CMD_VOLUME_INSPECT,
     CMD_VOLUME_VERIFY,
     CMD_VOLUME_ROTATE,
+    CMD_VOLUME_REKEY,
+    CMD_VOLUME_GENERATIONS,
     CMD_VOLUME_LOCK,
     CMD_VOLUME_UNLOCK,
     CMD_VOLUME_ADD_WRAP,
@@ -52,10 +54,11 @@ enum cli_cmd {
 #define ON_KMS (ON(KMS_INIT) | ON_KMS_KEY)
 #define ON_CHANGES                                                                                 \
     (ON(VOLUME_ROTATE) | ON(VOLUME_ADD_WRAP) | ON(VOLUME_REMOVE_WRAP) | ON(VOLUME_SET))
-#define ON_KEYED (ON(VOLUME_CREATE) | ON(VOLUME_MOUNT) | ON(VOLUME_VERIFY) | ON_CHANGES)
+#define ON_KEYED                                                                                   \
+    (ON(VOLUME_CREATE) | ON(VOLUME_MOUNT) | ON(VOLUME_VERIFY) | ON(VOLUME_REKEY) | ON_CHANGES)
 #define ON_RUNNING                                                                                 \
     (ON(VOLUME_MOUNT) | ON(VOLUME_UNMOUNT) | ON(VOLUME_STATUS) | ON(VOLUME_VERIFY) |               \
-     ON(VOLUME_LOCK) | ON(VOLUME_UNLOCK) | ON_CHANGES)
+     ON(VOLUME_REKEY) | ON(VOLUME_LOCK) | ON(VOLUME_UNLOCK) | ON_CHANGES)
 
 enum cli_option_type {
     OPTION_FLAG,
@@ -150,6 +153,8 @@ ks_rc cmd_volume_status(struct cli *cli) KS_MUST;
 ks_rc cmd_volume_inspect(struct cli *cli) KS_MUST;
 ks_rc cmd_volume_verify(struct cli *cli) KS_MUST;
 ks_rc cmd_volume_rotate(struct cli *cli) KS_MUST;
+ks_rc cmd_volume_rekey(struct cli *cli) KS_MUST;
+ks_rc cmd_volume_generations(struct cli *cli) KS_MUST;
 ks_rc cmd_volume_lock(struct cli *cli) KS_MUST;
 ks_rc cmd_volume_unlock(struct cli *cli) KS_MUST;
 ks_rc cmd_volume_add_wrap(struct cli *cli) KS_MUST;

@@ -2,8 +2,6 @@
 /*
  * cli/cmd_volume_report.c - keystead volume status, keystead volume inspect: reading without changing.
  */
-#include <string.h>
-
 #include "cli/args.h"
 #include "cli/dashboard.h"
 #include "cli/output.h"
@@ -12,19 +10,6 @@
 static void decref(json_t **value)
 {
     json_decref(*value);
-}
-
-static ks_rc count(struct backing *b, const struct keyring *k, struct survey *ret)
-{
-    struct survey_conf conf = {
-        .io = io_posix(),
-        .tree = backing_tree(b),
-        .long_names = backing_long(b),
-        .block_payload = k->block_payload,
-    };
-
-    memcpy(conf.volume_id, k->volume_id, sizeof conf.volume_id);
-    return survey_run(&conf, ret);
 }
 
 static ks_rc status_running(struct target *t, json_t **ret)
@@ -48,7 +33,7 @@ static ks_rc status_offline(struct target *t, json_t **ret)
     TRY(backing_open(&conf, false, &b));
     TRY(backing_revoked_s(b, &revoked_s));
     if (args_has(t->cli, OPT_SURVEY))
-        TRY(count(b, t->keyring, &survey));
+        TRY(report_count(b, t->keyring, &survey));
     *ret = report_status(t, revoked_s, args_has(t->cli, OPT_SURVEY) ? &survey : NULL);
     ENSURE(*ret, KS_E_NO_MEMORY, "out of memory while the status was made");
     return KS_SUCCESS;
@@ -81,7 +66,7 @@ ks_rc cmd_volume_inspect(struct cli *cli)
     TRY(backing_keyring(b, &k));
     TRY(backing_revoked_s(b, &revoked_s));
     if (args_has(cli, OPT_SURVEY))
-        TRY(count(b, k, &survey));
+        TRY(report_count(b, k, &survey));
     report = report_inspect(k, revoked_s, args_has(cli, OPT_SURVEY) ? &survey : NULL);
     ENSURE(report, KS_E_NO_MEMORY, "out of memory while the report was made");
     if (cli->is_json)

@@ -13,6 +13,7 @@
 
 #include "cli/dashboard.h"
 #include "cli/duration.h"
+#include "cli/offline.h"
 #include "cli/output.h"
 #include "cli/target.h"
 #include "fuse/control.h"
@@ -110,38 +111,11 @@ static ks_rc count_total(struct verify *v, struct survey_conf conf)
     return KS_SUCCESS;
 }
 
-static void free_volume(struct volume **v)
-{
-    if (*v)
-        volume_free(*v);
-}
-
-/* A volume that nobody mounts, to decrypt with. */
-static ks_rc open_volume(struct target *t, struct volume **ret)
-{
-    CLEANUP(free_volume) struct volume *v = NULL;
-    struct volume_conf conf = {
-        .io = io_posix(),
-        .clock = clock_system(),
-        .random = random_system(),
-        .tree = backing_tree(t->backing),
-        .long_names = backing_long(t->backing),
-        .block_payload = t->keyring->block_payload,
-    };
-
-    memcpy(conf.volume_id, t->keyring->volume_id, sizeof conf.volume_id);
-    TRY(volume_new(&conf, &v));
-    TRY(volume_set_keys(v, &t->keys));
-    volume_set_door(v, VOLUME_OPEN);
-    *ret = TAKE(v);
-    return KS_SUCCESS;
-}
-
 static ks_rc verify_offline(struct target *t, struct verify *v, struct survey *ret)
 {
-    CLEANUP(free_volume) struct volume *volume = NULL;
+    CLEANUP(offline_freep) struct volume *volume = NULL;
 
-    TRY(open_volume(t, &volume));
+    TRY(offline_volume(t, &volume));
     struct survey_conf conf = {
         .io = io_posix(),
         .tree = backing_tree(t->backing),

@@ -35,6 +35,7 @@ const struct cli_option cli_options[OPTION_COUNT_ALL] = {
     "counted)\n"                                                                                   \
     "generations_as_of: when the bytes were counted, or null\n"                                    \
     "next_data_rotation: when the next data key is due, or null\n"                                 \
+    "rekey: a re-encryption in progress: bytes_rewritten, bytes_total, rate (bytes/s), eta_s (or null); or null\n" \
     "handles: open files; counters: of requests since the mount, or null\n"                        \
     "receipt: of the last lock: at, reason, duration_ms, handles_cut; or null\n"
 
@@ -158,6 +159,37 @@ const struct cli_command cli_commands[CMD_COUNT] = {
         "keystead volume rotate /var/lib/orders --level cmek --wrap 1 --key file:/srv/kms2#orders "
         "--key-file /root/kms2.key\n"
         "keystead volume rotate /var/lib/orders --level data\n", NULL},
+    [CMD_VOLUME_REKEY] = {
+        "volume rekey", "PATH", 1, 1, cmd_volume_rekey, "re-encrypt what older data keys sealed",
+        TEXT_PATH TEXT_BOTH "Every block of an older generation is decrypted and sealed anew under the newest data "
+        "key, in place, while the volume is used; a power loss leaves each block under one of the two. Then an older "
+        "data key is destroyed when a fresh count finds no block under it and nothing in the volume is damaged; "
+        "otherwise it is kept, with the reason, and the exit code is 6 (damage) or 5 (try again).\n"
+        "Can be interrupted at any time (exit code 130 when unmounted) and goes on where it is started again. "
+        "Copies and snapshots of the backing directory from before hold the old blocks and the old keys.",
+        "keystead volume rotate /var/lib/orders --level data\n"
+        "keystead volume rekey /var/lib/orders --rate 50\n"
+        "keystead volume generations /var/lib/orders\n",
+        "bytes_rewritten: on disk\n"
+        "blocks_damaged\n"
+        "destroyed[]: the generations whose keys are destroyed now\n"
+        "kept[]: generation, blocks, reason (HAS_BLOCKS, DAMAGE, MISSED, REFUSED, UNFINISHED), because; of the "
+        "older ones that are kept\n"
+        "is_interrupted: whether it was stopped before the end\n"},
+    [CMD_VOLUME_GENERATIONS] = {
+        "volume generations", "PATH", 1, 1, cmd_volume_generations, "show what still needs which key",
+        TEXT_PATH "Counts the blocks under each generation of data key, and says for each generation and for each "
+        "version of a customer key whether it is safe to delete, and why. Needs no key and no key service, "
+        "mounted or not. The count of a volume in use is an upper bound for older generations; files that were "
+        "removed but are still open are not counted (rekey looks at them too).",
+        "keystead volume generations /srv/orders\n"
+        "keystead volume generations /srv/orders -o json\n",
+        "volume: id, label\n"
+        "generations[]: generation, state (NEWEST, OLDER, DESTROYED), created, retired, destroyed, blocks, bytes, "
+        "safe_to_delete: answer (true or false), because\n"
+        "keys[]: type, uri, key_version, wraps (ids), safe_to_delete: answer, because; each version of a customer "
+        "key that the volume has or had a wrap under\n"
+        "damaged: files, blocks\n"},
     [CMD_VOLUME_LOCK] = {
         "volume lock", "PATH", 1, 1, cmd_volume_lock, "take a volume away at once",
         TEXT_PATH "Data is written back, then every access to the files fails, keys are wiped from "

@@ -180,6 +180,19 @@ static void show_rotation(const json_t *status, int64_t now_s)
         output_field("next rotation", "of the data key: due since %s", due);
 }
 
+static void show_rekey(const json_t *status)
+{
+    const json_t *rekey = json_object_get(status, "rekey");
+    char done[OUTPUT_BYTES_TEXT], total[OUTPUT_BYTES_TEXT], rate[OUTPUT_BYTES_TEXT];
+
+    if (!json_is_object(rekey))
+        return;
+    output_bytes(number(rekey, "bytes_rewritten"), done);
+    output_bytes(number(rekey, "bytes_total"), total);
+    output_bytes(number(rekey, "rate"), rate);
+    output_field("re-encrypts", "%s of %s, %s/s", done, total, rate);
+}
+
 static void show_receipt(const json_t *status)
 {
     const json_t *receipt = json_object_get(status, "receipt");
@@ -223,6 +236,7 @@ ks_rc dashboard_status(const json_t *status, int64_t now_s)
     show_lease(status);
     show_probe(status);
     show_receipt(status);
+    show_rekey(status);
     TRY(show_wraps(status));
     TRY(show_generations(status));
     show_rotation(status, now_s);

@@ -4,7 +4,22 @@
  */
 #include "cli/report.h"
 
+#include <string.h>
+
 #include "cli/output.h"
+
+ks_rc report_count(struct backing *b, const struct keyring *k, struct survey *ret)
+{
+    struct survey_conf conf = {
+        .io = io_posix(),
+        .tree = backing_tree(b),
+        .long_names = backing_long(b),
+        .block_payload = k->block_payload,
+    };
+
+    memcpy(conf.volume_id, k->volume_id, sizeof conf.volume_id);
+    return survey_run(&conf, ret);
+}
 
 static const char *wrap_state(enum keyring_wrap_state state)
 {
@@ -102,7 +117,7 @@ json_t *report_status(const struct target *t, int64_t revoked_s, const struct su
     target_id(k, id);
     return json_pack(
         "{s:b, s:{s:s, s:o, s:o, s:o, s:n}, s:s, s:b, s:{s:i, s:I, s:I, s:I}, s:n, s:o, s:o, s:o, "
-        "s:o, s:i, s:n, s:n}",
+        "s:o, s:n, s:i, s:n, s:n}",
         "ok", 1, "volume", "id", id, "label", output_string(k->label), "backing",
         output_string(t->place.backing), "mountpoint",
         t->place.mountpoint ? output_string(t->place.mountpoint) : json_null(), "pid", "state",
@@ -111,7 +126,7 @@ json_t *report_status(const struct target *t, int64_t revoked_s, const struct su
         "probe_ms", (json_int_t)k->settings.probe_ms, "last_probe", "wraps", report_wraps(k),
         "generations", report_generations(k, survey, false), "generations_as_of",
         output_time(survey ? clock_wall_s(clock_system()) : 0), "next_data_rotation",
-        output_time(next_rotation(k)), "handles", 0, "counters", "receipt");
+        output_time(next_rotation(k)), "rekey", "handles", 0, "counters", "receipt");
 }
 
 static json_t *survey_json(const struct survey *s)

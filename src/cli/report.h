@@ -11,6 +11,9 @@
 #include "cli/target.h"
 #include "volume/survey.h"
 
+/* report_count(b, k, ret): the blocks under each generation, without any key. */
+ks_rc report_count(struct backing *b, const struct keyring *k, struct survey *ret) KS_MUST;
+
 /* report_status(t, revoked_s, survey): what "status" replies, without a volume process: state UNMOUNTED; revoked_s is
  * backing_revoked_s; survey may be NULL. */
 json_t *report_status(const struct target *t, int64_t revoked_s, const struct survey *survey);

@@ -9,27 +9,14 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "fuse/admin_int.h"
 #include "fuse/mount_point.h"
-#include "fuse/process.h"
 
 enum {
     LOCK_MS_MAX = 20000,   /* how long "lock" waits before it replies */
     UNLOCK_MS_MAX = 20000, /* and "unlock" */
     SURVEY_MS_MAX = 60000,
 };
-
-static void json_freep(json_t **j)
-{
-    json_decref(*j);
-}
-
-/* unpack(request, op, ...): json_unpack, strictly; USAGE says what is wrong with the request. */
-#define UNPACK(request, fmt, ...)                                                                  \
-    do {                                                                                           \
-        json_error_t unpack_error_;                                                                \
-        ENSURE(json_unpack_ex(request, &unpack_error_, JSON_STRICT, fmt, __VA_ARGS__) == 0,        \
-               KS_E_USAGE, "the request is not understood: %s", unpack_error_.text);               \
-    } while (0)
 
 static ks_rc op_status(struct process *p, json_t *request, struct control_peer *peer, json_t **ret)
 {
@@ -358,9 +345,10 @@ static const struct {
     const char *name;
     ks_rc (*run)(struct process *, json_t *request, struct control_peer *, json_t **ret);
 } operations[] = {
-    {"status", op_status}, {"lock", op_lock},         {"unlock", op_unlock},
-    {"rotate", op_rotate}, {"add-wrap", op_add_wrap}, {"remove-wrap", op_remove_wrap},
-    {"set", op_set},       {"unmount", op_unmount},   {"verify", op_verify},
+    {"status", op_status},  {"lock", op_lock},         {"unlock", op_unlock},
+    {"rotate", op_rotate},  {"add-wrap", op_add_wrap}, {"remove-wrap", op_remove_wrap},
+    {"set", op_set},        {"unmount", op_unmount},   {"verify", op_verify},
+    {"rekey", admin_rekey},
 };
 
 ks_rc admin_handle(void *arg, json_t *request, struct control_peer *peer, json_t **ret)

@@ -42,6 +42,11 @@ struct process {
     _Atomic int farewell_fd;      /* who asked for the unmount hears when all is over; -1: nobody */
     _Atomic int64_t rotation_due; /* wall time; 0: never */
     atomic_bool is_rotating;
+    struct { /* admin_rekey.c; the rest counts while it is running */
+        atomic_bool is_running;
+        _Atomic uint64_t bytes_rewritten, bytes_total, rate;
+        _Atomic int64_t eta_s; /* -1: not known */
+    } rekey;
 };
 
 /* lockdown.c: what the guard does to this process's volume; arg is the process. */
@@ -54,6 +59,9 @@ void lockdown_sweep(void *arg);
 
 /* status.c: status_report(p, ret): the reply to "status" (docs/CONTROL.md). */
 ks_rc status_report(struct process *p, json_t **ret) KS_MUST;
+
+/* admin_rekey.c: rekey_status(p): a sweep in progress, for reports, or JSON null. */
+json_t *rekey_status(struct process *p);
 
 /* admin.c: admin_handle(process, request, peer, ret): one request of the control socket. */
 ks_rc admin_handle(void *arg, json_t *request, struct control_peer *peer, json_t **ret) KS_MUST;

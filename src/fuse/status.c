@@ -161,12 +161,12 @@ ks_rc status_report(struct process *p, json_t **ret)
     TRY(surveyor_last(p->surveyor, &counted));
     guard_status(p->guard, &g);
     json_t *status = json_pack(
-        "{s:b, s:o, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "ok", 1, "volume",
+        "{s:b, s:o, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "ok", 1, "volume",
         volume(p, k), "state", lease_state_name(g.state), "revoked", (int)g.is_revoked, "lease",
         lease(&g, k), "last_probe", last_probe(p), "wraps", wraps(k), "generations",
         generations(k, &counted), "generations_as_of", moment(counted.as_of_s),
-        "next_data_rotation", moment(atomic_load(&p->rotation_due)), "handles",
-        number(volume_handle_count(p->volume)), "counters", counters(p), "receipt",
+        "next_data_rotation", moment(atomic_load(&p->rotation_due)), "rekey", rekey_status(p),
+        "handles", number(volume_handle_count(p->volume)), "counters", counters(p), "receipt",
         receipt(&g.receipt));
     ENSURE(status, KS_E_NO_MEMORY, "no memory for the status");
     *ret = status;
