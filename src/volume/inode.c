@@ -43,7 +43,7 @@ static ks_rc inode_new(struct io_node *node, const struct stat *st, struct inode
     i->ino = st->st_ino;
     i->type = st->st_mode & S_IFMT;
     i->refs = 1;
-    pthread_rwlock_init(&i->data_lock, NULL);
+    fair_lock_init(&i->data_lock); /* readers one after another must not keep a write out */
     pthread_mutex_init(&i->open_mutex, NULL);
     pthread_mutex_init(&i->keys_mutex, NULL);
     pthread_mutex_init(&i->times_mutex, NULL);

@@ -14,19 +14,25 @@
 
 enum { SUBKEY_BYTES = 32 };
 
+void fair_lock_init(pthread_rwlock_t *lock)
+{
+    pthread_rwlockattr_t attr;
+
+    pthread_rwlockattr_init(&attr);
+    pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    pthread_rwlock_init(lock, &attr);
+    pthread_rwlockattr_destroy(&attr);
+}
+
 ks_rc volume_new(const struct volume_conf *conf, struct volume **ret)
 {
     struct volume *v = NULL;
-    pthread_rwlockattr_t lock_attr;
 
     TRY(mem_new(1, sizeof *v, &v));
     v->conf = *conf;
     pthread_mutex_init(&v->drain_mutex, NULL);
     clock_cond_init(&v->drained);
-    pthread_rwlockattr_init(&lock_attr);
-    pthread_rwlockattr_setkind_np(&lock_attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
-    pthread_rwlock_init(&v->keys_lock, &lock_attr); /* a rotation must not starve under load */
-    pthread_rwlockattr_destroy(&lock_attr);
+    fair_lock_init(&v->keys_lock); /* a rotation must not starve under load */
     pthread_mutex_init(&v->spaces_mutex, NULL);
     pthread_mutex_init(&v->table_mutex, NULL);
     pthread_mutex_init(&v->moves_mutex, NULL);

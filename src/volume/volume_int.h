@@ -114,6 +114,10 @@ struct volume {
 
 /* --- volume.c: admission, keys, spaces --- */
 
+/* fair_lock_init(lock): a lock on which readers do not overtake a waiting writer; never taken twice by one
+ * thread. */
+void fair_lock_init(pthread_rwlock_t *lock);
+
 /* What an operation needs to pass the door. */
 enum volume_need { NEED_OPEN, NEED_FLUSH }; /* FLUSH: also while draining */
 
