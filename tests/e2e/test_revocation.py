@@ -59,8 +59,9 @@ def test_key_disabled__every_way_to_read_is_cut_and_the_engine_stops(engine, vol
 
 
 def test_key_disabled__memory_holds_no_key(engine, volume, store, witness):
-    witness.still_readable()
-    keys = memory.keys_of(volume, *memory.backing_files(volume))
+    witness.read_past_the_cache()
+    keys = memory.keys_of(volume, memory.backing_file_of(volume, witness.path),
+                          *memory.backing_files(volume))
     found, _ = memory.scan(volume.pid, keys)
     kinds = {name.split()[0] for name in found}
     assert {"store", "data", "name", "file"} <= kinds, \

@@ -51,6 +51,16 @@ def backing_files(volume, count=3):
     return [path for size, path in sorted(sized, reverse=True)[:count] if size > 4096]
 
 
+def backing_file_of(volume, path):
+    """The backing file of a file on the mount: they have the same inode number."""
+    inode = os.stat(path).st_ino
+    for directory, _, names in os.walk(os.path.join(volume.backing, "tree")):
+        for name in names:
+            if os.lstat(os.path.join(directory, name)).st_ino == inode:
+                return os.path.join(directory, name)
+    raise AssertionError(f"no backing file has the inode number of {path}")
+
+
 def readable_regions(pid):
     with open(f"/proc/{pid}/maps") as f:
         for line in f:

@@ -4,6 +4,7 @@
 Made while the volume is open; `still_readable` then tells which ways still give data.
 """
 import errno
+import mmap
 import os
 import signal
 import subprocess
@@ -49,6 +50,16 @@ class Witness:
             "directory listing": lambda: os.listdir(self.mountpoint),
             "open directory": lambda: os.stat(os.path.basename(self.path), dir_fd=self._directory),
         }
+
+    def read_past_the_cache(self):
+        """One page that the volume process itself must decrypt: it has the file's key from then on, as long
+        as the file is open here."""
+        page = mmap.mmap(-1, PAGE)
+        fd = os.open(self.path, os.O_RDONLY | os.O_DIRECT)
+        try:
+            assert os.preadv(fd, [page], 0) == PAGE
+        finally:
+            os.close(fd)
 
     def still_readable(self):
         """Names of the ways that still give data; `errors` keeps what the others said."""
