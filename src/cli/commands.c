@@ -35,7 +35,8 @@ const struct cli_option cli_options[OPTION_COUNT_ALL] = {
     "counted)\n"                                                                                   \
     "generations_as_of: when the bytes were counted, or null\n"                                    \
     "next_data_rotation: when the next data key is due, or null\n"                                 \
-    "rekey: a re-encryption in progress: bytes_rewritten, bytes_total, rate (bytes/s), eta_s (or null); or null\n" \
+    "rekey: a re-encryption in progress: bytes_rewritten, bytes_total, rate (bytes/s), eta_s (or " \
+    "null); or null\n"                                                                             \
     "handles: open files; counters: of requests since the mount, or null\n"                        \
     "receipt: of the last lock: at, reason, duration_ms, handles_cut; or null\n"
 

@@ -48,6 +48,7 @@ static json_t *kept_one(const struct reencrypt_result *r, const struct reencrypt
 json_t *rekey_reply(const struct reencrypt_result *r)
 {
     json_t *destroyed = json_array(), *kept = json_array();
+    uint64_t damaged = r->swept.blocks_damaged + r->blocks_damaged;
 
     for (size_t n = 0; n < r->count; n++) {
         const struct reencrypt_generation *g = &r->generations[n];
@@ -57,7 +58,6 @@ json_t *rekey_reply(const struct reencrypt_result *r)
             json_array_append_new(kept, kept_one(r, g));
     }
     return json_pack("{s:I, s:I, s:o, s:o}", "bytes_rewritten",
-                     (json_int_t)r->swept.bytes_rewritten, "blocks_damaged",
-                     (json_int_t)(r->swept.blocks_damaged + r->blocks_damaged), "destroyed",
-                     destroyed, "kept", kept);
+                     (json_int_t)r->swept.bytes_rewritten, "blocks_damaged", (json_int_t)damaged,
+                     "destroyed", destroyed, "kept", kept);
 }
