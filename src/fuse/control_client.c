@@ -72,7 +72,10 @@ static ks_rc exchange(struct control_line *line, json_t *request, int timeout_ms
 {
     json_t *reply = NULL;
 
-    TRY(ended(control_line_write(line->fd, request)));
+    /* whoever is turned away may find the socket closed already, but what it was told is still there to be read */
+    ks_rc sent = ended(control_line_write(line->fd, request));
+    if (!ks_ok(sent) && !ks_is(sent, KS_E_NOT_FOUND))
+        return sent;
     for (;;) {
         TRY(ended(control_line_read(line, timeout_ms, &reply)));
         if (!reply)
