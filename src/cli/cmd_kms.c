@@ -10,6 +10,7 @@
 #include "cli/args.h"
 #include "cli/ask.h"
 #include "cli/output.h"
+#include "fuse/keyring_json.h"
 #include "kms/file_store.h"
 
 enum { DAYS_DEFAULT = 30, DAYS_MAX = 365 };
@@ -74,8 +75,8 @@ static json_t *key_json(const struct file_key_info *info)
 {
     return json_pack("{s:s, s:s, s:s, s:I, s:o, s:o, s:o}", "name", info->name, "id", info->id,
                      "state", file_key_state_name(info->state), "version",
-                     (json_int_t)info->version, "created", output_time(info->created_s), "changed",
-                     output_time(info->changed_s), "deletion", output_time(info->deletion_s));
+                     (json_int_t)info->version, "created", json_moment(info->created_s), "changed",
+                     json_moment(info->changed_s), "deletion", json_moment(info->deletion_s));
 }
 
 static void show_key(const struct file_key_info *info)

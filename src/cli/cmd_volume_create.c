@@ -10,6 +10,7 @@
 #include "cli/key_option.h"
 #include "cli/output.h"
 #include "cli/target.h"
+#include "fuse/keyring_json.h"
 
 enum { PAYLOAD = 3584, PAYLOAD_DENSE = 4032 };
 
@@ -60,8 +61,8 @@ static ks_rc report(struct cli *cli, const struct backing_conf *conf)
     TRY(resolve_absolute(conf->path, "volume", &path));
     target_id(k, id);
     if (cli->is_json)
-        return output_json(json_pack("{s:s, s:o, s:o}", "id", id, "label", output_string(k->label),
-                                     "backing", output_string(path)));
+        return output_json(json_pack("{s:s, s:o, s:o}", "id", id, "label", json_text(k->label),
+                                     "backing", json_text(path)));
     printf("volume ");
     output_text(stdout, k->label);
     printf(" made: id %s, %zu %s\n", id, k->wrap_count, k->wrap_count == 1 ? "wrap" : "wraps");

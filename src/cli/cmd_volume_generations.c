@@ -13,6 +13,7 @@
 #include "cli/dashboard.h"
 #include "cli/output.h"
 #include "cli/report.h"
+#include "fuse/keyring_json.h"
 
 enum { BECAUSE_BYTES = 320 };
 
@@ -33,7 +34,7 @@ static json_t *answer(bool is_safe, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(because, sizeof because, fmt, args);
     va_end(args);
-    return json_pack("{s:b, s:o}", "answer", (int)is_safe, "because", output_string(because));
+    return json_pack("{s:b, s:o}", "answer", (int)is_safe, "because", json_text(because));
 }
 
 static uint64_t blocks_of(const struct survey *s, uint32_t generation)
@@ -162,10 +163,10 @@ static json_t *report_keys(const struct keyring *k)
     for (size_t i = 0; i < k->wrap_count; i++) {
         const struct keyring_wrap *w = &k->wraps[i];
         if (is_first_of_its_key(k, i))
-            append(&array, json_pack("{s:s, s:o, s:o, s:o, s:o}", "type", w->spec.type, "uri",
-                                     output_string(w->spec.uri), "key_version",
-                                     output_string(w->key_version), "wraps", wraps_under(k, w),
-                                     "safe_to_delete", answer_key(k, w)));
+            append(&array,
+                   json_pack("{s:s, s:o, s:o, s:o, s:o}", "type", w->spec.type, "uri",
+                             json_text(w->spec.uri), "key_version", json_text(w->key_version),
+                             "wraps", wraps_under(k, w), "safe_to_delete", answer_key(k, w)));
     }
     return array;
 }
@@ -176,7 +177,7 @@ static json_t *report(const struct keyring *k, const struct survey *s)
 
     target_id(k, id);
     return json_pack("{s:{s:s, s:o}, s:o, s:o, s:{s:I, s:I}}", "volume", "id", id, "label",
-                     output_string(k->label), "generations", report_data_keys(k, s), "keys",
+                     json_text(k->label), "generations", report_data_keys(k, s), "keys",
                      report_keys(k), "damaged", "files", (json_int_t)s->files_damaged, "blocks",
                      (json_int_t)s->blocks_damaged);
 }

@@ -17,6 +17,7 @@
 #include "cli/output.h"
 #include "cli/target.h"
 #include "fuse/control.h"
+#include "fuse/keyring_json.h"
 #include "volume/survey.h"
 
 enum { DAMAGE_LISTED_MAX = 1000, PROGRESS_MS = 500, LINE_TIMEOUT_MS = 60000 };
@@ -80,7 +81,7 @@ static void on_damage(void *arg, const char *path, uint64_t block, const char *w
     if (v->cli->is_json) {
         json_t *at = block == UINT64_MAX ? json_null() : json_integer((json_int_t)block);
         json_t *one =
-            json_pack("{s:o, s:o, s:s}", "path", output_string(path), "block", at, "what", what);
+            json_pack("{s:o, s:o, s:s}", "path", json_text(path), "block", at, "what", what);
         if (v->damage_count <= DAMAGE_LISTED_MAX)
             json_array_append_new(v->damaged, one);
         else

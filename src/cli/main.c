@@ -13,6 +13,7 @@
 #include "cli/args.h"
 #include "cli/help.h"
 #include "cli/output.h"
+#include "fuse/keyring_json.h"
 
 static void print_error(const struct cli *cli, ks_rc rc)
 {
@@ -20,7 +21,7 @@ static void print_error(const struct cli *cli, ks_rc rc)
 
     if (cli->is_json) {
         json_t *error = json_pack("{s:{s:s, s:s, s:o}}", "error", "class", ks_class_name(rc),
-                                  "code", ks_name(rc), "message", output_string(text));
+                                  "code", ks_name(rc), "message", json_text(text));
         if (error)
             json_dumpf(error, stderr, JSON_ENSURE_ASCII);
         json_decref(error);

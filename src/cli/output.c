@@ -182,27 +182,3 @@ void output_bytes(uint64_t n, char out[OUTPUT_BYTES_TEXT])
     else
         snprintf(out, OUTPUT_BYTES_TEXT, "%.1f %s", scaled, names[i]);
 }
-
-json_t *output_string(const char *text)
-{
-    json_t *exact = json_string(text);
-    char ascii[CELL_BYTES];
-
-    if (exact)
-        return exact;
-    snprintf(ascii, sizeof ascii, "%s", text);
-    for (char *at = ascii; *at; at++)
-        if ((unsigned char)*at > 127)
-            *at = '?';
-    return json_string(ascii);
-}
-
-json_t *output_time(int64_t wall_s)
-{
-    char text[CLOCK_TEXT_BYTES];
-
-    if (wall_s == 0)
-        return json_null();
-    clock_format(wall_s, text);
-    return json_string(text);
-}

@@ -36,8 +36,3 @@ ks_rc table_print(struct table *t, int indent) KS_MUST;
 enum { OUTPUT_BYTES_TEXT = 32 };
 /* output_bytes(n, out): "0 B", "12.3 MiB". */
 void output_bytes(uint64_t n, char out[OUTPUT_BYTES_TEXT]);
-/* output_string(text): JSON text; what is no UTF-8 (a path may be anything) loses its bytes above 127 to '?'. NULL without
- * memory. */
-json_t *output_string(const char *text);
-/* output_time(wall_s): JSON text of a time, or null for 0. */
-json_t *output_time(int64_t wall_s);

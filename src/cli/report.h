@@ -20,6 +20,5 @@ json_t *report_status(const struct target *t, int64_t revoked_s, const struct su
 /* report_inspect(k, revoked_s, survey): all that the keyring says, and the record; survey may be NULL. */
 json_t *report_inspect(const struct keyring *k, int64_t revoked_s, const struct survey *survey);
 
-json_t *report_wraps(const struct keyring *k);
 /* report_generations(k, survey, is_whole): with retired and destroyed when is_whole. */
 json_t *report_generations(const struct keyring *k, const struct survey *survey, bool is_whole);
