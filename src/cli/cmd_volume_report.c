@@ -6,7 +6,6 @@
 #include "cli/dashboard.h"
 #include "cli/output.h"
 #include "cli/report.h"
-#include "fuse/keyring_json.h"
 
 static void decref(json_t **value)
 {

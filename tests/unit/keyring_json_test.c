@@ -19,13 +19,13 @@ static struct keyring *sample(void)
     w->state = WRAP_RETIRED;
     w->spec = (struct key_spec){"FILE", "/srv/\xff#k", ""};
     w->created_s = 1900000000;
-    check_ok(keyring_add_data_key(k, &d));
-    d->generation = 1;
-    d->state = DATA_KEY_DESTROYED;
-    d->destroyed_s = 1900000001;
-    check_ok(keyring_add_data_key(k, &d));
-    d->generation = 2;
-    d->state = DATA_KEY_NEWEST;
+    for (uint32_t generation = 1; generation <= 2; generation++) {
+        check_ok(keyring_add_data_key(k, &d));
+        d->generation = generation;
+        d->state = DATA_KEY_NEWEST;
+    }
+    k->data_keys[0].state = DATA_KEY_DESTROYED;
+    k->data_keys[0].destroyed_s = 1900000001;
     return k;
 }
 
