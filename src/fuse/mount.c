@@ -290,11 +290,24 @@ static bool stop_threads(struct process *p)
     return is_stopped;
 }
 
+/* Whoever has unmounted a volume may pull the plug, as with any other file system. */
+static void make_durable(struct process *p)
+{
+    ks_rc rc = backing_sync(p->backing);
+
+    if (!ks_ok(rc))
+        log_line(LOG_ERROR, "what was written last may not be durable: %s", ks_text(rc));
+}
+
 static void release(struct process *p)
 {
+    bool had_volume = p->volume != NULL;
+
     session_free(p->session);
     guard_free(p->guard);
     volume_free(p->volume);
+    if (had_volume)
+        make_durable(p);
     backing_close(p->backing);
     hook_end(p->hook);
     say_farewell(p);

@@ -177,6 +177,7 @@ static const struct io_ops crash_ops = {
     .rmdir = crash_rmdir,
     .rename = crash_rename,
     .sync_dir = crash_sync_dir,
+    .sync_all = crash_sync_all,
     .dir_open = crash_dir_open,
     .dir_next = crash_dir_next,
     .dir_seek = crash_dir_seek,

@@ -14,7 +14,7 @@
  *     independently of all others; of several writes to one page, any one (or none) is the last.
  * A sync of a file covers its page writes so far, and all metadata operations made before it
  * (one journal), whether it is for data only or not. A sync of a directory covers all metadata
- * operations before it.
+ * operations before it; a sync of everything covers all there is.
  *
  * What survives is applied in the order in which it was made, to files and not to names. So:
  *   - page writes made before a surviving truncate or punch that cut them off are gone; page writes

@@ -64,6 +64,7 @@ enum crash_kind {
     CRASH_PAGE,         /* ino, at = page number, end, page (NULL = zeros) */
     CRASH_SYNC,         /* ino */
     CRASH_SYNC_DIR,     /* ino */
+    CRASH_SYNC_ALL,
     CRASH_MAKE,         /* ino, dir, name, st (mode, rdev), value = target of a symlink */
     CRASH_LINK,         /* ino, dir, name */
     CRASH_UNLINK,       /* dir, name; also rmdir */
@@ -176,6 +177,7 @@ ks_rc crash_rmdir(struct io *io, struct io_node *dir, const char *name) KS_MUST;
 ks_rc crash_rename(struct io *io, struct io_node *from_dir, const char *from,
                    struct io_node *to_dir, const char *to, unsigned flags) KS_MUST;
 ks_rc crash_sync_dir(struct io *io, struct io_node *dir) KS_MUST;
+ks_rc crash_sync_all(struct io *io, struct io_node *dir) KS_MUST;
 ks_rc crash_dir_open(struct io *io, struct io_node *node, struct io_dir **ret) KS_MUST;
 ks_rc crash_dir_next(struct io *io, struct io_dir *dir, struct io_dirent *ret) KS_MUST;
 ks_rc crash_dir_seek(struct io *io, struct io_dir *dir, uint64_t cookie) KS_MUST;

@@ -13,7 +13,7 @@
 
 static bool is_sync(const struct crash_event *e)
 {
-    return e->kind == CRASH_SYNC || e->kind == CRASH_SYNC_DIR;
+    return e->kind == CRASH_SYNC || e->kind == CRASH_SYNC_DIR || e->kind == CRASH_SYNC_ALL;
 }
 
 static void event_done(struct crash_event *e)
@@ -65,8 +65,8 @@ static void cover(struct crash *c)
 
     for (size_t i = 0; i + 1 < c->log_count; i++) {
         struct crash_event *e = &c->log[i];
-        bool is_covered =
-            e->kind != CRASH_PAGE || (sync->kind == CRASH_SYNC && e->ino == sync->ino);
+        bool is_covered = e->kind != CRASH_PAGE || sync->kind == CRASH_SYNC_ALL ||
+                          (sync->kind == CRASH_SYNC && e->ino == sync->ino);
         if (is_covered && e->covered_at == SIZE_MAX)
             e->covered_at = c->log_count;
     }

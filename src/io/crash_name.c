@@ -322,6 +322,14 @@ ks_rc crash_sync_dir(struct io *io, struct io_node *dir)
     return crash_do(c, &(struct crash_event){.kind = CRASH_SYNC_DIR, .ino = dir->ino});
 }
 
+ks_rc crash_sync_all(struct io *io, struct io_node *dir)
+{
+    CLEANUP(crash_unlockp) struct crash *c = crash_lock(io);
+
+    TRY(check_dir(c, dir));
+    return crash_do(c, &(struct crash_event){.kind = CRASH_SYNC_ALL});
+}
+
 ks_rc crash_dir_open(struct io *io, struct io_node *node, struct io_dir **ret)
 {
     CLEANUP(crash_unlockp) struct crash *c = crash_lock(io);

@@ -254,6 +254,7 @@ ks_rc crash_tree_apply(struct crash_tree *tree, const struct crash_event *e)
     switch (e->kind) {
     case CRASH_SYNC:
     case CRASH_SYNC_DIR:
+    case CRASH_SYNC_ALL:
         return KS_SUCCESS;
     case CRASH_MAKE:
         return apply_make(tree, e);

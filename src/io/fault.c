@@ -146,6 +146,12 @@ static ks_rc fault_sync_dir(struct io *io, struct io_node *dir)
     return below(io)->ops->sync_dir(below(io), dir);
 }
 
+static ks_rc fault_sync_all(struct io *io, struct io_node *dir)
+{
+    TRY(fault_step(io, "sync_all"));
+    return below(io)->ops->sync_all(below(io), dir);
+}
+
 static ks_rc fault_dir_open(struct io *io, struct io_node *dir, struct io_dir **ret)
 {
     TRY(fault_step(io, "dir_open"));
@@ -282,6 +288,7 @@ static const struct io_ops fault_ops = {
     .rmdir = fault_rmdir,
     .rename = fault_rename,
     .sync_dir = fault_sync_dir,
+    .sync_all = fault_sync_all,
     .dir_open = fault_dir_open,
     .dir_next = fault_dir_next,
     .dir_seek = fault_dir_seek,

@@ -88,6 +88,9 @@ struct io_ops {
     ks_rc (*rename)(struct io *, struct io_node *from_dir, const char *from, struct io_node *to_dir,
                     const char *to, unsigned flags) KS_MUST;
     ks_rc (*sync_dir)(struct io *, struct io_node *dir) KS_MUST;
+    /* sync_all: everything done so far on the file system that dir is on, files and names, is durable. A failed
+     * write-back that nobody was told of yet fails it. */
+    ks_rc (*sync_all)(struct io *, struct io_node *dir) KS_MUST;
 
     /* Directory streams; "." and ".." are included. At the end dir_next gives an empty name. */
     ks_rc (*dir_open)(struct io *, struct io_node *dir, struct io_dir **ret) KS_MUST;

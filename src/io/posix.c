@@ -25,6 +25,7 @@ static const struct io_ops posix_ops = {
     .rmdir = posix_rmdir,
     .rename = posix_rename,
     .sync_dir = posix_sync_dir,
+    .sync_all = posix_sync_all,
     .dir_open = posix_dir_open,
     .dir_next = posix_dir_next,
     .dir_seek = posix_dir_seek,

@@ -141,6 +141,18 @@ ks_rc posix_sync_dir(struct io *io, struct io_node *dir)
     return rc;
 }
 
+ks_rc posix_sync_all(struct io *io, struct io_node *dir)
+{
+    int fd = open_stream(dir);
+
+    (void)io;
+    if (fd < 0)
+        return ks_os(errno);
+    ks_rc rc = posix_result(syncfs(fd));
+    close(fd);
+    return rc;
+}
+
 static ks_rc stream_of(int fd, struct io_dir **ret)
 {
     CLEANUP(mem_freep) struct io_dir *dir = NULL;

@@ -75,6 +75,7 @@ ks_rc posix_rmdir(struct io *io, struct io_node *dir, const char *name) KS_MUST;
 ks_rc posix_rename(struct io *io, struct io_node *from_dir, const char *from,
                    struct io_node *to_dir, const char *to, unsigned flags) KS_MUST;
 ks_rc posix_sync_dir(struct io *io, struct io_node *dir) KS_MUST;
+ks_rc posix_sync_all(struct io *io, struct io_node *dir) KS_MUST;
 ks_rc posix_dir_open(struct io *io, struct io_node *node, struct io_dir **ret) KS_MUST;
 ks_rc posix_dir_next(struct io *io, struct io_dir *dir, struct io_dirent *ret) KS_MUST;
 ks_rc posix_dir_seek(struct io *io, struct io_dir *dir, uint64_t cookie) KS_MUST;

@@ -40,6 +40,11 @@ struct backing {
     struct keyring *snapshot;
 };
 
+ks_rc backing_sync(struct backing *b)
+{
+    return ks_wrap(b->io->ops->sync_all(b->io, b->dir), "%s", b->path);
+}
+
 const char *backing_path(const struct backing *b)
 {
     return b->path;

@@ -57,6 +57,9 @@ ks_rc backing_keyring(struct backing *b, struct keyring **ret) KS_MUST;
 struct io_node *backing_tree(struct backing *b);
 struct io_node *backing_long(struct backing *b);
 const char *backing_path(const struct backing *b);
+/* backing_sync(b): all that was written to the backing directory so far is durable (and what else is on its file
+ * system). */
+ks_rc backing_sync(struct backing *b) KS_MUST;
 
 /* backing_unlock(b, ret): hierarchy_open. The keyset is the caller's. */
 ks_rc backing_unlock(struct backing *b, struct keyset **ret) KS_MUST;

@@ -254,6 +254,16 @@ static void create__dir_synced__contents_are_open(void **state)
     io->ops->node_close(io, root);
 }
 
+static void create__all_synced__nothing_is_open(void **state)
+{
+    WITH_ROOT();
+
+    help_put(io, root, "a", "n");
+    check_ok(io->ops->sync_all(io, root));
+    EXPECT(io, crash_time(io), "a", "a:n,1 ");
+    io->ops->node_close(io, root);
+}
+
 static void create__lost__pages_vanish_with_it(void **state)
 {
     WITH_ROOT();
@@ -670,6 +680,7 @@ int main(void)
         T(create__without_sync__there_or_not),
         T(create__file_synced__name_is_durable_too),
         T(create__dir_synced__contents_are_open),
+        T(create__all_synced__nothing_is_open),
         T(create__lost__pages_vanish_with_it),
         T(metadata__three_creates__survive_as_a_prefix),
         T(metadata__sync_of_any_file__covers_all_before),

@@ -79,6 +79,7 @@ CALL(unlink, f->root, "file")
 CALL(rmdir, f->root, "file")
 CALL(rename, f->root, "file", f->root, "new", 0)
 CALL(sync_dir, f->root)
+CALL(sync_all, f->root)
 CALL(dir_open, f->root, &out_dir)
 CALL(dir_next, f->dir, &out_entry)
 CALL(dir_seek, f->dir, 0)
@@ -104,12 +105,12 @@ static const struct {
     {                                                                                              \
 #op, call_##op                                                                             \
     }
-    C(open_root),    C(lookup),    C(stat),     C(setattr),   C(readlink),  C(statfs),
-    C(create),       C(mknod),     C(mkdir),    C(symlink),   C(link),      C(unlink),
-    C(rmdir),        C(rename),    C(sync_dir), C(dir_open),  C(dir_next),  C(dir_seek),
-    C(open),         C(pread),     C(pwrite),   C(truncate),  C(fallocate), C(seek),
-    C(sync),         C(file_stat), C(lock),     C(xattr_get), C(xattr_set), C(xattr_list),
-    C(xattr_remove),
+    C(open_root),  C(lookup),       C(stat),      C(setattr),  C(readlink),  C(statfs),
+    C(create),     C(mknod),        C(mkdir),     C(symlink),  C(link),      C(unlink),
+    C(rmdir),      C(rename),       C(sync_dir),  C(sync_all), C(dir_open),  C(dir_next),
+    C(dir_seek),   C(open),         C(pread),     C(pwrite),   C(truncate),  C(fallocate),
+    C(seek),       C(sync),         C(file_stat), C(lock),     C(xattr_get), C(xattr_set),
+    C(xattr_list), C(xattr_remove),
 #undef C
 };
 

@@ -347,6 +347,7 @@ static void lookup__in_a_file__enotdir(void **state)
     check_os(io->ops->lookup(io, file, "x", &node, NULL), ENOTDIR);
     check_os(io->ops->mkdir(io, file, "x", 0700), ENOTDIR);
     check_os(io->ops->sync_dir(io, file), ENOTDIR);
+    check_os(io->ops->sync_all(io, file), ENOTDIR);
     check_os(io->ops->dir_open(io, file, &stream), ENOTDIR);
     assert_null(node);
     assert_null(stream);
