@@ -27,7 +27,7 @@ enum {
     STACK_BYTES = 256 * 1024,
     BACKGROUND_MAX = 128,
     SCRUB_POLL_MS = 2,
-    READAHEAD_KB = 512,
+    READAHEAD_KB = 1024,
     INIT_MS_MAX = 20000,
 };
 

@@ -190,7 +190,6 @@ static const struct io_ops crash_ops = {
     .fallocate = crash_fallocate,
     .seek = crash_seek,
     .sync = crash_sync,
-    .prefetch = crash_prefetch,
     .file_stat = crash_file_stat,
     .lock = crash_file_lock,
     .xattr_get = crash_xattr_get,

@@ -182,15 +182,6 @@ ks_rc crash_sync(struct io *io, struct io_file *file, bool is_data_only)
     return crash_do(c, &(struct crash_event){.kind = CRASH_SYNC, .ino = file->ino});
 }
 
-/* Everything is in memory already. */
-void crash_prefetch(struct io *io, struct io_file *file, uint64_t at, uint64_t len)
-{
-    (void)io;
-    (void)file;
-    (void)at;
-    (void)len;
-}
-
 ks_rc crash_file_stat(struct io *io, struct io_file *file, struct stat *ret)
 {
     CLEANUP(crash_unlockp) struct crash *c = crash_lock(io);

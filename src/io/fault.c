@@ -227,12 +227,6 @@ static ks_rc fault_sync(struct io *io, struct io_file *file, bool is_data_only)
     return below(io)->ops->sync(below(io), file, is_data_only);
 }
 
-/* A hint cannot fail, so it is not counted. */
-static void fault_prefetch(struct io *io, struct io_file *file, uint64_t at, uint64_t len)
-{
-    below(io)->ops->prefetch(below(io), file, at, len);
-}
-
 static ks_rc fault_file_stat(struct io *io, struct io_file *file, struct stat *ret)
 {
     TRY(fault_step(io, "file_stat"));
@@ -301,7 +295,6 @@ static const struct io_ops fault_ops = {
     .fallocate = fault_fallocate,
     .seek = fault_seek,
     .sync = fault_sync,
-    .prefetch = fault_prefetch,
     .file_stat = fault_file_stat,
     .lock = fault_lock,
     .xattr_get = fault_xattr_get,

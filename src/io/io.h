@@ -107,8 +107,6 @@ struct io_ops {
     ks_rc (*pread)(struct io *, struct io_file *, void *out, size_t len, uint64_t at,
                    size_t *ret_len) KS_MUST;
     ks_rc (*pwrite)(struct io *, struct io_file *, const void *in, size_t len, uint64_t at) KS_MUST;
-    /* prefetch: these bytes will be read soon; only a hint, never fails, does not wait */
-    void (*prefetch)(struct io *, struct io_file *, uint64_t at, uint64_t len);
     ks_rc (*truncate)(struct io *, struct io_file *, uint64_t size) KS_MUST;
     /* mode: 0, FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE */
     ks_rc (*fallocate)(struct io *, struct io_file *, int mode, uint64_t at, uint64_t len) KS_MUST;

@@ -94,12 +94,6 @@ ks_rc posix_pwrite(struct io *io, struct io_file *file, const void *in, size_t l
     return KS_SUCCESS;
 }
 
-void posix_prefetch(struct io *io, struct io_file *file, uint64_t at, uint64_t len)
-{
-    (void)io;
-    posix_fadvise(file->fd, (off_t)at, (off_t)len, POSIX_FADV_WILLNEED);
-}
-
 ks_rc posix_truncate(struct io *io, struct io_file *file, uint64_t size)
 {
     int n;

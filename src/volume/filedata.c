@@ -9,8 +9,6 @@
 #include "base/mem.h"
 #include "volume/volume_int.h"
 
-enum { READ_AHEAD_MIN_BYTES = 64 * 1024, READ_AHEAD_BLOCKS = 256 };
-
 ks_rc file_op_begin(struct volume *v, struct inode *i, struct file_op *ret)
 {
     struct file_op op = {.v = v, .i = i};
@@ -149,27 +147,6 @@ static ks_rc read_slice(const struct file_op *op, const struct slice *s, uint8_t
     return KS_SUCCESS;
 }
 
-/* Reading on from where the last read ended: the host reads a window ahead while we decrypt. Its own read-ahead
- * sees our requests as single steps and would make each wait for the disk. */
-static void read_ahead(const struct file_op *op, const struct slice *s)
-{
-    struct io *io = op->v->conf.io;
-    uint64_t first = s->at / op->v->conf.block_payload;
-    uint64_t end = block_count_of(s->at + s->len, op->v->conf.block_payload);
-    bool is_sequential = atomic_exchange(&op->i->read_end, s->at + s->len) == s->at;
-    uint64_t known = atomic_load(&op->i->ahead_end);
-
-    if (s->len < READ_AHEAD_MIN_BYTES || !is_sequential)
-        return;
-    if (known < first || known > end + 2 * READ_AHEAD_BLOCKS)
-        known = first; /* another stream, or the first round of this one */
-    if (known > end + READ_AHEAD_BLOCKS)
-        return;
-    atomic_store(&op->i->ahead_end, end + 2 * READ_AHEAD_BLOCKS);
-    io->ops->prefetch(io, op->file, block_offset(known),
-                      (end + 2 * READ_AHEAD_BLOCKS - known) * BLOCK_BYTES);
-}
-
 ks_rc volume_read(struct volume *v, struct handle *h, void *out, size_t len, uint64_t at,
                   size_t *ret_len)
 {
@@ -180,7 +157,6 @@ ks_rc volume_read(struct volume *v, struct handle *h, void *out, size_t len, uin
     pthread_rwlock_rdlock(&op.i->data_lock);
     uint64_t left = at < op.i->size ? op.i->size - at : 0;
     struct slice s = {at, len < left ? len : (size_t)left};
-    read_ahead(&op, &s);
     ks_rc rc = s.len ? read_slice(&op, &s, out) : KS_SUCCESS;
     pthread_rwlock_unlock(&op.i->data_lock);
     TRY(rc);

@@ -56,8 +56,6 @@ struct inode {
     /* Each growth counts; while the last one is not durable the blocks before the last must not be punched. */
     uint64_t growths;
     _Atomic uint64_t growths_durable;
-    _Atomic uint64_t read_end;  /* where the last read ended */
-    _Atomic uint64_t ahead_end; /* the block up to which the host was asked to read ahead */
 
     pthread_mutex_t open_mutex;
     struct io_file *file; /* while users > 0 */
