@@ -61,9 +61,9 @@ struct crash_tree {
 };
 
 enum crash_kind {
-    CRASH_PAGE,         /* ino, at = page number, end, page (NULL = zeros) */
-    CRASH_SYNC,         /* ino */
-    CRASH_SYNC_DIR,     /* ino */
+    CRASH_PAGE,     /* ino, at = page number, end, page (NULL = zeros) */
+    CRASH_SYNC,     /* ino */
+    CRASH_SYNC_DIR, /* ino */
     CRASH_SYNC_ALL,
     CRASH_MAKE,         /* ino, dir, name, st (mode, rdev), value = target of a symlink */
     CRASH_LINK,         /* ino, dir, name */
