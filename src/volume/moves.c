@@ -20,6 +20,7 @@ ks_rc moves_watch(struct volume *v)
     ENSURE(atomic_compare_exchange_strong(&v->is_watched, &is_free, true), KS_E_BUSY,
            "the volume is being re-encrypted already");
     atomic_store(&v->moves_missed, 0);
+    atomic_fetch_add(&v->sweeps, 1);
     /* whoever is inside now may have found that nobody watches, and moves something yet: wait for them */
     pthread_rwlock_wrlock(&v->keys_lock);
     pthread_rwlock_unlock(&v->keys_lock);
@@ -35,11 +36,27 @@ void moves_end(struct volume *v)
         volume_forget(v, i, 1);
 }
 
-/* Takes the reference over. */
+bool moves_is_done(struct volume *v, struct inode *i)
+{
+    return atomic_load(&i->swept) == atomic_load(&v->sweeps);
+}
+
+void moves_set_done(struct volume *v, struct inode *i)
+{
+    atomic_store(&i->swept, atomic_load(&v->sweeps));
+}
+
+/* Takes the reference over. What the sweep is done with or has on its list already needs no other look, so a
+ * sweep ends however much is moved. */
 static void push(struct volume *v, struct inode *i)
 {
+    uint64_t sweep = atomic_load(&v->sweeps);
     struct move *m;
 
+    if (moves_is_done(v, i) || atomic_exchange(&i->noted, sweep) == sweep) {
+        volume_forget(v, i, 1);
+        return;
+    }
     if (!ks_ok(mem_new(1, sizeof *m, &m))) {
         atomic_fetch_add(&v->moves_missed, 1);
         volume_forget(v, i, 1);
@@ -91,6 +108,8 @@ struct inode *moves_take(struct volume *v)
         i = m->inode;
     }
     pthread_mutex_unlock(&v->moves_mutex);
+    if (i)
+        atomic_store(&i->noted, 0);
     mem_free(m);
     return i;
 }

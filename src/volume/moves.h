@@ -19,6 +19,11 @@ void moves_end(struct volume *v);
 void moves_note(struct volume *v, struct inode *dir, const char *sealed);
 void moves_note_inode(struct volume *v, struct inode *i);
 
+/* moves_set_done(v, i): the sweep needs not look at this object again: a file whose blocks all have the newest
+ * generation, durably; a directory below which everything was looked at. moves_is_done(v, i) asks for it. */
+void moves_set_done(struct volume *v, struct inode *i);
+bool moves_is_done(struct volume *v, struct inode *i);
+
 /* moves_take(v): one noted object with its reference, or NULL. moves_missed(v): how many could not be noted. */
 struct inode *moves_take(struct volume *v);
 uint64_t moves_missed(struct volume *v);

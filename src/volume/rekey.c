@@ -195,10 +195,13 @@ static ks_rc sweep_or_count(struct sweep *s, struct inode *i)
 {
     ks_rc rc = sweep_inode(s, i);
 
-    if (rc.cls != KS_CLASS_CORRUPT)
-        return rc;
-    s->p->blocks_damaged++;
-    return KS_SUCCESS;
+    if (rc.cls == KS_CLASS_CORRUPT) {
+        s->p->blocks_damaged++;
+        rc = KS_SUCCESS;
+    }
+    if (ks_ok(rc))
+        moves_set_done(s->conf->volume, i);
+    return rc;
 }
 
 static ks_rc sweep_moved(struct sweep *s);
@@ -249,10 +252,15 @@ static const struct walk_visitor visitor = {enter, leave, visit_file, other, don
 
 static ks_rc sweep_one_moved(struct sweep *s, struct inode *i)
 {
+    struct volume *v = s->conf->volume;
+
+    if (moves_is_done(v, i))
+        return KS_SUCCESS;
     if (i->type == S_IFREG)
         return sweep_or_count(s, i);
     if (i->type == S_IFDIR)
-        return walk_tree(s->conf->volume->conf.io, i->node, &visitor, s);
+        TRY(walk_tree(v->conf.io, i->node, &visitor, s));
+    moves_set_done(v, i);
     return KS_SUCCESS;
 }
 

@@ -68,6 +68,9 @@ struct inode {
     bool has_mtime; /* mtime is newer than the backing file's */
     struct timespec mtime;
 
+    /* The last sweep that is done with it, and the last that it is noted for: see volume/moves.h. */
+    _Atomic uint64_t swept, noted;
+
     atomic_bool is_poisoned; /* a sync failed; for ever */
 };
 
@@ -102,6 +105,7 @@ struct volume {
 
     /* moves.c: what moved while a sweep watches; is_watched is also the right to sweep */
     atomic_bool is_watched;
+    _Atomic uint64_t sweeps; /* the number of the sweep that watches, or did last */
     pthread_mutex_t moves_mutex;
     struct move *moves;
     atomic_ulong moves_missed;
