@@ -66,15 +66,10 @@ static json_t *lease(const struct guard_status *g, const struct keyring *k)
                      "probe_ms", number(k->settings.probe_ms));
 }
 
-static void counted_done(struct surveyor_result *r)
-{
-    surveyor_result_done(r);
-}
-
 ks_rc status_report(struct process *p, json_t **ret)
 {
     CLEANUP(keyring_freep) struct keyring *k = NULL;
-    CLEANUP(counted_done) struct surveyor_result counted = {0};
+    CLEANUP(surveyor_result_done) struct surveyor_result counted = {0};
     struct guard_status g;
 
     TRY(backing_keyring(p->backing, &k));
