@@ -29,6 +29,11 @@ fuzz) compiler=clang options="$sanitize -Dfuzzers=true" target=fuzzers ;;
     ;;
 esac
 
+# Several worktrees and flavours compile the same files: a compiler cache is used where there is one.
+if command -v ccache >/dev/null; then
+    compiler="ccache $compiler"
+fi
+
 only=${flavour#clang-}
 flavour=${flavour%-setup}
 if [ ! -f "$build/$flavour/build.ninja" ]; then

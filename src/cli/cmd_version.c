@@ -6,6 +6,7 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "base/version.h"
 #include "cli/cli.h"
 #include "cli/help.h"
 #include "cli/output.h"
@@ -16,10 +17,10 @@ ks_rc cmd_version(struct cli *cli)
     const char *openssl = crypto_library_version();
 
     if (cli->is_json)
-        return output_json(json_pack("{s:s, s:s, s:s, s:s}", "keystead", KEYSTEAD_VERSION,
+        return output_json(json_pack("{s:s, s:s, s:s, s:s}", "keystead", keystead_version,
                                      "openssl", openssl, "libfuse", fuse_pkgversion(), "libsodium",
                                      sodium_version_string()));
-    printf("keystead %s\n", KEYSTEAD_VERSION);
+    printf("keystead %s\n", keystead_version);
     output_field("OpenSSL", "%s", openssl);
     output_field("libfuse", "%s", fuse_pkgversion());
     output_field("libsodium", "%s", sodium_version_string());

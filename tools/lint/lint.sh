@@ -65,7 +65,7 @@ shell_parses() {
 cppcheck_with_options() {
     cppcheck --quiet --error-exitcode=1 --std=c11 --language=c --enable=warning,performance,portability \
         --inline-suppr --suppressions-list=tools/lint/cppcheck.txt --library=posix -j "${JOBS:-$(nproc)}" \
-        -Isrc -D_GNU_SOURCE -DFUSE_USE_VERSION=314 -DKEYSTEAD_VERSION='""' \
+        -Isrc -D_GNU_SOURCE -DFUSE_USE_VERSION=314 \
         --include=tools/lint/cppcheck.h "$@"
 }
 

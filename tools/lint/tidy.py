@@ -29,7 +29,7 @@ def preprocessed(entry):
             skip = False
         elif word in ("-o", "-MQ", "-MF"):
             skip = True
-        elif not word.startswith("-DKEYSTEAD_VERSION"):
+        else:
             keep.append(word)
     done = subprocess.run([*keep, "-E", "-P"], cwd=entry["directory"], capture_output=True, check=False)
     return digest([w for w in keep if w.startswith("-")], done.returncode, done.stdout)

@@ -3,7 +3,7 @@ import re
 
 WHY = (
     "only crypto/ knows which library does the arithmetic; everybody else uses crypto/*.h. libsodium is here "
-    "for guarded memory (base/secret.c, base/mem.c), for base64 of names (volume/names.c) and for passphrases "
+    "for guarded memory (base/secret.c, base/mem.c), for base64 and hexadecimal (base/base64.c, volume/names.c) and for passphrases "
     "(crypto/); cli/cmd_version.c tells the versions of both"
 )
 
@@ -13,7 +13,7 @@ BAD = {"src/key/a.c": "#include <openssl/evp.h>\n", "src/key/b.c": "#include <so
 _OPENSSL = re.compile(r"^\s*#\s*include\s+<openssl/")
 _SODIUM = re.compile(r"^\s*#\s*include\s+<sodium")
 VERSION = {"src/cli/cmd_version.c"}
-SODIUM_OWNERS = {"src/base/secret.c", "src/base/mem.c", "src/volume/names.c"} | VERSION
+SODIUM_OWNERS = {"src/base/base64.c", "src/base/secret.c", "src/base/mem.c", "src/volume/names.c"} | VERSION
 
 
 def check(source):

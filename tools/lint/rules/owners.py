@@ -7,7 +7,9 @@ WHY = (
 OWNERS = {
     ("time", "clock_gettime", "gettimeofday", "nanosleep", "usleep", "sleep", "clock_nanosleep"): {"src/base/clock.c"},
     ("getrandom", "getentropy", "randombytes_buf", "arc4random", "arc4random_buf", "RAND_bytes"): {"src/base/random.c"},
-    ("getenv", "secure_getenv", "setenv", "unsetenv", "putenv"): {"src/base/log.c", "src/fuse/mount", "src/cli/"},
+    ("getenv", "secure_getenv", "setenv", "unsetenv", "putenv"): {
+        "src/base/environment.c", "src/base/log.c", "src/fuse/mount", "src/cli/"
+    },
 }
 
 GOOD = {
