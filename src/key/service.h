@@ -19,6 +19,6 @@ struct key_service {
                   char ret_version[KEY_VERSION_BYTES]) KS_MUST;
     ks_rc (*unwrap)(struct key_service *, const struct key_spec *, const struct key_context *,
                     struct view blob, struct secret **ret_plain) KS_MUST;
-    ks_rc (*version)(struct key_service *, const struct key_spec *,
+    ks_rc (*version)(struct key_service *, const struct key_spec *, const struct key_context *,
                      char ret[KEY_VERSION_BYTES]) KS_MUST;
 };

@@ -20,10 +20,17 @@
 #include "base/secret.h"
 #include "base/view.h"
 
+/* What the service said beside its answer, for audit and policy; filled in also when the call fails. */
+struct kms_note {
+    char request_id[128];    /* the provider's own; "" when it gave none */
+    uint32_t retry_after_ms; /* 0: it did not say */
+};
+
 /* One attempt. */
 struct kms_call {
     uint64_t deadline_ms; /* boot time; 0 = none */
     struct clock *clock;
+    struct kms_note *note; /* NULL: nobody wants to know */
 };
 
 /* How a driver gets at a secret it needs (a passphrase): asked when it is needed, never stored. */
@@ -33,12 +40,30 @@ struct kms_conf {
     ks_rc (*passphrase)(void *arg, const char *what, struct secret **ret) KS_MUST;
     void *passphrase_arg;
     struct clock *clock;
+    /* env(arg, name): what the environment says; NULL when nothing. env NULL: the process's own. */
+    const char *(*env)(void *arg, const char *name);
+    void *env_arg;
+    bool is_development; /* allows NULL_KMS */
 };
 
 struct kms; /* an opened driver: one key */
 
-enum { KMS_DRIVER_ABI = 1 };
-enum kms_cap { KMS_CAP_CONTEXT = 1, KMS_CAP_VERSIONS = 2 };
+enum { KMS_DRIVER_ABI = 2, KMS_SCOPE_BYTES = 256 };
+enum kms_cap {
+    KMS_CAP_CONTEXT = 1,  /* the service itself binds the wrap to the context */
+    KMS_CAP_VERSIONS = 2, /* the key has versions that the service names */
+};
+
+/*
+ * One right that the driver needs or could use, tried for real by "keystead key check". attempt makes one call and
+ * returns what it gave; anything it makes is dropped. The AWS names: "kms:Encrypt".
+ */
+struct kms_permission {
+    const char *name;
+    const char *why;  /* what is lost without it: "new wraps and rotations fail" */
+    bool is_required; /* volumes cannot be used without it */
+    ks_rc (*attempt)(struct kms *, const struct kms_call *, const struct key_context *) KS_MUST;
+};
 
 struct kms_driver {
     const char *type;
@@ -54,9 +79,13 @@ struct kms_driver {
     /* unwrap: WRONG_KEY / AUTH for a blob of another key or context. */
     ks_rc (*unwrap)(struct kms *, const struct kms_call *, const struct key_context *,
                     struct view blob, struct secret **ret_plain) KS_MUST;
-    /* version: the key's current version, for "is there a newer one". */
-    ks_rc (*version)(struct kms *, const struct kms_call *, char ret[KEY_VERSION_BYTES]) KS_MUST;
+    /* version: the key's current version, for "is there a newer one"; context says for whom (AWS: ExternalId). */
+    ks_rc (*version)(struct kms *, const struct kms_call *, const struct key_context *,
+                     char ret[KEY_VERSION_BYTES]) KS_MUST;
     void (*close)(struct kms *); /* NULL does nothing */
+    /* scope(kms, ret): whose request quota a call uses, "aws:111122223333:eu-west-1"; optional, no scope. */
+    void (*scope)(const struct kms *, char ret[KMS_SCOPE_BYTES]);
+    const struct kms_permission *permissions; /* ended by a NULL name; optional */
 };
 
 /* Drivers embed this first. */

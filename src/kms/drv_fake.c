@@ -232,8 +232,10 @@ static ks_rc fake_unwrap(struct kms *kms, const struct kms_call *call,
                         ret_plain);
 }
 
-static ks_rc fake_version(struct kms *kms, const struct kms_call *call, char ret[KEY_VERSION_BYTES])
+static ks_rc fake_version(struct kms *kms, const struct kms_call *call,
+                          const struct key_context *context, char ret[KEY_VERSION_BYTES])
 {
+    (void)context;
     TRY(begin(kms, call));
     LOCKED;
     snprintf(ret, KEY_VERSION_BYTES, "%u",

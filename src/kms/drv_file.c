@@ -97,6 +97,7 @@ static ks_rc file_wrap(struct kms *kms, const struct kms_call *call,
     struct file_driver *d = of(kms);
     uint32_t version;
 
+    (void)context;
     TRY(begin(d, call));
     TRY(key_context_aad(context, &aad));
     TRY(file_store_wrap(d->store, d->name, buf_view(&aad), plain, ret_blob, &version));
@@ -116,11 +117,13 @@ static ks_rc file_unwrap(struct kms *kms, const struct kms_call *call,
     return file_store_unwrap(d->store, d->name, buf_view(&aad), blob, ret_plain);
 }
 
-static ks_rc file_version(struct kms *kms, const struct kms_call *call, char ret[KEY_VERSION_BYTES])
+static ks_rc file_version(struct kms *kms, const struct kms_call *call,
+                          const struct key_context *context, char ret[KEY_VERSION_BYTES])
 {
     struct file_driver *d = of(kms);
     uint32_t version;
 
+    (void)context;
     TRY(begin(d, call));
     TRY(file_store_version(d->store, d->name, &version));
     snprintf(ret, KEY_VERSION_BYTES, "%u", version);

@@ -54,7 +54,7 @@ static ks_rc attempt_unwrap(struct kms_client *c, const struct kms_call *call, c
 static ks_rc attempt_version(struct kms_client *c, const struct kms_call *call,
                              const struct work *w)
 {
-    return c->driver->version(c->kms, call, w->version);
+    return c->driver->version(c->kms, call, w->context, w->version);
 }
 
 static void count(struct kms_counters *n, ks_rc rc)
@@ -104,7 +104,7 @@ static ks_rc attempt_in_time(struct kms_client *c, const struct work *w, uint32_
 {
     uint64_t now = clock_boot_ms(c->clock);
     uint64_t share = deadline > now ? (deadline - now) / left : 0;
-    struct kms_call call = {now + (share ? share : 1), c->clock};
+    struct kms_call call = {now + (share ? share : 1), c->clock, NULL};
 
     c->counters.attempts++;
     ks_rc rc = w->attempt(c, &call, w);
@@ -196,10 +196,11 @@ ks_rc kms_client_unwrap(struct kms_client *c, const struct key_context *context,
     return run(c, &w);
 }
 
-ks_rc kms_client_version(struct kms_client *c, char ret[KEY_VERSION_BYTES])
+ks_rc kms_client_version(struct kms_client *c, const struct key_context *context,
+                         char ret[KEY_VERSION_BYTES])
 {
     char version[KEY_VERSION_BYTES] = "";
-    struct work w = {.attempt = attempt_version, .version = version};
+    struct work w = {.attempt = attempt_version, .context = context, .version = version};
 
     TRY(run(c, &w));
     memcpy(ret, version, sizeof version);

@@ -38,5 +38,6 @@ ks_rc kms_client_wrap(struct kms_client *c, const struct key_context *context,
                       char ret_version[KEY_VERSION_BYTES]) KS_MUST;
 ks_rc kms_client_unwrap(struct kms_client *c, const struct key_context *context, struct view blob,
                         struct secret **ret_plain) KS_MUST;
-ks_rc kms_client_version(struct kms_client *c, char ret[KEY_VERSION_BYTES]) KS_MUST;
+ks_rc kms_client_version(struct kms_client *c, const struct key_context *context,
+                         char ret[KEY_VERSION_BYTES]) KS_MUST;
 struct kms_counters kms_client_counters(struct kms_client *c);

@@ -144,12 +144,12 @@ static ks_rc access_unwrap(struct key_service *service, const struct key_spec *s
 }
 
 static ks_rc access_version(struct key_service *service, const struct key_spec *spec,
-                            char ret[KEY_VERSION_BYTES])
+                            const struct key_context *context, char ret[KEY_VERSION_BYTES])
 {
     struct entry *e;
 
     TRY(entry_get(of(service), spec, &e));
-    ks_rc rc = kms_client_version(e->client, ret);
+    ks_rc rc = kms_client_version(e->client, context, ret);
     entry_put(of(service), e, rc);
     return rc;
 }

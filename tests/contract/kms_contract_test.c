@@ -191,7 +191,7 @@ static int end(void **state)
 
 static struct kms_call call(void)
 {
-    return (struct kms_call){manual.now_ms + 1000, &manual.clock};
+    return (struct kms_call){manual.now_ms + 1000, &manual.clock, NULL};
 }
 
 static ks_rc wrap(struct kms *kms)
@@ -309,7 +309,7 @@ static void check_all_fail(struct kms *kms, struct view blob, ks_rc want)
     assert_int_equal(out.len, 0);
     rc = unwrap(kms, blob);
     assert_int_equal(rc.code, want.code);
-    rc = kms->driver->version(kms, &c, version);
+    rc = kms->driver->version(kms, &c, &f.context, version);
     assert_int_equal(rc.code, want.code);
     assert_string_equal(version, "untouched");
     buf_done(&out);
@@ -379,7 +379,7 @@ static void open__out_of_reach__opens_and_calls_fail(void **state)
 
 static void use__deadline_passed__timeout_and_nothing_written(void **state)
 {
-    struct kms_call c = {manual.now_ms, &manual.clock};
+    struct kms_call c = {manual.now_ms, &manual.clock, NULL};
     struct secret *got = NULL;
 
     (void)state;
@@ -390,16 +390,16 @@ static void use__deadline_passed__timeout_and_nothing_written(void **state)
     assert_null(got);
     check_rc(f.one->driver->wrap(f.one, &c, &f.context, f.plain, &f.blob, f.version), TIMEOUT);
     assert_int_equal(f.blob.len, len);
-    check_rc(f.one->driver->version(f.one, &c, f.version), TIMEOUT);
+    check_rc(f.one->driver->version(f.one, &c, &f.context, f.version), TIMEOUT);
 }
 
 static void use__no_deadline__works(void **state)
 {
-    struct kms_call c = {0, &manual.clock};
+    struct kms_call c = {0, &manual.clock, NULL};
     char version[KEY_VERSION_BYTES];
 
     (void)state;
-    check_ok(f.one->driver->version(f.one, &c, version));
+    check_ok(f.one->driver->version(f.one, &c, &f.context, version));
 }
 
 static void version__after_rotation__new_one_and_old_blobs_open(void **state)
@@ -411,10 +411,10 @@ static void version__after_rotation__new_one_and_old_blobs_open(void **state)
     (void)state;
     check_ok(wrap(f.one));
     check_ok(buf_append(&old, buf_view(&f.blob)));
-    check_ok(f.one->driver->version(f.one, &c, before));
+    check_ok(f.one->driver->version(f.one, &c, &f.context, before));
     assert_string_equal(before, f.version);
     f.subject->rotate();
-    check_ok(f.one->driver->version(f.one, &c, after));
+    check_ok(f.one->driver->version(f.one, &c, &f.context, after));
     assert_string_not_equal(before, after);
     check_ok(wrap(f.one));
     assert_string_equal(after, f.version);

@@ -33,10 +33,11 @@ static ks_rc copy_unwrap(struct key_service *s, const struct key_spec *spec,
 }
 
 static ks_rc copy_version(struct key_service *s, const struct key_spec *spec,
-                          char ret[KEY_VERSION_BYTES])
+                          const struct key_context *context, char ret[KEY_VERSION_BYTES])
 {
     (void)s;
     (void)spec;
+    (void)context;
     memset(ret, 0, KEY_VERSION_BYTES);
     ret[0] = '1';
     return KS_SUCCESS;

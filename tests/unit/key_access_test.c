@@ -55,7 +55,9 @@ static ks_rc ask(struct world *w)
 {
     char version[KEY_VERSION_BYTES];
 
-    return w->service->version(w->service, &w->spec, version);
+    const struct key_context context = {1, {{"purpose", "canary"}}};
+
+    return w->service->version(w->service, &w->spec, &context, version);
 }
 
 static void answer(struct world *w, enum fake_step step)

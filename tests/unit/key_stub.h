@@ -115,11 +115,12 @@ static inline ks_rc stub_unwrap(struct key_service *service, const struct key_sp
 }
 
 static inline ks_rc stub_version(struct key_service *service, const struct key_spec *spec,
-                                 char ret[KEY_VERSION_BYTES])
+                                 const struct key_context *context, char ret[KEY_VERSION_BYTES])
 {
     struct stub_service *s = (struct stub_service *)(void *)service;
     size_t i;
 
+    (void)context;
     TRY(stub_check(s, spec, &i));
     snprintf(ret, KEY_VERSION_BYTES, "v%u", s->keys[i].version);
     return KS_SUCCESS;

@@ -201,7 +201,7 @@ static void call__fails__outputs_untouched(void **state)
     check_rc(wrap(f), DENIED);
     check_bytes(buf_view(&f->blob), view_text("before"));
     assert_string_equal(f->version, "old");
-    check_rc(kms_client_version(f->client, f->version), DENIED);
+    check_rc(kms_client_version(f->client, &f->context, f->version), DENIED);
     assert_string_equal(f->version, "old");
     check_rc(kms_client_unwrap(f->client, &f->context, view_text("x"), &got), DENIED);
     assert_null(got);
@@ -212,7 +212,7 @@ static void version__after_rotation__newest(void **state)
     struct fixture *f = *state;
 
     fake_rotate("key");
-    check_ok(kms_client_version(f->client, f->version));
+    check_ok(kms_client_version(f->client, &f->context, f->version));
     assert_string_equal(f->version, "2");
 }
 
