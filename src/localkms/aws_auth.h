@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * localkms/aws_auth.h - who sent an AWS request, and whether he may.
+ *
+ * Authentication is SigV4 (headers; also the query form) against the access keys of users and the sessions of assumed
+ * roles. Authorisation is AWS's evaluation: an explicit Deny anywhere wins; within the key's account the key policy
+ * must allow or delegate to IAM; across accounts both sides must allow; grants allow what they name.
+ */
+#pragma once
+
+#include <jansson.h>
+
+#include "base/rc.h"
+#include "net/http_server.h"
+
+enum { AWS_ARN_BYTES = 2048, AWS_ACCOUNT_BYTES = 13 };
+
+struct iam; /* users, access keys, roles, sessions, policies of all accounts */
+
+enum aws_principal_kind { AWS_ROOT, AWS_USER, AWS_ROLE_SESSION };
+
+/* Who asks. */
+struct aws_identity {
+    enum aws_principal_kind kind;
+    char account[AWS_ACCOUNT_BYTES];
+    char arn[AWS_ARN_BYTES]; /* arn:aws:sts::A:assumed-role/R/S for a session */
+    char principal
+        [AWS_ARN_BYTES]; /* what policies name: the user's or the role's ARN (aws:PrincipalArn) */
+    char user_id[130];
+    char access_key[130];
+    char region[64], service[64]; /* of the credential scope */
+    char source_ip[64];
+    void *session; /* private to iam */
+};
+
+/* What is to be done, with which resource. */
+struct aws_access {
+    const char *action;   /* "kms:Decrypt" */
+    const char *resource; /* ARN */
+    const char *account;  /* of the resource */
+    const struct aws_policy
+        *resource_policy; /* parsed (aws_policy.h); NULL: the resource has none */
+    bool is_granted;      /* a grant of the resource allows it to this identity */
+    const json_t *
+        encryption_context; /* object of strings, or NULL: kms:EncryptionContext:*, kms:EncryptionContextKeys */
+    const char *via_service; /* or NULL */
+};
+
+/* Why not. The texts are AWS's own. */
+struct aws_refusal {
+    const char *
+        code; /* "AccessDeniedException", "IncompleteSignatureException", ... ; without "Exception" for STS, IAM */
+    int status;
+    char message[2048];
+};
+
+/* aws_authenticate(iam, x, now_s, ret, refusal): false with the refusal that AWS would give: missing or unknown key,
+ * wrong signature, clock more than 5 minutes off, expired token, wrong service or region in the scope. */
+bool aws_authenticate(struct iam *iam, const struct http_exchange *x, int64_t now_s,
+                      struct aws_identity *ret, struct aws_refusal *refusal) KS_MUST;
+/* aws_authorize(iam, identity, access, refusal): as above, "User: ... is not authorized to perform: ...". */
+bool aws_authorize(struct iam *iam, const struct aws_identity *identity,
+                   const struct aws_access *access, struct aws_refusal *refusal) KS_MUST;
