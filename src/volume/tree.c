@@ -371,8 +371,9 @@ static ks_rc open_name(struct volume *v, struct io_dirent *e, bool *ret_is_ours)
     if (e->name[0] == 0 || is_dot_name(e->name))
         return KS_SUCCESS;
     ks_rc rc = names_open(v->names, NAME_ENTRY, e->name, &plain);
-    if (!ks_ok(rc) && (rc.cls == KS_CLASS_CORRUPT || rc.cls == KS_CLASS_LIMIT ||
-                       ks_is_os(rc, ENOENT) || ks_is(rc, KS_E_NOT_FOUND))) {
+    /* LIMIT as a code: a record that is too long. As a class it is also want of memory or descriptors. */
+    if (rc.cls == KS_CLASS_CORRUPT || ks_is(rc, KS_E_LIMIT) || ks_is_os(rc, ENOENT) ||
+        ks_is(rc, KS_E_NOT_FOUND)) {
         volume_alert(v, "entry %s is left out: %s", e->name, ks_text(rc));
         *ret_is_ours = false;
         return KS_SUCCESS;

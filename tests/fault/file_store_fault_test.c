@@ -3,11 +3,10 @@
  * Goal of this test: whichever call to the file system fails while a key store is used or changed, the
  * failure is never taken for a denial, and the key is in its old or its new state and usable again.
  */
-#include "io/fault.h"
 #include "kms/file_store.h"
 #include "tmpdir.h"
 
-enum { CALLS_MAX = 500 };
+#include "fault_each.h"
 
 struct fixture {
     struct tmpdir tmp;
@@ -107,23 +106,38 @@ static void check_usable_again(struct fixture *f)
     check_ok(wrap(f));
 }
 
-/* Fails the first call, then the second, ... until the operation no longer makes that many. */
+/* What runs while a call fails. */
+struct attempt {
+    struct fixture *f;
+    ks_rc (*run)(struct fixture *);
+};
+
+static bool try_fault(void *arg, const struct fault_case *c)
+{
+    const struct attempt *a = arg;
+
+    fault_arm_case(a->f->io, c);
+    ks_rc rc = a->run(a->f);
+    bool has_failed = fault_name(a->f->io) != NULL;
+    fault_arm(a->f->io, 0, 0, false);
+    if (rc.cls == KS_CLASS_DENIED)
+        fail_msg("call %u failed and was taken for %s", (unsigned)c->n, ks_name(rc));
+    check_usable_again(a->f);
+    return has_failed;
+}
+
 static void fail_each(struct fixture *f, ks_rc (*run)(struct fixture *), int err, bool is_lasting)
 {
-    uint64_t n = 1;
+    struct attempt a = {f, run};
 
-    for (; n < CALLS_MAX; n++) {
-        fault_arm(f->io, n, err, is_lasting);
-        ks_rc rc = run(f);
-        bool has_failed = fault_name(f->io) != NULL;
-        fault_arm(f->io, 0, 0, false);
-        if (!has_failed)
-            break;
-        if (rc.cls == KS_CLASS_DENIED)
-            fail_msg("call %u failed and was taken for %s", (unsigned)n, ks_name(rc));
-        check_usable_again(f);
-    }
-    assert_in_range(n, 2, CALLS_MAX - 1);
+    assert_true(fault_each(try_fault, &a, err, is_lasting) > 0);
+}
+
+static void fail_each_kind(struct fixture *f, ks_rc (*run)(struct fixture *))
+{
+    struct attempt a = {f, run};
+
+    assert_true(fault_each_kind(try_fault, &a) > 6);
 }
 
 static void use__each_call_fails__no_denial(void **state)
@@ -139,40 +153,40 @@ static void use__each_call_fails__no_denial(void **state)
 
 static void rotate__each_call_fails__old_or_new_and_usable(void **state)
 {
-    fail_each(*state, rotate, EIO, false);
-    fail_each(*state, rotate, ENOSPC, true);
+    fail_each_kind(*state, rotate);
 }
 
 static void disable_enable__each_call_fails__old_or_new_and_usable(void **state)
 {
-    fail_each(*state, disable_enable, EIO, false);
-    fail_each(*state, disable_enable, ENOSPC, true);
+    fail_each_kind(*state, disable_enable);
 }
 
 /* Every attempt is made in its own directory; the last try without a fault must succeed in each. */
+static bool try_create(void *arg, const struct fault_case *c)
+{
+    struct fixture *f = arg;
+    struct file_store *store;
+    char name[48];
+
+    snprintf(name, sizeof name, "store-%d-%d-%u", c->err, c->is_lasting, (unsigned)c->n);
+    struct path dir = tmpdir_path(&f->tmp, name);
+    f->conf.path = dir.text;
+    fault_arm_case(f->io, c);
+    ks_rc rc = file_store_create(&f->conf);
+    bool has_failed = fault_name(f->io) != NULL;
+    fault_arm(f->io, 0, 0, false);
+    if (!ks_ok(rc)) { /* it may have been made all the same, when the last sync failed */
+        rc = file_store_create(&f->conf);
+        assert_true(ks_ok(rc) || ks_is(rc, KS_E_EXISTS));
+    }
+    check_ok(file_store_open(&f->conf, &store));
+    file_store_close(store);
+    return has_failed;
+}
+
 static void create_store__each_call_fails__made_at_the_second_try(void **state)
 {
-    struct fixture *f = *state;
-    struct file_store *store;
-    uint64_t n = 1;
-
-    for (bool has_failed = true; has_failed && n < CALLS_MAX; n++) {
-        char name[32];
-        snprintf(name, sizeof name, "store-%u", (unsigned)n);
-        struct path dir = tmpdir_path(&f->tmp, name);
-        f->conf.path = dir.text;
-        fault_arm(f->io, n, EIO, false);
-        ks_rc rc = file_store_create(&f->conf);
-        has_failed = fault_name(f->io) != NULL;
-        fault_arm(f->io, 0, 0, false);
-        if (!ks_ok(rc)) { /* it may have been made all the same, when the last sync failed */
-            rc = file_store_create(&f->conf);
-            assert_true(ks_ok(rc) || ks_is(rc, KS_E_EXISTS));
-        }
-        check_ok(file_store_open(&f->conf, &store));
-        file_store_close(store);
-    }
-    assert_in_range(n, 5, CALLS_MAX - 1);
+    assert_true(fault_each_kind(try_create, *state) > 6 * 4);
 }
 
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)

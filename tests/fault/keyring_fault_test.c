@@ -5,11 +5,10 @@
  * that tells the truth. What reported success is durable, also when the power goes right behind it;
  * after a failure the volume opens with the old or the new state.
  */
-#include "io/crash.h"
-#include "io/fault.h"
 #include "keyring_ops.h"
 
-static const int errnos[] = {EIO, ENOSPC};
+#include "fault_each.h"
+#include "io/crash.h"
 
 struct faulty {
     struct io *below, *io;
@@ -64,20 +63,20 @@ static void check_truth(struct faulty *f, struct io *io, ks_rc rc, const char *w
         fail_msg("%s: reported success, but the old state stands", what);
 }
 
-/* One operation with its n-th call failing. False when it has no n-th call. */
-static bool try_fault(const struct ops_op *op, uint64_t n, int err, bool is_lasting)
+static bool try_fault(void *arg, const struct fault_case *c)
 {
+    const struct ops_op *op = arg;
     struct faulty f;
     struct io *after_power_loss = NULL;
     char what[160];
 
     faulty_begin(&f, op->run != ops_create);
-    fault_arm(f.io, n, err, is_lasting);
+    fault_arm_case(f.io, c);
     ks_rc rc = op->run(&f.world);
     const char *failed = fault_name(f.io);
     snprintf(what, sizeof what, "%s, call %llu (%s) fails %s with errno %d", op->name,
-             (unsigned long long)n, failed ? failed : "none", is_lasting ? "for good" : "once",
-             err);
+             (unsigned long long)c->n, failed ? failed : "none",
+             c->is_lasting ? "for good" : "once", c->err);
     fault_arm(f.io, 0, 0, false);
     keyring_file_close(f.world.h.file);
     f.world.h.file = NULL;
@@ -91,55 +90,47 @@ static bool try_fault(const struct ops_op *op, uint64_t n, int err, bool is_last
     return failed != NULL;
 }
 
-static size_t try_all_faults(const struct ops_op *op)
-{
-    size_t tried = 0;
-
-    for (size_t e = 0; e < sizeof errnos / sizeof errnos[0]; e++)
-        for (int is_lasting = 0; is_lasting < 2; is_lasting++)
-            for (uint64_t n = 1; try_fault(op, n, errnos[e], is_lasting); n++)
-                tried++;
-    return tried;
-}
-
 static void fault__in_each_operation__tells_the_truth(void **state)
 {
     (void)state;
     for (size_t i = 0; i < OPS_COUNT; i++) {
-        size_t tried = try_all_faults(&ops_all[i]);
+        struct ops_op op = ops_all[i];
+        size_t tried = fault_each_kind(try_fault, &op);
 
         print_message("%s: %zu faults\n", ops_all[i].name, tried);
         assert_true(tried > 20);
     }
 }
 
+static bool try_twice(void *arg, const struct fault_case *c)
+{
+    uint8_t mac[KEYRING_HASH_BYTES], wanted[KEYRING_HASH_BYTES];
+    struct io *after_power_loss = NULL;
+    struct faulty f;
+
+    (void)arg;
+    faulty_begin(&f, true);
+    fault_arm_case(f.io, c);
+    IGNORE(ops_store(&f.world)); /* whatever it told, what comes next must hold */
+    bool has_failed = fault_name(f.io) != NULL;
+    fault_arm(f.io, 0, 0, false);
+    check_ok(ops_settings(&f.world));
+    memcpy(wanted, keyring_file_current(f.world.h.file)->mac, sizeof wanted);
+    keyring_file_close(f.world.h.file);
+    f.world.h.file = NULL;
+    lose_power(&f, &after_power_loss);
+    check_ok(ops_reopen(&f.world, after_power_loss, mac));
+    assert_memory_equal(mac, wanted, sizeof mac);
+    crash_free(after_power_loss);
+    faulty_end(&f);
+    return has_failed;
+}
+
 /* After a failed change another one works, in the same process, and is durable. */
 static void fault__then_another_change__is_durable(void **state)
 {
-    uint64_t n = 1;
-
     (void)state;
-    for (bool has_failed = true; has_failed; n++) {
-        struct faulty f;
-        struct io *after_power_loss = NULL;
-
-        faulty_begin(&f, true);
-        fault_arm(f.io, n, EIO, false);
-        IGNORE(ops_store(&f.world)); /* whatever it told, what comes next must hold */
-        has_failed = fault_name(f.io) != NULL;
-        fault_arm(f.io, 0, 0, false);
-        check_ok(ops_settings(&f.world));
-        uint8_t mac[KEYRING_HASH_BYTES], wanted[KEYRING_HASH_BYTES];
-        memcpy(wanted, keyring_file_current(f.world.h.file)->mac, sizeof wanted);
-        keyring_file_close(f.world.h.file);
-        f.world.h.file = NULL;
-        lose_power(&f, &after_power_loss);
-        check_ok(ops_reopen(&f.world, after_power_loss, mac));
-        assert_memory_equal(mac, wanted, sizeof mac);
-        crash_free(after_power_loss);
-        faulty_end(&f);
-    }
-    assert_true(n > 10);
+    assert_true(fault_each(try_twice, NULL, EIO, false) > 9);
 }
 
 static ks_rc open_world(struct faulty *f)
@@ -151,8 +142,9 @@ static ks_rc open_world(struct faulty *f)
 }
 
 /* Opening, which also mends a damaged copy, with its n-th call failing. */
-static bool try_open_fault(uint64_t n, int err, bool is_lasting, bool is_damaged)
+static bool try_open_fault(void *arg, const struct fault_case *c)
 {
+    const bool *is_damaged = arg;
     struct faulty f;
     struct io_node *node;
     uint8_t mac[KEYRING_HASH_BYTES];
@@ -160,12 +152,12 @@ static bool try_open_fault(uint64_t n, int err, bool is_lasting, bool is_damaged
     faulty_begin(&f, true);
     keyring_file_close(f.world.h.file);
     f.world.h.file = NULL;
-    if (is_damaged) {
+    if (*is_damaged) {
         check_ok(f.io->ops->lookup(f.io, f.world.dir, "keyring.0", &node, NULL));
         f.io->ops->node_close(f.io, node);
         check_ok(f.io->ops->unlink(f.io, f.world.dir, "keyring.0"));
     }
-    fault_arm(f.io, n, err, is_lasting);
+    fault_arm_case(f.io, c);
     IGNORE(open_world(&f)); /* it may fail or not: the volume must be as it was */
     bool has_failed = fault_name(f.io) != NULL;
     fault_arm(f.io, 0, 0, false);
@@ -182,9 +174,8 @@ static void fault__while_opening__nothing_is_lost(void **state)
     size_t tried = 0;
 
     (void)state;
-    for (int variant = 0; variant < 4; variant++)
-        for (uint64_t n = 1; try_open_fault(n, EIO, variant & 1, variant & 2); n++)
-            tried++;
+    for (int is_damaged = 0; is_damaged < 2; is_damaged++)
+        tried += fault_each_kind(try_open_fault, &(bool){is_damaged});
     print_message("open: %zu faults\n", tried);
     assert_true(tried > 20);
 }

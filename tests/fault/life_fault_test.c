@@ -11,13 +11,13 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "fault_each.h"
 #include "io/crash.h"
-#include "io/fault.h"
 #include "kms/drv_fake.h"
 #include "volume/backing.h"
 #include "volume/volume.h"
 
-enum { BYTES = 6000, CALLS_MAX = 5000 };
+enum { BYTES = 6000 };
 
 static const struct caller me = {0, 0};
 
@@ -194,57 +194,36 @@ static struct io *disk_new(void)
 }
 
 /* Whether there was an n-th call. */
-static bool run_with_fault(uint64_t n, int err, bool is_lasting)
+static bool run_with_fault(void *arg, const struct fault_case *c)
 {
     struct io *disk = disk_new(), *faulty;
 
+    (void)arg;
     check_ok(fault_new(disk, &faulty));
-    fault_arm(faulty, n, err, is_lasting);
+    fault_arm_case(faulty, c);
     ks_rc rc = life(faulty);
     bool has_failed = fault_name(faulty) != NULL;
     if (!has_failed)
         check_ok(rc); /* without a fault the whole life works */
-    assert_true(!is_lasting || !has_failed || !ks_ok(rc));
+    assert_true(!c->is_lasting || !has_failed || !ks_ok(rc));
     check_healthy(disk);
     fault_free(faulty);
     crash_free(disk);
     return has_failed;
 }
 
-static void run_all(int err, bool is_lasting)
-{
-    uint64_t n = 1;
-
-    while (n < CALLS_MAX && run_with_fault(n, err, is_lasting))
-        n++;
-    print_message("%llu calls failed in turn\n", (unsigned long long)n - 1);
-    assert_true(n > 60 && n < CALLS_MAX);
-}
-
-static void life__each_call_fails_once__loses_nothing(void **state)
+static void life__each_call_fails__loses_nothing(void **state)
 {
     (void)state;
-    run_all(EIO, false);
-}
-
-static void life__disk_full_at_each_call__loses_nothing(void **state)
-{
-    (void)state;
-    run_all(ENOSPC, false);
-}
-
-static void life__each_call_fails_for_ever__loses_nothing(void **state)
-{
-    (void)state;
-    run_all(EIO, true);
+    size_t tried = fault_each_kind(run_with_fault, NULL);
+    print_message("%zu calls failed in turn\n", tried);
+    assert_true(tried > 6 * 60);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(life__each_call_fails_once__loses_nothing),
-        cmocka_unit_test(life__disk_full_at_each_call__loses_nothing),
-        cmocka_unit_test(life__each_call_fails_for_ever__loses_nothing),
+        cmocka_unit_test(life__each_call_fails__loses_nothing),
     };
 
     check_ok(secret_init());

@@ -6,13 +6,11 @@
  */
 #include "check.h"
 
+#include "fault_each.h"
 #include "io/crash.h"
-#include "io/fault.h"
 #include "volume/revoked.h"
 
 enum { NOW = 1900000000 };
-
-static const int errnos[] = {EIO, ENOSPC};
 
 struct faulty {
     struct io *below, *io;
@@ -77,13 +75,19 @@ static void check_truth(struct faulty *f, bool was_revoked, bool is_revoking, ks
     }
 }
 
-/* False when there is no n-th call. */
-static bool try_fault(bool was_revoked, bool is_revoking, uint64_t n, int err, bool is_lasting)
+/* The state before and the change. */
+struct attempt {
+    bool was_revoked, is_revoking;
+};
+
+static bool try_fault(void *arg, const struct fault_case *c)
 {
+    const struct attempt *a = arg;
+    bool was_revoked = a->was_revoked, is_revoking = a->is_revoking;
     struct faulty f;
 
     begin(&f, was_revoked);
-    fault_arm(f.io, n, err, is_lasting);
+    fault_arm_case(f.io, c);
     ks_rc rc = change(&f, is_revoking);
     bool has_failed = fault_name(f.io) != NULL;
     fault_arm(f.io, 0, 0, false);
@@ -96,28 +100,16 @@ static bool try_fault(bool was_revoked, bool is_revoking, uint64_t n, int err, b
     return has_failed;
 }
 
-static size_t try_all_faults(bool was_revoked, bool is_revoking)
-{
-    size_t tried = 0;
-
-    for (size_t e = 0; e < sizeof errnos / sizeof errnos[0]; e++)
-        for (int is_lasting = 0; is_lasting < 2; is_lasting++)
-            for (uint64_t n = 1; try_fault(was_revoked, is_revoking, n, errnos[e], is_lasting); n++)
-                tried++;
-    return tried;
-}
-
 static void fault__in_each_call__tells_the_truth(void **state)
 {
     (void)state;
     for (int variant = 0; variant < 4; variant++) {
-        bool was_revoked = variant & 1, is_revoking = variant & 2;
-        size_t tried = try_all_faults(was_revoked, is_revoking);
+        struct attempt a = {.was_revoked = variant & 1, .is_revoking = variant & 2};
+        size_t tried = fault_each_kind(try_fault, &a);
 
-        print_message("%s, %s before: %zu faults\n", is_revoking ? "revoke" : "restore",
-                      was_revoked ? "revoked" : "not revoked", tried);
-        assert_true(tried >=
-                    2 * 2 * 2); /* at least the change itself and the sync of the directory */
+        print_message("%s, %s before: %zu faults\n", a.is_revoking ? "revoke" : "restore",
+                      a.was_revoked ? "revoked" : "not revoked", tried);
+        assert_true(tried >= 6 * 2); /* at least the change itself and the sync of the directory */
     }
 }
 

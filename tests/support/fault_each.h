@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tests/support/fault_each.h - fails the first call of the file system below, then the second, ... until
+ * an operation no longer makes that many.
+ *
+ * For tests with cmocka; header only. io/fault.h does the failing.
+ */
+#pragma once
+
+#include <errno.h>
+
+#include "io/fault.h"
+
+enum { FAULT_CALLS_MAX = 5000 };
+
+/* How one attempt fails. */
+struct fault_case {
+    uint64_t n; /* which call, from 1 */
+    int err;
+    bool is_lasting; /* and all later ones too */
+};
+
+/* One attempt, from a fresh start: arms the fault, runs what is tested and checks what is left. Returns whether
+ * there was an n-th call. */
+typedef bool (*fault_try_fn)(void *arg, const struct fault_case *c);
+
+static inline void fault_arm_case(struct io *io, const struct fault_case *c)
+{
+    fault_arm(io, c->n, c->err, c->is_lasting);
+}
+
+/* fault_each(try_one, arg, err, is_lasting): how many calls failed in turn. */
+static inline size_t fault_each(fault_try_fn try_one, void *arg, int err, bool is_lasting)
+{
+    struct fault_case c = {1, err, is_lasting};
+
+    while (c.n < FAULT_CALLS_MAX && try_one(arg, &c))
+        c.n++;
+    assert_true(c.n < FAULT_CALLS_MAX);
+    return (size_t)c.n - 1;
+}
+
+/* fault_each_kind(try_one, arg): with each of EIO, ENOSPC and EDQUOT, once and for good; the sum. */
+static inline size_t fault_each_kind(fault_try_fn try_one, void *arg)
+{
+    static const int errs[] = {EIO, ENOSPC, EDQUOT};
+    size_t tried = 0;
+
+    for (size_t e = 0; e < sizeof errs / sizeof errs[0]; e++)
+        for (int is_lasting = 0; is_lasting < 2; is_lasting++)
+            tried += fault_each(try_one, arg, errs[e], is_lasting);
+    return tried;
+}
