@@ -9,9 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/mem.h"
+#include "kms/secret_file.h"
 
-enum { PATH_BYTES = 4096, HOPS_MAX = 8 };
+enum { PATH_BYTES = 4096 };
 
 /* A place in the file system and what is open there. */
 struct place {
@@ -51,63 +51,12 @@ ks_rc path_open_parent(struct io *io, const char *path, struct io_node **ret,
     return io->ops->open_root(io, slash ? dir : ".", ret);
 }
 
-/* The path that a symlink at path leads to. */
-static ks_rc follow(struct place *p, const char *path, char out[PATH_BYTES])
-{
-    CLEANUP(buf_done) struct buf target = buf_init(PATH_BYTES - 1);
-    const char *slash = strrchr(path, '/');
-    int dir_len = slash ? (int)(slash - path) + 1 : 0;
-
-    TRY(p->io->ops->readlink(p->io, p->node, &target));
-    const char *to = buf_text(&target);
-    int n = snprintf(out, PATH_BYTES, "%.*s%s", to[0] == '/' ? 0 : dir_len, path, to);
-    return n > 0 && n < PATH_BYTES ? KS_SUCCESS : ks_os(ENAMETOOLONG);
-}
-
-static ks_rc find(struct place *p, const char *path)
-{
-    char here[PATH_BYTES], next[PATH_BYTES], name[IO_NAME_BYTES + 1];
-    struct stat st;
-
-    ENSURE(strlen(path) < sizeof here, KS_E_USAGE, "the path is too long");
-    memcpy(here, path, strlen(path) + 1);
-    for (int hop = 0; hop < HOPS_MAX; hop++) {
-        TRY(path_open_parent(p->io, here, &p->dir, name));
-        TRY(p->io->ops->lookup(p->io, p->dir, name, &p->node, &st));
-        if (!S_ISLNK(st.st_mode))
-            return KS_SUCCESS;
-        TRY(follow(p, here, next));
-        memcpy(here, next, sizeof here);
-        place_done(p);
-    }
-    return ks_os(ELOOP);
-}
-
-static ks_rc read_secret(struct place *p, struct secret **ret)
-{
-    CLEANUP(secret_freep) struct secret *bytes = NULL;
-    struct stat st;
-    size_t got = 0;
-
-    TRY(p->io->ops->open(p->io, p->node, true, &p->file));
-    TRY(p->io->ops->file_stat(p->io, p->file, &st));
-    ENSURE(st.st_size >= KEY_FILE_BYTES_MIN && st.st_size <= KEY_FILE_BYTES_MAX, KS_E_CREDENTIAL,
-           "it has %lld bytes; a key file has %d to %d, random ones", (long long)st.st_size,
-           KEY_FILE_BYTES_MIN, KEY_FILE_BYTES_MAX);
-    TRY(secret_new((size_t)st.st_size, &bytes));
-    TRY(p->io->ops->pread(p->io, p->file, secret_bytes(bytes), (size_t)st.st_size, 0, &got));
-    ENSURE(got == (size_t)st.st_size, KS_E_CREDENTIAL, "it became shorter while it was read");
-    *ret = TAKE(bytes);
-    return KS_SUCCESS;
-}
-
 ks_rc key_file_read(struct io *io, const char *path, struct secret **ret)
 {
-    CLEANUP(place_done) struct place p = {.io = io};
-    ks_rc rc = find(&p, path);
+    struct secret_file_bounds bounds = {KEY_FILE_BYTES_MIN, KEY_FILE_BYTES_MAX,
+                                        "a key file of random bytes"};
+    ks_rc rc = secret_file_read(io, path, bounds, ret);
 
-    if (ks_ok(rc))
-        rc = read_secret(&p, ret);
     if (ks_ok(rc) || rc.cls == KS_CLASS_LIMIT || rc.cls == KS_CLASS_BUG)
         return rc;
     char reason[256];
