@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * net/http_server_int.h - the parts of the HTTP server, for its own files: http_server.c (life of a request),
+ * http_exchange.c (what a handler sees of it), http_tls.c (certificates).
+ */
+#pragma once
+
+#include <arpa/inet.h>
+#include <microhttpd.h>
+#include <pthread.h>
+
+#include "net/http_server.h"
+
+enum { HTTP_ANSWER_HEADERS_MAX = 24 };
+
+enum http_outcome { HTTP_UNDECIDED, HTTP_ANSWERED, HTTP_PUT_OFF, HTTP_HUNG_UP };
+
+struct http_exchange {
+    struct http_server *server;
+    struct MHD_Connection *connection; /* NULL until its head has been read */
+    const char *method;
+    char *path;
+    const char *query; /* behind the path, in the same text */
+    char *query_decoded;
+    struct buf body;
+    size_t received_bytes;
+    uint64_t begun_ms;
+    bool is_too_long, is_counted;
+    char peer[INET6_ADDRSTRLEN];
+
+    enum http_outcome outcome;
+    int status;
+    struct {
+        char *name, *value;
+    } headers[HTTP_ANSWER_HEADERS_MAX];
+    size_t header_count;
+    struct buf answer, raw;
+
+    /* under the server's mutex once it waits */
+    bool is_waiting, is_woken;
+    uint64_t due_ms;
+    void (*again)(void *arg, struct http_exchange *x, bool is_stopping);
+    void *again_arg;
+    struct http_exchange *next_waiting;
+};
+
+struct http_server {
+    int fd;
+    uint16_t port;
+    void (*handle)(void *arg, struct http_exchange *x);
+    void *arg;
+    size_t body_bytes_max;
+    uint32_t idle_seconds_max;
+    struct MHD_Daemon *daemon;
+    char *tls_cert, *tls_key, *tls_ca; /* PEM; the key is wiped */
+
+    pthread_mutex_t mutex;
+    pthread_cond_t changed; /* the list of waiting ones, active, the two flags below */
+    struct http_exchange *waiting;
+    size_t active; /* exchanges whose handler was called and whose answer has not left */
+    bool is_stopping, is_timer_ending, has_timer;
+    pthread_t timer;
+};
+
+/* http_tls_load(s, conf, ret): reads the files of conf into s and fills the options for libmicrohttpd. */
+ks_rc http_tls_load(struct http_server *s, const struct http_server_conf *conf,
+                    struct MHD_OptionItem ret[4]) KS_MUST;
+void http_tls_done(struct http_server *s);
+/* http_send_raw(x, fd): sends x->raw as it is on the connection, as much as fits into its buffers. */
+void http_send_raw(struct http_exchange *x, int fd);
+/* http_query_decode(x): makes x->query_decoded. */
+ks_rc http_query_decode(struct http_exchange *x) KS_MUST;
+/* http_peer_write(address, out): a client's address as text. */
+void http_peer_write(const struct sockaddr *address, char out[INET6_ADDRSTRLEN]);

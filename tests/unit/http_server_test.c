@@ -1,0 +1,478 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goal of this test: the HTTP server gives its handler whole requests within its limits and nothing else, sends what the
+ * handler answers, at once, later or never, and stops without losing an answer. The client is a socket.
+ */
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "check.h"
+#include "net/http_server.h"
+
+enum { REPLY_BYTES = 1 << 20 };
+
+struct fixture {
+    struct http_server *server;
+    void (*handle)(struct fixture *f, struct http_exchange *x);
+    atomic_int calls, later_calls, stopping_calls;
+    struct http_exchange *_Atomic waiting;
+    char seen[4096];
+};
+
+static void on_request(void *arg, struct http_exchange *x)
+{
+    struct fixture *f = arg;
+
+    f->calls++;
+    f->handle(f, x);
+}
+
+static void start_with(struct fixture *f, struct http_server_conf conf,
+                       void (*handle)(struct fixture *f, struct http_exchange *x))
+{
+    *f = (struct fixture){.handle = handle};
+    conf.address = "127.0.0.1";
+    conf.handle = on_request;
+    conf.arg = f;
+    conf.threads = 2;
+    check_ok(http_server_start(&conf, &f->server));
+}
+
+static void start(struct fixture *f, void (*handle)(struct fixture *f, struct http_exchange *x))
+{
+    start_with(f, (struct http_server_conf){0}, handle);
+}
+
+static int dial(const struct fixture *f)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(http_server_port(f->server))};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+    return fd;
+}
+
+static void say(int fd, const char *text)
+{
+    size_t len = strlen(text);
+
+    assert_int_equal(send(fd, text, len, MSG_NOSIGNAL), (ssize_t)len);
+}
+
+/* Everything until the server ends the connection; *ret_reset says how. */
+static const char *hear(int fd, bool *ret_reset)
+{
+    static char reply[REPLY_BYTES];
+    size_t len = 0;
+    ssize_t n;
+
+    while ((n = recv(fd, reply + len, sizeof reply - 1 - len, 0)) > 0)
+        len += (size_t)n;
+    if (ret_reset)
+        *ret_reset = n < 0;
+    reply[len] = 0;
+    close(fd);
+    return reply;
+}
+
+static const char *ask(const struct fixture *f, const char *request)
+{
+    int fd = dial(f);
+
+    say(fd, request);
+    return hear(fd, NULL);
+}
+
+static void check_status(const char *reply, int want)
+{
+    char line[32];
+
+    snprintf(line, sizeof line, "HTTP/1.1 %d", want);
+    if (strncmp(reply, line, strlen(line)) != 0)
+        fail_msg("wanted %s, got: %.100s", line, reply);
+}
+
+/* ---- requests ---- */
+
+static void note_header(void *arg, const char *name, const char *value)
+{
+    struct fixture *f = arg;
+    size_t len = strlen(f->seen);
+
+    snprintf(f->seen + len, sizeof f->seen - len, "%s=%s;", name, value);
+}
+
+static const char *or_none(const char *text)
+{
+    return text ? text : "(none)";
+}
+
+static void answer_all_parts(struct fixture *f, struct http_exchange *x)
+{
+    char text[1024];
+
+    http_header_each(x, note_header, f);
+    int n =
+        snprintf(text, sizeof text, "%s|%s|%s|%s|%s|%s|%s|%s|%.*s|%d", http_method(x), http_path(x),
+                 http_query_text(x), or_none(http_query(x, "a b")), or_none(http_query(x, "flag")),
+                 or_none(http_query(x, "no")), or_none(http_header(x, "X-TWICE")), http_peer(x),
+                 (int)http_body(x).len, (const char *)http_body(x).bytes, http_is_tls(x));
+    check_ok(http_answer_header(x, "X-Own", "1"));
+    http_answer(x, 201, "text/plain", view_of(text, (size_t)n));
+}
+
+static void request__all_parts__as_sent(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    start(&f, answer_all_parts);
+    const char *reply =
+        ask(&f, "POST /a%2Fb/c?a+b=1%262&flag&=x&a%20b=3 HTTP/1.1\r\nHost: h\r\nX-Twice: one\r\n"
+                "x-twice: two\r\nConnection: close\r\nContent-Length: 4\r\n\r\nbody");
+    check_status(reply, 201);
+    assert_non_null(strstr(reply, "\r\n\r\nPOST|/a%2Fb/c|a+b=1%262&flag&=x&a%20b=3|1&2||(none)|"
+                                  "one|127.0.0.1|body|0"));
+    assert_non_null(strstr(reply, "X-Own: 1\r\n"));
+    assert_non_null(strstr(reply, "Content-Type: text/plain\r\n"));
+    assert_non_null(strstr(f.seen, "Host=h;X-Twice=one;x-twice=two;"));
+    http_server_stop(f.server);
+}
+
+static void request__chunked__is_put_together(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    start(&f, answer_all_parts);
+    const char *reply = ask(&f, "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n"
+                                "Connection: close\r\n\r\n2\r\nbo\r\n2\r\ndy\r\n0\r\n\r\n");
+    assert_non_null(strstr(reply, "|body|0"));
+    http_server_stop(f.server);
+}
+
+static void request__two_on_one_connection__both_answered(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    start(&f, answer_all_parts);
+    const char *reply = ask(&f, "GET /1 HTTP/1.1\r\nHost: h\r\n\r\n"
+                                "GET /2 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    assert_non_null(strstr(reply, "GET|/1|"));
+    assert_non_null(strstr(reply, "GET|/2|"));
+    http_server_stop(f.server);
+}
+
+static void request__no_http__not_handled(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    start(&f, answer_all_parts);
+    check_status(ask(&f, "\x16\x03\x01 nonsense\r\n\r\n"), 400);
+    assert_int_equal(f.calls, 0);
+    http_server_stop(f.server);
+}
+
+static void body__announced_too_long__413_unread(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    start_with(&f, (struct http_server_conf){.body_bytes_max = 8}, answer_all_parts);
+    check_status(ask(&f, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n"
+                         "Connection: close\r\n\r\n123456789"),
+                 413);
+    check_status(ask(&f, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 8\r\n"
+                         "Connection: close\r\n\r\n12345678"),
+                 201);
+    assert_int_equal(f.calls, 1);
+    http_server_stop(f.server);
+}
+
+static void body__chunked_too_long__413_and_much_too_long__cut_off(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    start_with(&f, (struct http_server_conf){.body_bytes_max = 8}, answer_all_parts);
+    check_status(ask(&f, "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n"
+                         "Connection: close\r\n\r\n9\r\n123456789\r\n0\r\n\r\n"),
+                 413);
+    const char *reply = ask(&f, "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n"
+                                "\r\n12\r\n123456789012345678\r\n0\r\n\r\n");
+    assert_string_equal(reply, "");
+    assert_int_equal(f.calls, 0);
+    http_server_stop(f.server);
+}
+
+static void head__too_long__refused(void **state)
+{
+    struct fixture f;
+    static char request[200 * 1024];
+    int len = snprintf(request, sizeof request, "GET / HTTP/1.1\r\nHost: h\r\nX-Long: ");
+
+    (void)state;
+    memset(request + len, 'x', sizeof request - 1 - (size_t)len);
+    start(&f, answer_all_parts);
+    int fd = dial(&f);
+    /* The server may have had enough before all of it is sent. */
+    (void)send(fd, request, sizeof request - 1, MSG_NOSIGNAL);
+    hear(fd, NULL);
+    assert_int_equal(f.calls, 0);
+    http_server_stop(f.server);
+}
+
+static void idle__too_long__connection_ends(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    start_with(&f, (struct http_server_conf){.idle_seconds_max = 1}, answer_all_parts);
+    assert_non_null(ask(&f, "POST / HTTP/1.1\r\nHost: h\r\n"));
+    assert_int_equal(f.calls, 0);
+    http_server_stop(f.server);
+}
+
+static void connections__of_one_client__bounded(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    start_with(&f, (struct http_server_conf){.connections_per_client_max = 1, .connections_max = 8},
+               answer_all_parts);
+    int first = dial(&f);
+    say(first, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    char byte;
+    assert_int_equal(recv(first, &byte, 1, 0), 1); /* it is counted by now */
+    assert_string_equal(hear(dial(&f), NULL), "");
+    close(first);
+    http_server_stop(f.server);
+}
+
+/* ---- answers ---- */
+
+static void again_answer(void *arg, struct http_exchange *x, bool is_stopping)
+{
+    struct fixture *f = arg;
+
+    f->later_calls++;
+    f->stopping_calls += is_stopping;
+    http_answer(x, is_stopping ? 503 : 200, NULL, view_text("later"));
+}
+
+static void put_off_briefly(struct fixture *f, struct http_exchange *x)
+{
+    http_answer_later(x, 20, again_answer, f);
+}
+
+static void put_off_for_ever(struct fixture *f, struct http_exchange *x)
+{
+    http_answer_later(x, 3600 * 1000, again_answer, f);
+    f->waiting = x;
+}
+
+static void again_twice(void *arg, struct http_exchange *x, bool is_stopping)
+{
+    struct fixture *f = arg;
+
+    (void)is_stopping;
+    f->later_calls++;
+    http_answer_later(x, 1, again_answer, f);
+}
+
+static void put_off_twice(struct fixture *f, struct http_exchange *x)
+{
+    http_answer_later(x, 1, again_twice, f);
+}
+
+static void again__after_delay__answers(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    start(&f, put_off_briefly);
+    const char *reply = ask(&f, "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    check_status(reply, 200);
+    assert_non_null(strstr(reply, "\r\n\r\nlater"));
+    assert_int_equal(f.calls, 1);
+    http_server_stop(f.server);
+}
+
+static void again__puts_off_again__is_called_again(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    start(&f, put_off_twice);
+    check_status(ask(&f, "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"), 200);
+    assert_int_equal(f.later_calls, 2);
+    http_server_stop(f.server);
+}
+
+static struct http_exchange *await_waiting(struct fixture *f)
+{
+    while (!f->waiting)
+        sched_yield();
+    return f->waiting;
+}
+
+static void wake__waiting__answers_now(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    start(&f, put_off_for_ever);
+    int fd = dial(&f);
+    say(fd, "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    http_wake(await_waiting(&f));
+    check_status(hear(fd, NULL), 200);
+    http_server_stop(f.server);
+}
+
+static void stop__waiting__ends_with_is_stopping(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    start(&f, put_off_for_ever);
+    int fd = dial(&f);
+    say(fd, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    await_waiting(&f);
+    http_server_stop(f.server);
+    check_status(hear(fd, NULL), 503);
+    assert_int_equal(f.stopping_calls, 1);
+}
+
+static void hang_raw(struct fixture *f, struct http_exchange *x)
+{
+    (void)f;
+    http_hang_up(x, view_text("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"));
+}
+
+static void hang_silently(struct fixture *f, struct http_exchange *x)
+{
+    (void)f;
+    http_hang_up(x, view_text(""));
+}
+
+static void hang_up__with_bytes__sent_raw(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    start(&f, hang_raw);
+    assert_string_equal(ask(&f, "GET / HTTP/1.1\r\nHost: h\r\n\r\n"),
+                        "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");
+    http_server_stop(f.server);
+}
+
+static void hang_up__without_bytes__reset(void **state)
+{
+    struct fixture f;
+    bool is_reset;
+
+    (void)state;
+    start(&f, hang_silently);
+    int fd = dial(&f);
+    say(fd, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_string_equal(hear(fd, &is_reset), "");
+    assert_true(is_reset);
+    http_server_stop(f.server);
+}
+
+static void add_many_headers(struct fixture *f, struct http_exchange *x)
+{
+    int added = 0;
+
+    (void)f;
+    while (ks_ok(http_answer_header(x, "X-More", "1")))
+        added++;
+    http_answer(x, added >= 16 ? 200 : 500, NULL, view_text(""));
+}
+
+static void answer_header__too_many__limit(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    start(&f, add_many_headers);
+    check_status(ask(&f, "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"), 200);
+    http_server_stop(f.server);
+}
+
+/* ---- starting ---- */
+
+static void start__port_in_use__says_which(void **state)
+{
+    struct fixture f;
+    struct http_server *second = NULL;
+
+    (void)state;
+    start(&f, answer_all_parts);
+    struct http_server_conf conf = {
+        .address = "127.0.0.1", .port = http_server_port(f.server), .handle = on_request};
+    ks_rc rc = http_server_start(&conf, &second);
+    assert_true(ks_is_os(rc, EADDRINUSE));
+    check_text(rc, "127.0.0.1 port ");
+    assert_null(second);
+    http_server_stop(f.server);
+}
+
+static void start__name_instead_of_address__usage(void **state)
+{
+    struct http_server *s = NULL;
+    struct http_server_conf conf = {.address = "localhost", .handle = on_request};
+
+    (void)state;
+    check_rc(http_server_start(&conf, &s), USAGE);
+}
+
+static void start__certificate_missing__names_the_file(void **state)
+{
+    struct http_server *s = NULL;
+    struct http_server_conf conf = {.address = "127.0.0.1",
+                                    .handle = on_request,
+                                    .cert_file = "/nonexistent/cert.pem",
+                                    .key_file = "/nonexistent/key.pem"};
+
+    (void)state;
+    ks_rc rc = http_server_start(&conf, &s);
+    check_rc(rc, USAGE);
+    check_text(rc, "/nonexistent/cert.pem");
+    conf.key_file = NULL;
+    check_rc(http_server_start(&conf, &s), USAGE);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(request__all_parts__as_sent),
+        cmocka_unit_test(request__chunked__is_put_together),
+        cmocka_unit_test(request__two_on_one_connection__both_answered),
+        cmocka_unit_test(request__no_http__not_handled),
+        cmocka_unit_test(body__announced_too_long__413_unread),
+        cmocka_unit_test(body__chunked_too_long__413_and_much_too_long__cut_off),
+        cmocka_unit_test(head__too_long__refused),
+        cmocka_unit_test(idle__too_long__connection_ends),
+        cmocka_unit_test(connections__of_one_client__bounded),
+        cmocka_unit_test(again__after_delay__answers),
+        cmocka_unit_test(again__puts_off_again__is_called_again),
+        cmocka_unit_test(wake__waiting__answers_now),
+        cmocka_unit_test(stop__waiting__ends_with_is_stopping),
+        cmocka_unit_test(hang_up__with_bytes__sent_raw),
+        cmocka_unit_test(hang_up__without_bytes__reset),
+        cmocka_unit_test(answer_header__too_many__limit),
+        cmocka_unit_test(start__port_in_use__says_which),
+        cmocka_unit_test(start__name_instead_of_address__usage),
+        cmocka_unit_test(start__certificate_missing__names_the_file),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
