@@ -12,9 +12,11 @@
  *     them happened, the rest did not, for any m (a journal);
  *   - each page write that no sync covered, to a file that exists in that state, is there or not,
  *     independently of all others; of several writes to one page, any one (or none) is the last.
- * A sync of a file covers its page writes so far, and all metadata operations made before it
- * (one journal), whether it is for data only or not. A sync of a directory covers all metadata
- * operations before it; a sync of everything covers all there is.
+ * A sync of a file covers its page writes so far, and of the metadata operations the newest one that
+ * concerns the file with all that were made before that one (one journal), not those that came later: what
+ * concerns it is its making, its names, its attributes, its size and holes; for a sync of data only its
+ * making, size and holes. Likewise a sync of a directory with what was done to its entries and to itself. A
+ * sync of everything covers all there is. ext4 and XFS give no less, and often more.
  *
  * What survives is applied in the order in which it was made, to files and not to names. So:
  *   - page writes made before a surviving truncate or punch that cut them off are gone; page writes

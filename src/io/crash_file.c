@@ -178,8 +178,8 @@ ks_rc crash_sync(struct io *io, struct io_file *file, bool is_data_only)
 {
     CLEANUP(crash_unlockp) struct crash *c = crash_lock(io);
 
-    (void)is_data_only;
-    return crash_do(c, &(struct crash_event){.kind = CRASH_SYNC, .ino = file->ino});
+    return crash_do(
+        c, &(struct crash_event){.kind = CRASH_SYNC, .ino = file->ino, .flags = is_data_only});
 }
 
 ks_rc crash_file_stat(struct io *io, struct io_file *file, struct stat *ret)

@@ -62,25 +62,25 @@ struct crash_tree {
 
 enum crash_kind {
     CRASH_PAGE,     /* ino, at = page number, end, page (NULL = zeros) */
-    CRASH_SYNC,     /* ino */
+    CRASH_SYNC,     /* ino, flags = 1: data only */
     CRASH_SYNC_DIR, /* ino */
     CRASH_SYNC_ALL,
-    CRASH_MAKE,         /* ino, dir, name, st (mode, rdev), value = target of a symlink */
-    CRASH_LINK,         /* ino, dir, name */
-    CRASH_UNLINK,       /* dir, name; also rmdir */
-    CRASH_RENAME,       /* dir, name, to_dir, to_name, flags */
-    CRASH_ATTRS,        /* ino, flags = enum io_attr, st */
-    CRASH_TRUNCATE,     /* ino, end */
-    CRASH_ALLOCATE,     /* ino, end */
-    CRASH_PUNCH,        /* ino, at, end */
-    CRASH_XATTR_SET,    /* ino, name, value */
+    CRASH_MAKE,      /* ino, dir, name, st (mode, rdev), value = target of a symlink */
+    CRASH_LINK,      /* ino, dir, name */
+    CRASH_UNLINK,    /* ino, dir, name; also rmdir */
+    CRASH_RENAME,    /* ino, dir, name, other_ino (replaced or exchanged), to_dir, to_name, flags */
+    CRASH_ATTRS,     /* ino, flags = enum io_attr, st */
+    CRASH_TRUNCATE,  /* ino, end */
+    CRASH_ALLOCATE,  /* ino, end */
+    CRASH_PUNCH,     /* ino, at, end */
+    CRASH_XATTR_SET, /* ino, name, value */
     CRASH_XATTR_REMOVE, /* ino, name */
 };
 
 /* What happened. The fields that a kind does not name are zero. */
 struct crash_event {
     enum crash_kind kind;
-    uint64_t ino, dir, to_dir;
+    uint64_t ino, other_ino, dir, to_dir;
     const char *name, *to_name;
     struct view value;
     struct crash_page *page;
@@ -97,6 +97,7 @@ struct crash {
     struct crash_tree *base, *live;
     struct crash_event *log; /* what made live out of base; owns names, values, pages */
     size_t log_count, log_room;
+    size_t settled; /* every event before this one is a sync or durable */
     uint64_t clock;
 };
 

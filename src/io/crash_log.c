@@ -58,18 +58,61 @@ static ks_rc event_copy(const struct crash_event *from, struct crash_event *to)
     return copy_bytes(from->value, &to->value);
 }
 
+static bool is_settled(const struct crash_event *e)
+{
+    return is_sync(e) || e->covered_at != SIZE_MAX;
+}
+
+/* A file's contents are found through its making, its size and its holes. */
+static bool is_about_data(const struct crash_event *e)
+{
+    return e->kind == CRASH_MAKE || e->kind == CRASH_TRUNCATE || e->kind == CRASH_ALLOCATE ||
+           e->kind == CRASH_PUNCH;
+}
+
+/* Whether the metadata operation e is one that the sync must make durable. */
+static bool is_concerned(const struct crash_event *sync, const struct crash_event *e)
+{
+    bool is_object = e->ino == sync->ino || e->other_ino == sync->ino;
+
+    if (sync->kind == CRASH_SYNC_ALL)
+        return true;
+    if (sync->kind == CRASH_SYNC_DIR)
+        return is_object || e->dir == sync->ino || e->to_dir == sync->ino;
+    return is_object && (!sync->flags || is_about_data(e));
+}
+
+static bool is_page_covered(const struct crash_event *sync, const struct crash_event *e)
+{
+    return sync->kind == CRASH_SYNC_ALL || (sync->kind == CRASH_SYNC && e->ino == sync->ino);
+}
+
+/* Behind the newest metadata operation that the sync concerns; those before it go along. */
+static size_t metadata_end(const struct crash *c, const struct crash_event *sync)
+{
+    size_t end = c->log_count - 1;
+
+    while (end > c->settled &&
+           (c->log[end - 1].kind == CRASH_PAGE || is_settled(&c->log[end - 1]) ||
+            !is_concerned(sync, &c->log[end - 1])))
+        end--;
+    return end;
+}
+
 /* The newest event is a sync: marks what it covers. */
 static void cover(struct crash *c)
 {
     const struct crash_event *sync = &c->log[c->log_count - 1];
+    size_t end = metadata_end(c, sync);
 
-    for (size_t i = 0; i + 1 < c->log_count; i++) {
+    for (size_t i = c->settled; i + 1 < c->log_count; i++) {
         struct crash_event *e = &c->log[i];
-        bool is_covered = e->kind != CRASH_PAGE || sync->kind == CRASH_SYNC_ALL ||
-                          (sync->kind == CRASH_SYNC && e->ino == sync->ino);
-        if (is_covered && e->covered_at == SIZE_MAX)
+        bool is_covered = e->kind == CRASH_PAGE ? is_page_covered(sync, e) : i < end;
+        if (is_covered && !is_settled(e))
             e->covered_at = c->log_count;
     }
+    while (c->settled < c->log_count && is_settled(&c->log[c->settled]))
+        c->settled++;
 }
 
 static ks_rc log_reserve(struct crash *c)

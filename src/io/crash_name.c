@@ -204,9 +204,12 @@ ks_rc crash_link(struct io *io, struct io_node *node, struct io_node *dir, const
                            .kind = CRASH_LINK, .ino = node->ino, .dir = dir->ino, .name = name});
 }
 
-static ks_rc remove_name(struct crash *c, const struct io_node *dir, const char *name)
+static ks_rc remove_name(struct crash *c, const struct io_node *dir, const char *name,
+                         const struct crash_inode *inode)
 {
-    return crash_do(c, &(struct crash_event){.kind = CRASH_UNLINK, .dir = dir->ino, .name = name});
+    return crash_do(
+        c, &(struct crash_event){
+               .kind = CRASH_UNLINK, .ino = inode->st.st_ino, .dir = dir->ino, .name = name});
 }
 
 ks_rc crash_unlink(struct io *io, struct io_node *dir, const char *name)
@@ -217,7 +220,7 @@ ks_rc crash_unlink(struct io *io, struct io_node *dir, const char *name)
     TRY(find_inode(c, dir, name, &inode));
     if (S_ISDIR(inode->st.st_mode))
         return ks_os(EISDIR);
-    return remove_name(c, dir, name);
+    return remove_name(c, dir, name, inode);
 }
 
 ks_rc crash_rmdir(struct io *io, struct io_node *dir, const char *name)
@@ -230,7 +233,7 @@ ks_rc crash_rmdir(struct io *io, struct io_node *dir, const char *name)
         return ks_os(ENOTDIR);
     if (inode->entry_count)
         return ks_os(ENOTEMPTY);
-    return remove_name(c, dir, name);
+    return remove_name(c, dir, name, inode);
 }
 
 /* Whether the directory at is inode or stands below it. */
@@ -307,6 +310,8 @@ ks_rc crash_rename(struct io *io, struct io_node *from_dir, const char *from,
     if (r.inode == r.to_inode)
         return KS_SUCCESS;
     return crash_do(c, &(struct crash_event){.kind = CRASH_RENAME,
+                                             .ino = r.inode->st.st_ino,
+                                             .other_ino = r.to_inode ? r.to_inode->st.st_ino : 0,
                                              .dir = from_dir->ino,
                                              .name = from,
                                              .to_dir = to_dir->ino,

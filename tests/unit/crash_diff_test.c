@@ -494,7 +494,7 @@ static void run_world(unsigned seed)
     compare_trees(&w, w.io[CRASH], "the live state");
     crash_pending(w.io[CRASH], crash_time(w.io[CRASH]), &pages, &metadata);
     compare_rebuilt(&w, metadata, "the rebuild with everything kept");
-    check_ok(w.io[CRASH]->ops->sync_dir(w.io[CRASH], w.nodes[0].of[CRASH]));
+    check_ok(w.io[CRASH]->ops->sync_all(w.io[CRASH], w.nodes[0].of[CRASH]));
     compare_rebuilt(&w, 0, "the rebuild after a sync");
     world_end(&w);
 }

@@ -285,16 +285,71 @@ static void metadata__three_creates__survive_as_a_prefix(void **state)
     io->ops->node_close(io, root);
 }
 
-static void metadata__sync_of_any_file__covers_all_before(void **state)
+static void metadata__sync_of_a_file__covers_its_own_and_what_came_before(void **state)
 {
     WITH_ROOT();
     struct io_file *a = help_create(io, root, "a"), *b = help_create(io, root, "b");
 
-    check_ok(io->ops->sync(io, a, true));
     help_put(io, root, "c", "");
+    check_ok(io->ops->sync(io, b, false));
     EXPECT(io, crash_time(io), "abc", "a:,0 b:,0 c- ", "a:,0 b:,0 c:,0 ");
     io->ops->close(io, a);
     io->ops->close(io, b);
+    io->ops->node_close(io, root);
+}
+
+static void metadata__sync_of_a_file_that_is_not_concerned__covers_nothing(void **state)
+{
+    WITH_ROOT();
+    struct io_file *a = durable(io, root, "a", "o");
+
+    help_put(io, root, "b", "");
+    check_ok(io->ops->sync(io, a, false));
+    EXPECT(io, crash_time(io), "ab", "a:o,4096 b- ", "a:o,4096 b:,0 ");
+    io->ops->close(io, a);
+    io->ops->node_close(io, root);
+}
+
+static void metadata__sync_of_another_directory__covers_nothing(void **state)
+{
+    WITH_ROOT();
+
+    check_ok(io->ops->mkdir(io, root, "d", 0700));
+    check_ok(io->ops->sync_dir(io, root));
+    struct io_node *dir = help_lookup(io, root, "d");
+    help_put(io, root, "a", "");
+    check_ok(io->ops->sync_dir(io, dir));
+    EXPECT(io, crash_time(io), "a", "a- ", "a:,0 ");
+    check_ok(io->ops->rename(io, root, "a", dir, "a", 0));
+    check_ok(io->ops->sync_dir(io, dir)); /* either directory of a move will do */
+    EXPECT(io, crash_time(io), "a", "a- ");
+    io->ops->node_close(io, dir);
+    io->ops->node_close(io, root);
+}
+
+static void rename__sync_of_its_file__is_durable_unless_for_data_only(void **state)
+{
+    WITH_ROOT();
+    struct io_file *a = durable(io, root, "a", "o");
+
+    check_ok(io->ops->rename(io, root, "a", root, "b", 0));
+    check_ok(io->ops->sync(io, a, true));
+    EXPECT(io, crash_time(io), "ab", "a- b:o,4096 ", "a:o,4096 b- ");
+    check_ok(io->ops->sync(io, a, false));
+    EXPECT(io, crash_time(io), "ab", "a- b:o,4096 ");
+    io->ops->close(io, a);
+    io->ops->node_close(io, root);
+}
+
+static void truncate__data_sync__is_durable(void **state)
+{
+    WITH_ROOT();
+    struct io_file *a = durable(io, root, "a", "oo");
+
+    check_ok(io->ops->truncate(io, a, 100));
+    check_ok(io->ops->sync(io, a, true));
+    EXPECT(io, crash_time(io), "a", "a:o,100 ");
+    io->ops->close(io, a);
     io->ops->node_close(io, root);
 }
 
@@ -370,7 +425,7 @@ static void truncate__survives__earlier_page_write_is_gone(void **state)
     help_fill(io, a, 1, 'n');
     check_ok(io->ops->truncate(io, a, 4096));
     EXPECT(io, crash_time(io), "a", "a:o,4096 ", "a:on,8192 ", "a:oo,8192 ");
-    check_ok(io->ops->sync_dir(io, root));
+    check_ok(io->ops->sync(io, a, false));
     EXPECT(io, crash_time(io), "a", "a:o,4096 ");
     io->ops->close(io, a);
     io->ops->node_close(io, root);
@@ -683,7 +738,11 @@ int main(void)
         T(create__all_synced__nothing_is_open),
         T(create__lost__pages_vanish_with_it),
         T(metadata__three_creates__survive_as_a_prefix),
-        T(metadata__sync_of_any_file__covers_all_before),
+        T(metadata__sync_of_a_file__covers_its_own_and_what_came_before),
+        T(metadata__sync_of_a_file_that_is_not_concerned__covers_nothing),
+        T(metadata__sync_of_another_directory__covers_nothing),
+        T(rename__sync_of_its_file__is_durable_unless_for_data_only),
+        T(truncate__data_sync__is_durable),
         T(rename__over_a_file__never_neither_nor_a_mixture),
         T(rename__contents_not_synced__may_be_empty),
         T(rename__exchange__both_or_none),
