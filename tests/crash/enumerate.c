@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -24,6 +25,23 @@ struct walk {
     crash_check_fn check;
     void *arg;
 };
+
+static unsigned long number_wanted(const char *name, unsigned long otherwise)
+{
+    const char *text = getenv(name);
+
+    return text ? strtoul(text, NULL, 10) : otherwise;
+}
+
+size_t crash_sequences(size_t otherwise)
+{
+    return number_wanted("KEYSTEAD_CRASH_SEQUENCES", otherwise);
+}
+
+unsigned crash_seed(unsigned otherwise)
+{
+    return (unsigned)number_wanted("KEYSTEAD_CRASH_SEED", otherwise);
+}
 
 const char *crash_state_text(const struct crash_state *state)
 {

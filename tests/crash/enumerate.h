@@ -33,5 +33,10 @@ typedef ks_rc (*crash_check_fn)(void *arg, struct io *rebuilt, const struct cras
 size_t crash_enumerate(struct io *crashed, size_t from_time, size_t pages_exhaustive_max,
                        size_t samples, uint64_t seed, crash_check_fn check, void *arg);
 
+/* crash_sequences(otherwise), crash_seed(otherwise): how many random sequences a test shall run and from which
+ * seed: KEYSTEAD_CRASH_SEQUENCES and KEYSTEAD_CRASH_SEED of the environment, for long runs by hand. */
+size_t crash_sequences(size_t otherwise);
+unsigned crash_seed(unsigned otherwise);
+
 /* crash_state_text(state): one line that names the state; static storage. */
 const char *crash_state_text(const struct crash_state *state);
