@@ -17,11 +17,33 @@ struct buf buf_init(size_t max_bytes)
     return (struct buf){.max_bytes = max_bytes};
 }
 
+struct buf buf_init_wiping(size_t max_bytes)
+{
+    return (struct buf){.max_bytes = max_bytes, .is_wiping = true};
+}
+
 void buf_done(struct buf *b)
 {
+    if (b->is_wiping && b->bytes)
+        mem_wipe(b->bytes, b->room);
     mem_free(b->bytes);
     b->bytes = NULL;
     b->len = b->room = 0;
+}
+
+/* realloc would leave the old bytes where they were. */
+static ks_rc grow_wiping(struct buf *b, size_t room)
+{
+    uint8_t *grown;
+
+    TRY(mem_new(room, 1, &grown));
+    if (b->bytes) {
+        memcpy(grown, b->bytes, b->len);
+        mem_wipe(b->bytes, b->room);
+        mem_free(b->bytes);
+    }
+    b->bytes = grown;
+    return KS_SUCCESS;
 }
 
 static ks_rc buf_reserve(struct buf *b, size_t more)
@@ -34,7 +56,7 @@ static ks_rc buf_reserve(struct buf *b, size_t more)
         return KS_SUCCESS;
     while (room < need)
         room *= 2;
-    TRY(mem_grow(room, 1, &b->bytes));
+    TRY(b->is_wiping ? grow_wiping(b, room) : mem_grow(room, 1, &b->bytes));
     b->room = room;
     return KS_SUCCESS;
 }
@@ -67,7 +89,10 @@ ks_rc buf_printf(struct buf *b, const char *fmt, ...)
     int n = vasprintf(&text, fmt, args);
     va_end(args);
     ENSURE(n >= 0, KS_E_NO_MEMORY, "no memory for a text");
-    return buf_append(b, view_of(text, (size_t)n));
+    ks_rc rc = buf_append(b, view_of(text, (size_t)n));
+    if (b->is_wiping)
+        mem_wipe(text, (size_t)n);
+    return rc;
 }
 
 struct view buf_view(const struct buf *b)

@@ -2,8 +2,8 @@
 /*
  * base/buf.h - bytes we own, with a bound given at birth.
  *
- * Growth beyond max_bytes is LIMIT, so nothing read from outside can grow without end. Not for
- * secrets: growth leaves copies behind.
+ * Growth beyond max_bytes is LIMIT, so nothing read from outside can grow without end. For text that may carry
+ * a secret on its way to or from a key service there are wiping buffers; keys at rest are in struct secret.
  */
 #pragma once
 
@@ -13,10 +13,13 @@
 struct buf {
     uint8_t *bytes;
     size_t len, room, max_bytes;
+    bool is_wiping; /* no byte that was in it stays behind in the heap */
 };
 
 /* buf_init(max): an empty buffer that may hold max bytes. Cannot fail; allocates nothing. */
 struct buf buf_init(size_t max_bytes);
+/* buf_init_wiping(max): the same, and growth and buf_done wipe what they give back. */
+struct buf buf_init_wiping(size_t max_bytes);
 /* buf_done(b): frees the bytes; the buffer is empty and usable again. For CLEANUP. */
 void buf_done(struct buf *b);
 /* buf_append(b, v): adds bytes; LIMIT beyond max_bytes, NO_MEMORY; unchanged on failure. */

@@ -4,7 +4,6 @@
  */
 #include "base/json.h"
 
-#include <malloc.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,23 +11,9 @@
 #include "base/mem.h"
 
 /* Documents carry keys as base64; nothing of them stays behind in freed memory. */
-static void wipe_and_free(void *ptr)
-{
-    if (ptr)
-        mem_wipe(ptr, malloc_usable_size(ptr));
-    mem_free(ptr);
-}
-
-static void *get(size_t bytes)
-{
-    void *ptr;
-
-    return ks_ok(mem_new(1, bytes, &ptr)) ? ptr : NULL;
-}
-
 static void use_wiping_memory(void)
 {
-    json_set_alloc_funcs(get, wipe_and_free);
+    json_set_alloc_funcs(mem_wiped_new, mem_wiped_free);
 }
 
 /* jansson has a limit of its own (2048), far above what its callers here can bear. */

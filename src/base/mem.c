@@ -4,6 +4,7 @@
  */
 #include "base/mem.h"
 
+#include <malloc.h>
 #include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -76,6 +77,43 @@ void mem_freep(void *ptr_to_ptr)
 void mem_wipe(void *ptr, size_t len)
 {
     sodium_memzero(ptr, len);
+}
+
+void *mem_wiped_new(size_t bytes)
+{
+    return calloc(1, bytes ? bytes : 1);
+}
+
+void *mem_wiped_new_many(size_t count, size_t bytes)
+{
+    return is_size(count, bytes) ? mem_wiped_new(count * bytes) : NULL;
+}
+
+void *mem_wiped_grow(void *ptr, size_t bytes)
+{
+    size_t before = ptr ? malloc_usable_size(ptr) : 0;
+    void *grown = mem_wiped_new(bytes);
+
+    if (grown && ptr)
+        memcpy(grown, ptr, before < bytes ? before : bytes);
+    if (grown)
+        mem_wiped_free(ptr);
+    return grown;
+}
+
+char *mem_wiped_text(const char *text)
+{
+    size_t bytes = strlen(text) + 1;
+    char *copy = mem_wiped_new(bytes);
+
+    return copy ? memcpy(copy, text, bytes) : NULL;
+}
+
+void mem_wiped_free(void *ptr)
+{
+    if (ptr)
+        mem_wipe(ptr, malloc_usable_size(ptr));
+    free(ptr);
 }
 
 bool mem_is_zero(const void *ptr, size_t len)

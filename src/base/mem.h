@@ -29,5 +29,15 @@ void mem_freep(void *ptr_to_ptr);
 /* mem_wipe(ptr, len): zeroes memory that held a secret; never optimised away. */
 void mem_wipe(void *ptr, size_t len);
 
+/*
+ * Memory for libraries that keep secrets in it and take allocation functions (libcurl, jansson): as malloc and
+ * friends, zeroed at birth and wiped before it goes back to the heap. Not to be mixed with mem_free.
+ */
+void *mem_wiped_new(size_t bytes);
+void *mem_wiped_new_many(size_t count, size_t bytes);
+void *mem_wiped_grow(void *ptr, size_t bytes);
+char *mem_wiped_text(const char *text);
+void mem_wiped_free(void *ptr);
+
 /* mem_is_zero(ptr, len): whether all bytes are zero; fast, not constant time. */
 bool mem_is_zero(const void *ptr, size_t len);

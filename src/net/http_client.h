@@ -4,7 +4,7 @@
  *
  * The only user of libcurl. Follows no redirects, speaks http and https only, keeps connections alive
  * between requests, verifies certificates and names. What passed through its buffers is wiped when
- * the request is done: replies of key services carry keys.
+ * the request is done: replies of key services carry keys. A client is not used across a fork.
  */
 #pragma once
 
@@ -59,7 +59,8 @@ void http_client_freep(struct http_client **c);
  * http_client_send(c, request, ret): any complete reply is a success, whatever its status. UNREACHABLE for
  * names that do not resolve, refused and reset connections, TLS failures (the text says which and names
  * host and reason); TIMEOUT for the deadline; BAD_REPLY for what is not HTTP or is longer than allowed;
- * USAGE for a malformed URL or another scheme. Retries nothing.
+ * CREDENTIAL for a client certificate that cannot be used; USAGE for a malformed URL or another scheme. A failed
+ * call leaves ret alone. Retries nothing.
  */
 ks_rc http_client_send(struct http_client *c, const struct http_request *request,
                        struct http_reply *ret) KS_MUST;

@@ -105,6 +105,22 @@ static void done__buffer__is_empty_and_usable_again(void **state)
     assert_string_equal(buf_text(&b), "de");
 }
 
+static void wiping__growth_and_end__keep_the_contents(void **state)
+{
+    CLEANUP(buf_done) struct buf b = buf_init_wiping(5000);
+
+    (void)state;
+    for (int i = 0; i < 1000; i++)
+        check_ok(buf_printf(&b, "%04d;", i));
+    assert_int_equal(b.len, 5000);
+    assert_memory_equal(b.bytes + 4995, "0999;", 6);
+    assert_memory_equal(b.bytes, "0000;0001;", 10);
+    check_rc(buf_append(&b, view_text("x")), LIMIT);
+    buf_done(&b);
+    assert_true(b.is_wiping);
+    check_ok(buf_append(&b, view_text("again")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -116,6 +132,7 @@ int main(void)
         cmocka_unit_test(printf__text__is_appended_without_its_terminator),
         cmocka_unit_test(printf__beyond__limit_and_unchanged),
         cmocka_unit_test(text__of_an_empty_buffer__is_empty),
+        cmocka_unit_test(wiping__growth_and_end__keep_the_contents),
         cmocka_unit_test(done__buffer__is_empty_and_usable_again),
     };
 

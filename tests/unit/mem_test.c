@@ -97,9 +97,38 @@ static void free__null__does_nothing(void **state)
     assert_null(none);
 }
 
+static void wiped__text_that_grows_and_shrinks__keeps_its_bytes(void **state)
+{
+    char *text = mem_wiped_text("eleven text");
+
+    (void)state;
+    assert_non_null(text);
+    text = mem_wiped_grow(text, 100000);
+    assert_non_null(text);
+    assert_string_equal(text, "eleven text");
+    assert_int_equal(text[99999], 0);
+    text = mem_wiped_grow(text, 6);
+    assert_non_null(text);
+    assert_memory_equal(text, "eleven", 6);
+    mem_wiped_free(text);
+    mem_wiped_free(NULL);
+}
+
+static void wiped__more_than_there_is__is_null(void **state)
+{
+    (void)state;
+    assert_null(mem_wiped_new_many(SIZE_MAX / 2, 3));
+    void *ptr = mem_wiped_new_many(4, 4);
+    assert_non_null(ptr);
+    assert_true(mem_is_zero(ptr, 16));
+    mem_wiped_free(ptr);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(wiped__text_that_grows_and_shrinks__keeps_its_bytes),
+        cmocka_unit_test(wiped__more_than_there_is__is_null),
         cmocka_unit_test(new__memory__is_zero),
         cmocka_unit_test(new__nothing__is_still_something_to_free),
         cmocka_unit_test(new__product_overflows__no_memory_and_untouched),
