@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * volume/transfer.h - moves a whole directory tree from one side to the other: plain into a volume, and back.
+ *
+ * At every moment, and after a power loss at any, each object is whole on one side or on both. A file is copied
+ * under a name of ours, made durable, read back and compared, then given its name, made durable again, and only then
+ * removed where it came from. So a name on the receiving side always stands for a whole object, and a transfer that
+ * was ended by whatever goes on where it is started again.
+ *
+ * Moved are regular files with their holes, directories, symlinks, fifos, sockets and devices, with owner, mode,
+ * times, extended attributes and hard links within the tree. Nobody else may use either tree meanwhile: a file that
+ * changed while it was copied ends the transfer (BUSY) and stays where it was.
+ *
+ * Names that begin with TRANSFER_NAME are ours: unfinished copies of earlier transfers, removed when met.
+ */
+#pragma once
+
+#include "volume/side.h"
+
+#define TRANSFER_NAME ".keystead-moving-"
+
+struct transfer_progress {
+    uint64_t objects, objects_total; /* names of files, symlinks, ...; not directories */
+    uint64_t bytes, bytes_total;     /* contents of files; holes count */
+};
+
+struct transfer_conf {
+    struct side *from, *to;
+    size_t pending_max; /* objects that are made durable together; 0: 512 */
+    /* progress(arg, p): after at most 1 MiB; false ends the transfer with BUSY. NULL: none */
+    bool (*progress)(void *arg, const struct transfer_progress *p);
+    void *arg;
+};
+
+struct transfer_result {
+    struct transfer_progress progress;
+    uint64_t
+        files_linked_elsewhere; /* had hard links outside of the tree, which keep their contents */
+    bool is_interrupted;        /* progress said to stop */
+};
+
+/*
+ * transfer_run(conf, ret): moves everything below the roots; the roots themselves stay, the receiving one gets the
+ * other's owner, mode and times. EXISTS when a name is taken on the other side by something else; both stay as they are.
+ * Errors of both sides, with the path. *ret is written in any case, as far as it came.
+ */
+ks_rc transfer_run(const struct transfer_conf *conf, struct transfer_result *ret) KS_MUST;

@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goal: a transfer moves everything that a directory tree holds into a volume and back and leaves nothing behind; it
+ * can be stopped and started again; it overwrites nothing; and it removes an original only after a sync that
+ * came after the naming of its copy.
+ */
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+
+#include "base/mem.h"
+#include "tmpdir.h"
+#include "volume/transfer.h"
+#include "volume_fixture.h"
+
+enum { MIB = 1 << 20, BIG = 3 * MIB + 12345, SPARSE = 64 * MIB };
+
+struct bench {
+    struct tmpdir tmp;
+    struct fixture_keys *keys;
+    struct fixture *f;
+    struct io_node *dir;
+    struct side_plain plain;
+    struct side_volume volume;
+    struct transfer_result result;
+    unsigned rounds_left;
+};
+
+static struct path at(struct bench *b, const char *name)
+{
+    struct path p;
+
+    snprintf(p.text, sizeof p.text, "%s/plain/%s", b->tmp.path, name);
+    return p;
+}
+
+static int bench_new(void **state)
+{
+    struct io *io = io_posix();
+    struct bench *b;
+
+    check_ok(mem_new(1, sizeof *b, &b));
+    b->tmp = tmpdir_make();
+    assert_int_equal(mkdir(at(b, "").text, 0755), 0);
+    assert_int_equal(mkdir(tmpdir_path(&b->tmp, "vol").text, 0700), 0);
+    check_ok(fixture_keys_new(3584, &b->keys));
+    check_ok(fixture_layout(io, tmpdir_path(&b->tmp, "vol").text));
+    check_ok(fixture_open(io, tmpdir_path(&b->tmp, "vol").text, b->keys, &b->f));
+    check_ok(io->ops->open_root(io, at(b, "").text, &b->dir));
+    side_plain_init(&b->plain, io, b->dir);
+    side_volume_init(&b->volume, b->f->v, io, b->f->tree);
+    *state = b;
+    return 0;
+}
+
+static int bench_free(void **state)
+{
+    struct io *io = io_posix();
+    struct bench *b = *state;
+
+    io->ops->node_close(io, b->dir);
+    fixture_close(b->f);
+    fixture_keys_free(b->keys);
+    tmpdir_remove(&b->tmp);
+    mem_free(b);
+    return 0;
+}
+
+static bool count_down(void *arg, const struct transfer_progress *p)
+{
+    struct bench *b = arg;
+
+    assert_true(p->bytes <= p->bytes_total);
+    assert_true(p->objects <= p->objects_total);
+    return b->rounds_left == 0 || --b->rounds_left > 0;
+}
+
+static ks_rc adopt(struct bench *b)
+{
+    struct transfer_conf conf = {.from = &b->plain.side,
+                                 .to = &b->volume.side,
+                                 .pending_max = 3,
+                                 .progress = count_down,
+                                 .arg = b};
+
+    return transfer_run(&conf, &b->result);
+}
+
+static ks_rc release(struct bench *b)
+{
+    struct transfer_conf conf = {.from = &b->volume.side,
+                                 .to = &b->plain.side,
+                                 .pending_max = 3,
+                                 .progress = count_down,
+                                 .arg = b};
+
+    return transfer_run(&conf, &b->result);
+}
+
+static void put(struct bench *b, const char *name, size_t size)
+{
+    FILE *f = fopen(at(b, name).text, "wb");
+
+    assert_non_null(f);
+    for (size_t i = 0; i < size; i++)
+        assert_int_not_equal(fputc((int)(i * 7 % 251), f), EOF);
+    assert_int_equal(fclose(f), 0);
+}
+
+static void check_put(struct bench *b, const char *name, size_t size)
+{
+    FILE *f = fopen(at(b, name).text, "rb");
+
+    assert_non_null(f);
+    for (size_t i = 0; i < size; i++)
+        if (fgetc(f) != (int)(i * 7 % 251))
+            fail_msg("%s: byte %zu differs", name, i);
+    assert_int_equal(fgetc(f), EOF);
+    fclose(f);
+}
+
+static struct stat stat_of(struct bench *b, const char *name)
+{
+    struct stat st;
+
+    assert_int_equal(lstat(at(b, name).text, &st), 0);
+    return st;
+}
+
+static unsigned entries_of(struct bench *b, const char *name)
+{
+    struct stat st = stat_of(b, name);
+
+    return (unsigned)st.st_nlink;
+}
+
+static ks_rc count_entry(void *arg, const char *name)
+{
+    (void)name;
+    (*(unsigned *)arg)++;
+    return KS_SUCCESS;
+}
+
+static unsigned root_entries(struct side *side)
+{
+    unsigned count = 0;
+
+    check_ok(side->ops->list(side, side->ops->root(side), count_entry, &count));
+    return count;
+}
+
+static const struct timespec old_times[2] = {{1000000000, 1}, {1100000000, 987654321}};
+
+static void make_rich_tree(struct bench *b)
+{
+    assert_int_equal(mkdir(at(b, "base").text, 0750), 0);
+    assert_int_equal(mkdir(at(b, "base/deep").text, 0700), 0);
+    put(b, "base/big", BIG);
+    put(b, "base/deep/small", 10);
+    put(b, "empty", 0);
+    assert_int_equal(link(at(b, "base/big").text, at(b, "second name").text), 0);
+    assert_int_equal(symlink("base/big", at(b, "sym").text), 0);
+    assert_int_equal(mkfifo(at(b, "fifo").text, 0640), 0);
+    put(b, "sparse", 1);
+    assert_int_equal(truncate(at(b, "sparse").text, SPARSE), 0);
+    assert_int_equal(setxattr(at(b, "empty").text, "user.colour", "red", 3, 0), 0);
+    assert_int_equal(chmod(at(b, "base/deep/small").text, 04711), 0);
+    assert_int_equal(utimensat(AT_FDCWD, at(b, "base/big").text, old_times, 0), 0);
+    assert_int_equal(utimensat(AT_FDCWD, at(b, "base").text, old_times, 0), 0);
+}
+
+/* Times of directories are kept when nobody stopped the transfer. */
+static void check_rich_tree(struct bench *b, bool was_stopped)
+{
+    char text[16];
+    struct stat big = stat_of(b, "base/big"), base = stat_of(b, "base");
+
+    check_put(b, "base/big", BIG);
+    check_put(b, "base/deep/small", 10);
+    check_put(b, "empty", 0);
+    assert_int_equal(stat_of(b, "second name").st_ino, big.st_ino);
+    assert_int_equal(big.st_mtim.tv_sec, old_times[1].tv_sec);
+    assert_int_equal(big.st_mtim.tv_nsec, old_times[1].tv_nsec);
+    if (!was_stopped)
+        assert_int_equal(base.st_mtim.tv_sec, old_times[1].tv_sec);
+    assert_int_equal(base.st_mode & 07777, 0750);
+    assert_int_equal(stat_of(b, "base/deep/small").st_mode & 07777, 04711);
+    assert_int_equal(readlink(at(b, "sym").text, text, sizeof text), 8);
+    assert_true(S_ISFIFO(stat_of(b, "fifo").st_mode));
+    assert_int_equal(stat_of(b, "sparse").st_size, SPARSE);
+    assert_true(stat_of(b, "sparse").st_blocks * 512 < 64 << 10);
+    assert_int_equal(getxattr(at(b, "empty").text, "user.colour", text, sizeof text), 3);
+}
+
+static void there_and_back__everything__as_it_was(void **state)
+{
+    struct bench *b = *state;
+
+    make_rich_tree(b);
+    check_ok(adopt(b));
+    assert_int_equal(b->result.progress.objects, 7);
+    assert_int_equal(b->result.progress.objects, b->result.progress.objects_total);
+    assert_int_equal(b->result.progress.bytes, b->result.progress.bytes_total);
+    assert_int_equal(root_entries(&b->plain.side), 0);
+    assert_int_equal(root_entries(&b->volume.side), 6);
+    check_ok(release(b));
+    assert_int_equal(root_entries(&b->volume.side), 0);
+    check_rich_tree(b, false);
+}
+
+static void stopped__at_every_round__goes_on_and_ends_complete(void **state)
+{
+    struct bench *b = *state;
+    unsigned stops = 0;
+
+    make_rich_tree(b);
+    for (unsigned rounds = 1; rounds < 20; rounds++) {
+        b->rounds_left = rounds;
+        ks_rc rc = rounds % 2 ? adopt(b) : release(b);
+        assert_int_equal(ks_ok(rc), !b->result.is_interrupted);
+        stops += b->result.is_interrupted;
+    }
+    assert_true(stops > 5);
+    b->rounds_left = 0;
+    check_ok(adopt(b));
+    assert_int_equal(root_entries(&b->plain.side), 0);
+    check_ok(release(b));
+    check_rich_tree(b, true);
+}
+
+static void name_taken__by_other_contents__exists_and_both_stay(void **state)
+{
+    struct bench *b = *state;
+
+    put(b, "file", 5000);
+    check_ok(adopt(b));
+    put(b, "file", 5001);
+    ks_rc rc = adopt(b);
+    check_rc(rc, EXISTS);
+    check_text(rc, "file: ");
+    check_put(b, "file", 5001);
+    assert_int_equal(rename(at(b, "file").text, at(b, "mine").text), 0);
+    check_ok(release(b));
+    check_put(b, "file", 5000);
+    check_put(b, "mine", 5001);
+}
+
+static void name_taken__by_another_kind__exists(void **state)
+{
+    struct bench *b = *state;
+
+    put(b, "thing", 10);
+    check_ok(adopt(b));
+    assert_int_equal(mkdir(at(b, "thing").text, 0700), 0);
+    check_rc(adopt(b), EXISTS);
+    assert_int_equal(rmdir(at(b, "thing").text), 0);
+    assert_int_equal(symlink("x", at(b, "thing").text), 0);
+    check_rc(adopt(b), EXISTS);
+    assert_int_equal(entries_of(b, "thing"), 1);
+}
+
+static void same_contents_there__from_before__original_is_removed(void **state)
+{
+    struct bench *b = *state;
+
+    put(b, "file", 5000);
+    check_ok(adopt(b));
+    put(b, "file", 5000);
+    check_ok(adopt(b));
+    assert_int_equal(root_entries(&b->plain.side), 0);
+    check_ok(release(b));
+    check_put(b, "file", 5000);
+}
+
+static void unfinished_copies__from_before__are_removed(void **state)
+{
+    struct bench *b = *state;
+
+    put(b, "file", 100);
+    put(b, TRANSFER_NAME "0", 7);
+    check_ok(adopt(b));
+    assert_int_equal(root_entries(&b->plain.side), 0);
+    assert_int_equal(root_entries(&b->volume.side), 1);
+}
+
+static void linked_elsewhere__is_moved_and_counted(void **state)
+{
+    struct bench *b = *state;
+
+    put(b, "file", 100);
+    assert_int_equal(link(at(b, "file").text, tmpdir_path(&b->tmp, "elsewhere").text), 0);
+    check_ok(adopt(b));
+    assert_int_equal(b->result.files_linked_elsewhere, 1);
+    assert_int_equal(root_entries(&b->plain.side), 0);
+}
+
+/* Appends to the file while it is copied. */
+static bool disturb(void *arg, const struct transfer_progress *p)
+{
+    struct bench *b = arg;
+
+    if (p->bytes > 0 && b->rounds_left++ == 0) {
+        FILE *f = fopen(at(b, "file").text, "ab");
+        assert_non_null(f);
+        assert_int_equal(fputc('x', f), 'x');
+        fclose(f);
+    }
+    return true;
+}
+
+static void changed_meanwhile__busy_and_stays(void **state)
+{
+    struct bench *b = *state;
+    struct transfer_conf conf = {
+        .from = &b->plain.side, .to = &b->volume.side, .progress = disturb, .arg = b};
+
+    put(b, "file", 2 * MIB);
+    ks_rc rc = transfer_run(&conf, &b->result);
+    check_rc(rc, BUSY);
+    check_text(rc, "stop what uses it");
+    assert_int_equal(stat_of(b, "file").st_size, 2 * MIB + 1);
+    b->rounds_left = 0;
+    check_ok(adopt(b));
+    assert_int_equal(root_entries(&b->plain.side), 0);
+}
+
+/* --- the order of naming, sync and removal, also between two file systems --- */
+
+static struct side_ops watched_to, watched_from;
+static const struct side_ops *real_to, *real_from;
+static unsigned named, named_durable, removed;
+
+static ks_rc watch_rename(struct side *s, struct side_node *dir, const char *from, const char *to)
+{
+    named++;
+    return real_to->rename(s, dir, from, to);
+}
+
+static ks_rc watch_sync(struct side *s)
+{
+    TRY(real_to->sync_all(s));
+    named_durable = named;
+    return KS_SUCCESS;
+}
+
+static ks_rc watch_unlink(struct side *s, struct side_node *dir, const char *name)
+{
+    removed++;
+    assert_true(removed <= named_durable);
+    return real_from->unlink(s, dir, name);
+}
+
+static void original__removed_after_its_copys_name_is_durable(void **state)
+{
+    struct bench *b = *state;
+
+    named = named_durable = removed = 0;
+    real_to = b->volume.side.ops;
+    real_from = b->plain.side.ops;
+    watched_to = *real_to;
+    watched_from = *real_from;
+    watched_to.rename = watch_rename;
+    watched_to.sync_all = watch_sync;
+    watched_from.unlink = watch_unlink;
+    b->volume.side.ops = &watched_to;
+    b->plain.side.ops = &watched_from;
+    make_rich_tree(b);
+    check_ok(adopt(b));
+    assert_int_equal(removed, 7);
+}
+
+#define WITH_BENCH(test) cmocka_unit_test_setup_teardown(test, bench_new, bench_free)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_BENCH(there_and_back__everything__as_it_was),
+        WITH_BENCH(stopped__at_every_round__goes_on_and_ends_complete),
+        WITH_BENCH(name_taken__by_other_contents__exists_and_both_stay),
+        WITH_BENCH(name_taken__by_another_kind__exists),
+        WITH_BENCH(same_contents_there__from_before__original_is_removed),
+        WITH_BENCH(unfinished_copies__from_before__are_removed),
+        WITH_BENCH(linked_elsewhere__is_moved_and_counted),
+        WITH_BENCH(changed_meanwhile__busy_and_stays),
+        WITH_BENCH(original__removed_after_its_copys_name_is_durable),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
