@@ -23,7 +23,11 @@ struct lk_record {
     const struct secret *secret; /* NULL: none */
 };
 
-enum lk_verb { LK_PUT, LK_DELETE };
+enum lk_verb {
+    LK_PUT,
+    LK_PUT_ANEW, /* what the record held before is to be destroyed: it leaves the file at once */
+    LK_DELETE,   /* so does this */
+};
 
 struct lk_change {
     enum lk_verb verb;
@@ -48,3 +52,14 @@ ks_rc lk_store_commit(struct lk_store *s, const struct lk_change *changes, size_
                       struct view audit) KS_MUST;
 /* lk_store_new_root(s, root): wraps the realm key under another root key. */
 ks_rc lk_store_new_root(struct lk_store *s, const struct secret *root) KS_MUST;
+
+/* lk_store_seal(s, purpose, plain, ret), lk_store_unseal: a text of at most 4096 bytes that leaves this service and comes back
+ * (tokens): sealed under the realm key for one purpose. AUTH for what was not sealed here for that purpose. */
+ks_rc lk_store_seal(struct lk_store *s, struct view purpose, struct view plain,
+                    struct buf *ret) KS_MUST;
+ks_rc lk_store_unseal(struct lk_store *s, struct view purpose, struct view sealed,
+                      struct secret **ret) KS_MUST;
+
+/* lk_store_audit(s, after, count_max, each, arg): the audit events of changes behind number after, in order. */
+ks_rc lk_store_audit(struct lk_store *s, int64_t after, unsigned count_max,
+                     ks_rc (*each)(void *arg, int64_t seq, const char *event), void *arg) KS_MUST;

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * localkms/realm.c - opening and closing a state directory with all parts of the service.
+ */
+#include "localkms/realm.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "localkms/audit.h"
+
+enum { EVENT_BYTES_MAX = 1 << 20, PATH_BYTES = 4096 };
+
+static ks_rc make_directory(struct io *io, const char *dir)
+{
+    char parent[PATH_BYTES], *slash;
+    struct io_node *node = NULL;
+
+    int n = snprintf(parent, sizeof parent, "%s", dir);
+    ENSURE(n > 0 && n < PATH_BYTES, KS_E_USAGE, "the path of the state directory is too long");
+    while (n > 1 && parent[n - 1] == '/')
+        parent[--n] = 0;
+    slash = strrchr(parent, '/');
+    const char *name = slash ? slash + 1 : parent;
+    char last[IO_NAME_BYTES + 1];
+    ENSURE(snprintf(last, sizeof last, "%s", name) < (int)sizeof last, KS_E_USAGE,
+           "the name of the state directory is too long");
+    if (slash)
+        slash[slash == parent] = 0;
+    TRY(io->ops->open_root(io, slash ? parent : ".", &node));
+    ks_rc rc = io->ops->mkdir(io, node, last, 0700);
+    if (ks_ok(rc))
+        rc = io->ops->sync_dir(io, node);
+    io->ops->node_close(io, node);
+    return ks_is_os(rc, EEXIST) ? KS_SUCCESS : rc;
+}
+
+ks_rc realm_create(const struct realm_conf *conf)
+{
+    struct random *random = conf->random ? conf->random : random_system();
+
+    TRY(ks_wrap(make_directory(io_posix(), conf->dir), "state directory %.200s", conf->dir));
+    return ks_wrap(lk_store_create(conf->dir, conf->root, random), "state directory %.200s",
+                   conf->dir);
+}
+
+/* ---- the parts, in the order of opening ---- */
+
+struct part {
+    ks_rc (*open)(struct realm *r, const struct realm_conf *conf);
+    void (*close)(struct realm *r);
+};
+
+static ks_rc open_directory(struct realm *r, const struct realm_conf *conf)
+{
+    return ks_wrap(r->io->ops->open_root(r->io, conf->dir, &r->dir), "state directory %.200s",
+                   conf->dir);
+}
+
+static void close_directory(struct realm *r)
+{
+    if (r->dir)
+        r->io->ops->node_close(r->io, r->dir);
+}
+
+static ks_rc open_store(struct realm *r, const struct realm_conf *conf)
+{
+    return lk_store_open(conf->dir, conf->root, r->random, &r->store);
+}
+
+static void close_store(struct realm *r)
+{
+    lk_store_close(r->store);
+}
+
+static ks_rc open_audit(struct realm *r, const struct realm_conf *conf)
+{
+    (void)conf;
+    return lk_audit_open(&(struct lk_audit_conf){.io = r->io, .dir = r->dir}, &r->audit);
+}
+
+static void close_audit(struct realm *r)
+{
+    lk_audit_close(r->audit);
+}
+
+static const struct part parts[] = {
+    {open_directory, close_directory},
+    {open_store, close_store},
+    {open_audit, close_audit},
+};
+enum { PART_COUNT = sizeof parts / sizeof *parts };
+
+ks_rc realm_open(const struct realm_conf *conf, struct realm **ret)
+{
+    struct realm *r;
+
+    TRY(mem_new(1, sizeof *r, &r));
+    r->clock = conf->clock ? conf->clock : clock_system();
+    r->random = conf->random ? conf->random : random_system();
+    r->io = io_posix();
+    pthread_mutex_init(&r->turn, NULL);
+    pthread_rwlock_init(&r->model, NULL);
+    for (size_t i = 0; i < PART_COUNT; i++) {
+        ks_rc rc = parts[i].open(r, conf);
+        if (!ks_ok(rc)) {
+            realm_close(r);
+            return rc;
+        }
+    }
+    *ret = r;
+    return KS_SUCCESS;
+}
+
+void realm_close(struct realm *r)
+{
+    if (!r)
+        return;
+    for (size_t i = PART_COUNT; i > 0; i--)
+        parts[i - 1].close(r);
+    pthread_rwlock_destroy(&r->model);
+    pthread_mutex_destroy(&r->turn);
+    mem_free(r);
+}
+
+void realm_closep(struct realm **r)
+{
+    realm_close(*r);
+    *r = NULL;
+}
+
+/* ---- what the parts share ---- */
+
+ks_rc realm_commit(struct realm *r, const struct lk_change *changes, size_t count,
+                   const struct lk_event *event)
+{
+    CLEANUP(buf_done) struct buf text = buf_init(EVENT_BYTES_MAX);
+
+    TRY(lk_event_write(event, realm_now_s(r), &text));
+    return lk_store_commit(r->store, changes, count, buf_view(&text));
+}
+
+int64_t realm_now_s(struct realm *r)
+{
+    return clock_wall_s(r->clock);
+}
+
+uint64_t realm_now_ms(struct realm *r)
+{
+    return clock_boot_ms(r->clock);
+}
+
+ks_rc realm_make_id(struct realm *r, char out[REALM_ID_BYTES])
+{
+    uint8_t b[16];
+
+    TRY(random_fill(r->random, b, sizeof b));
+    b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
+    b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
+    snprintf(out, REALM_ID_BYTES,
+             "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
+             b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14],
+             b[15]);
+    return KS_SUCCESS;
+}
