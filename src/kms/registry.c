@@ -11,20 +11,37 @@
 
 enum { DRIVERS_MAX = 16 };
 
-static const struct kms_driver *drivers[DRIVERS_MAX] = {&kms_driver_file};
-static size_t driver_count = 1;
+static const struct kms_driver *const built_in[] = {
+    &kms_driver_file,
+    &kms_driver_pkcs11,
+};
+static const struct kms_driver *added[DRIVERS_MAX]; /* by tests */
+static size_t added_count;
+
+static size_t driver_count(void)
+{
+    return sizeof built_in / sizeof built_in[0] + added_count;
+}
+
+static const struct kms_driver *driver_at(size_t i)
+{
+    size_t count = sizeof built_in / sizeof built_in[0];
+
+    return i < count ? built_in[i] : added[i - count];
+}
 
 static ks_rc unknown_type(const char *type)
 {
     char known[256] = "";
     size_t used = 0;
 
-    for (size_t i = 0; i < driver_count; i++) {
-        size_t len = strlen(drivers[i]->type);
+    for (size_t i = 0; i < driver_count(); i++) {
+        const char *name = driver_at(i)->type;
+        size_t len = strlen(name);
         if (used + len + 3 > sizeof known)
             break;
         memcpy(known + used, ", ", 2);
-        memcpy(known + used + 2, drivers[i]->type, len + 1);
+        memcpy(known + used + 2, name, len + 1);
         used += len + 2;
     }
     return ks_fail(KS_E_USAGE, "there is no key service of type \"%.40s\"; known types: %s", type,
@@ -33,9 +50,9 @@ static ks_rc unknown_type(const char *type)
 
 static const struct kms_driver *find(const char *type)
 {
-    for (size_t i = 0; i < driver_count; i++)
-        if (strcmp(drivers[i]->type, type) == 0)
-            return drivers[i];
+    for (size_t i = 0; i < driver_count(); i++)
+        if (strcmp(driver_at(i)->type, type) == 0)
+            return driver_at(i);
     return NULL;
 }
 
@@ -56,7 +73,7 @@ ks_rc kms_driver_add(const struct kms_driver *driver)
     ENSURE(driver->open && driver->wrap && driver->unwrap && driver->version && driver->close,
            KS_E_BUG, "the key service driver %s lacks a function", driver->type);
     ENSURE(!find(driver->type), KS_E_BUG, "there are two key service drivers %s", driver->type);
-    ENSURE(driver_count < DRIVERS_MAX, KS_E_BUG, "more than %d key service drivers", DRIVERS_MAX);
-    drivers[driver_count++] = driver;
+    ENSURE(added_count < DRIVERS_MAX, KS_E_BUG, "more than %d key service drivers", DRIVERS_MAX);
+    added[added_count++] = driver;
     return KS_SUCCESS;
 }
