@@ -46,15 +46,28 @@ static int hope(ks_rc rc)
 
 struct answers {
     ks_rc best;
+    size_t share; /* of the text, for each wrap */
     char text[480];
 };
 
+static struct answers answers_init(const struct keyring *k)
+{
+    struct answers a = {KS_SUCCESS, 0, ""};
+    size_t active = 0;
+
+    for (size_t i = 0; i < k->wrap_count; i++)
+        active += k->wraps[i].state == WRAP_ACTIVE;
+    a.share = sizeof a.text / (active ? active : 1);
+    return a;
+}
+
+/* The text of a key service begins with the key's name. */
 static void answers_note(struct answers *a, const struct keyring_wrap *w, ks_rc rc)
 {
-    size_t used = strlen(a->text);
+    size_t used = strlen(a->text), left = sizeof a->text - used;
 
-    snprintf(a->text + used, sizeof a->text - used, "%swrap %u (%s %.80s): %.160s",
-             used ? "; " : "", w->id, w->spec.type, w->spec.uri, ks_text(rc));
+    snprintf(a->text + used, left < a->share ? left : a->share, "%swrap %u: %s", used ? "; " : "",
+             w->id, ks_text(rc));
     if (used == 0 || hope(rc) > hope(a->best))
         a->best = rc;
 }
@@ -69,7 +82,7 @@ static ks_rc answers_told(const struct answers *a)
 static ks_rc open_any_wrap(const struct keyring *k, struct key_service *service,
                            struct secret **ret)
 {
-    struct answers a = {KS_SUCCESS, ""};
+    struct answers a = answers_init(k);
 
     for (size_t i = 0; i < k->wrap_count; i++) {
         if (k->wraps[i].state != WRAP_ACTIVE)
@@ -84,7 +97,7 @@ static ks_rc open_any_wrap(const struct keyring *k, struct key_service *service,
 
 ks_rc hierarchy_probe(const struct keyring *k, struct key_service *service, uint32_t *ret_wrap_id)
 {
-    struct answers a = {KS_SUCCESS, ""};
+    struct answers a = answers_init(k);
 
     for (size_t i = 0; i < k->wrap_count; i++) {
         if (k->wraps[i].state != WRAP_ACTIVE)
