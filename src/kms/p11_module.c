@@ -140,7 +140,9 @@ static ks_rc initialise_locked(struct p11_module *m)
     TRY(load_locked(m));
     CK_RV rv = m->f->C_Initialize(&how);
     if (rv != CKR_OK && rv != CKR_CRYPTOKI_ALREADY_INITIALIZED)
-        return ks_fail(KS_E_UNREACHABLE, "C_Initialize of %.200s gave 0x%lx", m->path, rv);
+        return ks_fail(KS_E_UNREACHABLE,
+                       "C_Initialize of %.200s gave 0x%lx; are its token and configuration there?",
+                       m->path, rv);
     m->is_ours = rv == CKR_OK;
     m->is_initialised = true;
     m->pid = getpid();
