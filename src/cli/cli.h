@@ -34,6 +34,8 @@ enum cli_cmd {
     CMD_VOLUME_ROTATE,
     CMD_VOLUME_REKEY,
     CMD_VOLUME_GENERATIONS,
+    CMD_VOLUME_ADOPT,
+    CMD_VOLUME_RELEASE,
     CMD_VOLUME_LOCK,
     CMD_VOLUME_UNLOCK,
     CMD_VOLUME_ADD_WRAP,
@@ -54,11 +56,14 @@ enum cli_cmd {
 #define ON_KMS (ON(KMS_INIT) | ON_KMS_KEY)
 #define ON_CHANGES                                                                                 \
     (ON(VOLUME_ROTATE) | ON(VOLUME_ADD_WRAP) | ON(VOLUME_REMOVE_WRAP) | ON(VOLUME_SET))
+#define ON_CREATES (ON(VOLUME_CREATE) | ON(VOLUME_ADOPT))
 #define ON_KEYED                                                                                   \
-    (ON(VOLUME_CREATE) | ON(VOLUME_MOUNT) | ON(VOLUME_VERIFY) | ON(VOLUME_REKEY) | ON_CHANGES)
+    (ON_CREATES | ON(VOLUME_MOUNT) | ON(VOLUME_VERIFY) | ON(VOLUME_REKEY) | ON(VOLUME_RELEASE) |   \
+     ON_CHANGES)
 #define ON_RUNNING                                                                                 \
     (ON(VOLUME_MOUNT) | ON(VOLUME_UNMOUNT) | ON(VOLUME_STATUS) | ON(VOLUME_VERIFY) |               \
-     ON(VOLUME_REKEY) | ON(VOLUME_LOCK) | ON(VOLUME_UNLOCK) | ON_CHANGES)
+     ON(VOLUME_REKEY) | ON(VOLUME_LOCK) | ON(VOLUME_UNLOCK) | ON(VOLUME_ADOPT) |                   \
+     ON(VOLUME_RELEASE) | ON_CHANGES)
 
 enum cli_option_type {
     OPTION_FLAG,
@@ -152,6 +157,8 @@ ks_rc cmd_volume_unmount(struct cli *cli) KS_MUST;
 ks_rc cmd_volume_status(struct cli *cli) KS_MUST;
 ks_rc cmd_volume_inspect(struct cli *cli) KS_MUST;
 ks_rc cmd_volume_verify(struct cli *cli) KS_MUST;
+ks_rc cmd_volume_adopt(struct cli *cli) KS_MUST;
+ks_rc cmd_volume_release(struct cli *cli) KS_MUST;
 ks_rc cmd_volume_rotate(struct cli *cli) KS_MUST;
 ks_rc cmd_volume_rekey(struct cli *cli) KS_MUST;
 ks_rc cmd_volume_generations(struct cli *cli) KS_MUST;

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "cli/args.h"
+#include "cli/create.h"
 #include "cli/key_option.h"
 #include "cli/output.h"
 #include "cli/target.h"
@@ -72,10 +73,10 @@ static ks_rc report(struct cli *cli, const struct backing_conf *conf)
     return KS_SUCCESS;
 }
 
-ks_rc cmd_volume_create(struct cli *cli)
+ks_rc create_volume(struct cli *cli, const char *path)
 {
     CLEANUP(mem_freep) struct key_spec *specs = NULL;
-    struct backing_conf conf = target_conf(cli, cli->args[0]);
+    struct backing_conf conf = target_conf(cli, path);
     char label[KEYRING_LABEL_BYTES];
     struct backing_create create = {
         .label = cli->texts[OPT_LABEL],
@@ -86,16 +87,23 @@ ks_rc cmd_volume_create(struct cli *cli)
         .spec_count = cli->key_count,
     };
 
-    ENSURE(cli->args[0][0] != '\0', KS_E_USAGE, "the path of the volume is empty");
+    ENSURE(path[0] != '\0', KS_E_USAGE, "the path of the volume is empty");
     TRY(check_texts(cli));
     if (!create.label)
-        create.label = default_label(cli->args[0], label);
+        create.label = default_label(path, label);
     TRY(default_settings(&create.settings));
     TRY(key_option_settings(cli, &create.settings));
     TRY(mem_new(cli->key_count, sizeof *specs, &specs));
     for (size_t i = 0; i < cli->key_count; i++)
         TRY(key_option_spec(&cli->keys[i], &specs[i]));
     create.specs = specs;
-    TRY(backing_create(&conf, &create));
+    return backing_create(&conf, &create);
+}
+
+ks_rc cmd_volume_create(struct cli *cli)
+{
+    struct backing_conf conf = target_conf(cli, cli->args[0]);
+
+    TRY(create_volume(cli, cli->args[0]));
     return report(cli, &conf);
 }

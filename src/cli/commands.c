@@ -40,6 +40,11 @@ const struct cli_option cli_options[OPTION_COUNT_ALL] = {
     "handles: open files; counters: of requests since the mount, or null\n"                        \
     "receipt: of the last lock: at, reason, duration_ms, handles_cut; or null\n"
 
+#define JSON_TRANSFER                                                                              \
+    "objects, bytes: moved now; objects are files, symbolic links and the like\n"                  \
+    "files_linked_elsewhere: had hard links outside of the directory, which keep their contents\n" \
+    "is_interrupted: whether it was stopped before the end\n"
+
 #define TEXT_PATH "PATH is the mount point or the backing directory. "
 #define TEXT_BOTH                                                                                  \
     "A mounted volume does it without interruption; an unmounted one is opened for it under its "  \
@@ -191,6 +196,22 @@ const struct cli_command cli_commands[CMD_COUNT] = {
         "keys[]: type, uri, key_version, wraps (ids), safe_to_delete: answer, because; each version of a customer "
         "key that the volume has or had a wrap under\n"
         "damaged: files, blocks\n"},
+    [CMD_VOLUME_ADOPT] = {
+        "volume adopt", "DIR BACKING", 2, 2, cmd_volume_adopt, "encrypt a directory that is there",
+        "Moves everything below DIR into the volume at BACKING, which is made with the options of \"volume create\" when "
+        "it is no volume yet; DIR stays as an empty directory, to mount the volume at. Nothing may use DIR meanwhile. Each file is "
+        "copied, made durable, read back and compared before the original is removed: at any moment, and after a power "
+        "loss, every file is whole on one side. Needs free space for some files, not for all. Can be interrupted at any "
+        "time (exit code 130); the same command goes on. What was in the files may still be on the disk, in blocks "
+        "that the file system has freed.",
+        "keystead volume adopt /var/lib/orders /srv/orders --key file:/srv/kms#orders --key-file /root/kms.key\n"
+        "keystead volume mount /srv/orders /var/lib/orders\n", JSON_TRANSFER},
+    [CMD_VOLUME_RELEASE] = {
+        "volume release", "BACKING DIR", 2, 2, cmd_volume_release, "decrypt a volume into a directory, and end it",
+        "Moves everything in the volume at BACKING to below DIR, as plain files, in the same way and with the same care as \"volume "
+        "adopt\". The volume must not be mounted. At the end its keyring is removed and BACKING is an empty directory.",
+        "keystead volume unmount /var/lib/orders\n"
+        "keystead volume release /srv/orders /var/lib/orders\n", JSON_TRANSFER},
     [CMD_VOLUME_LOCK] = {
         "volume lock", "PATH", 1, 1, cmd_volume_lock, "take a volume away at once",
         TEXT_PATH "Data is written back, then every access to the files fails, keys are wiped from "

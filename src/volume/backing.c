@@ -40,6 +40,12 @@ struct backing {
     struct keyring *snapshot;
 };
 
+struct io_node *backing_dir(struct backing *b, struct io **ret_io)
+{
+    *ret_io = b->io;
+    return b->dir;
+}
+
 ks_rc backing_sync(struct backing *b)
 {
     return ks_wrap(b->io->ops->sync_all(b->io, b->dir), "%s", b->path);
@@ -258,7 +264,7 @@ static void quick_end(struct quick_change *c)
     pthread_mutex_unlock(&c->b->file_mutex);
 }
 
-static ks_rc check_exclusive(const struct backing *b)
+ks_rc backing_check_exclusive(const struct backing *b)
 {
     ENSURE(b->is_exclusive, KS_E_STATE, "%s: it was opened for reading only", b->path);
     return KS_SUCCESS;
@@ -275,21 +281,21 @@ ks_rc backing_unlock(struct backing *b, struct keyset **ret)
 ks_rc backing_rotate_cmek(struct backing *b, const struct keyset *keys, uint32_t wrap_id,
                           const struct key_spec *spec)
 {
-    TRY(check_exclusive(b));
+    TRY(backing_check_exclusive(b));
     CLEANUP(slow_end) struct slow_change c = slow_begin(b);
     return ks_wrap(hierarchy_rotate_cmek(&c.h, keys, wrap_id, spec), "%s", b->path);
 }
 
 ks_rc backing_rotate_store(struct backing *b, const struct keyset *keys, struct keyset **ret)
 {
-    TRY(check_exclusive(b));
+    TRY(backing_check_exclusive(b));
     CLEANUP(slow_end) struct slow_change c = slow_begin(b);
     return ks_wrap(hierarchy_rotate_store(&c.h, keys, ret), "%s", b->path);
 }
 
 ks_rc backing_rotate_data(struct backing *b, const struct keyset *keys, struct keyset **ret)
 {
-    TRY(check_exclusive(b));
+    TRY(backing_check_exclusive(b));
     CLEANUP(slow_end) struct slow_change c = slow_begin(b);
     return ks_wrap(hierarchy_rotate_data(&c.h, keys, ret), "%s", b->path);
 }
@@ -297,7 +303,7 @@ ks_rc backing_rotate_data(struct backing *b, const struct keyset *keys, struct k
 ks_rc backing_destroy_data_keys(struct backing *b, const struct keyset *keys,
                                 const uint32_t *generations, size_t count, struct keyset **ret)
 {
-    TRY(check_exclusive(b));
+    TRY(backing_check_exclusive(b));
     CLEANUP(quick_end) struct quick_change c = quick_begin(b);
     return ks_wrap(hierarchy_destroy_data_keys(&c.h, keys, generations, count, ret), "%s", b->path);
 }
@@ -305,14 +311,14 @@ ks_rc backing_destroy_data_keys(struct backing *b, const struct keyset *keys,
 ks_rc backing_add_wrap(struct backing *b, const struct keyset *keys, const struct key_spec *spec,
                        uint32_t *ret_id)
 {
-    TRY(check_exclusive(b));
+    TRY(backing_check_exclusive(b));
     CLEANUP(slow_end) struct slow_change c = slow_begin(b);
     return ks_wrap(hierarchy_add_wrap(&c.h, keys, spec, ret_id), "%s", b->path);
 }
 
 ks_rc backing_remove_wrap(struct backing *b, const struct keyset *keys, uint32_t id)
 {
-    TRY(check_exclusive(b));
+    TRY(backing_check_exclusive(b));
     CLEANUP(quick_end) struct quick_change c = quick_begin(b);
     return ks_wrap(hierarchy_remove_wrap(&c.h, keys, id), "%s", b->path);
 }
@@ -320,7 +326,7 @@ ks_rc backing_remove_wrap(struct backing *b, const struct keyset *keys, uint32_t
 ks_rc backing_set_settings(struct backing *b, const struct keyset *keys,
                            const struct keyring_settings *settings)
 {
-    TRY(check_exclusive(b));
+    TRY(backing_check_exclusive(b));
     CLEANUP(quick_end) struct quick_change c = quick_begin(b);
     return ks_wrap(hierarchy_set_settings(&c.h, keys, settings), "%s", b->path);
 }
@@ -329,7 +335,7 @@ ks_rc backing_set_settings(struct backing *b, const struct keyset *keys,
 
 ks_rc backing_set_revoked(struct backing *b, bool is_revoked)
 {
-    TRY(check_exclusive(b));
+    TRY(backing_check_exclusive(b));
     pthread_mutex_lock(&b->record_mutex);
     ks_rc rc = is_revoked ? revoked_set(b->io, b->dir, clock_wall_s(b->clock))
                           : revoked_clear(b->io, b->dir);

@@ -44,6 +44,11 @@ struct backing_create {
  * durable. EXISTS when it is a volume already, NOT_EMPTY, USAGE, and the key service's classes. */
 ks_rc backing_create(const struct backing_conf *conf, const struct backing_create *create) KS_MUST;
 
+/* backing_remove(b): ends a volume that has no file any more: its keyring, and with it every wrapped key, is removed
+ * durably; then everything else in the directory but the directory. NOT_EMPTY while there is a file; STATE when not
+ * opened exclusively. Afterwards b may only be closed. */
+ks_rc backing_remove(struct backing *b) KS_MUST;
+
 /* backing_open(conf, is_exclusive, ret): reads the keyring, uses no key. With is_exclusive the lock is
  * held until backing_close: BUSY when a volume process has it. NOT_FOUND when it is no volume. */
 ks_rc backing_open(const struct backing_conf *conf, bool is_exclusive,

@@ -10,6 +10,11 @@
 #define BACKING_TREE "tree"
 #define BACKING_LONG "long"
 
+/* backing_dir(b, ret_io): the directory itself, and the back end that it is on. */
+struct io_node *backing_dir(struct backing *b, struct io **ret_io);
+/* backing_check_exclusive(b): STATE when it was opened for reading only. */
+ks_rc backing_check_exclusive(const struct backing *b) KS_MUST;
+
 /* backing_access(conf, attempts_max, ret): key service clients as conf wants them; 0: the usual number of
  * attempts. */
 ks_rc backing_access(const struct backing_conf *conf, uint32_t attempts_max,

@@ -19,6 +19,7 @@ struct side_ops {
     ks_rc (*lookup)(struct side *, struct side_node *dir, const char *name, struct side_node **ret,
                     struct stat *ret_stat) KS_MUST;
     void (*release)(struct side *, struct side_node *);
+    ks_rc (*stat)(struct side *, struct side_node *, struct stat *ret) KS_MUST;
     /* list: calls each(arg, name) for every entry but "." and ".."; ends with its first failure. */
     ks_rc (*list)(struct side *, struct side_node *dir, ks_rc (*each)(void *arg, const char *name),
                   void *arg) KS_MUST;

@@ -47,6 +47,13 @@ static void plain_release(struct side *side, struct side_node *node)
     io->ops->node_close(io, node_of(node));
 }
 
+static ks_rc plain_stat(struct side *side, struct side_node *node, struct stat *ret)
+{
+    struct io *io = of(side)->io;
+
+    return io->ops->stat(io, node_of(node), ret);
+}
+
 static ks_rc each_entry(struct io *io, struct io_dir *stream,
                         ks_rc (*each)(void *arg, const char *name), void *arg)
 {
@@ -240,6 +247,7 @@ static const struct side_ops plain_ops = {
     .root = plain_root,
     .lookup = plain_lookup,
     .release = plain_release,
+    .stat = plain_stat,
     .list = plain_list,
     .readlink = plain_readlink,
     .mkdir = plain_mkdir,

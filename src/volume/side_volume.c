@@ -51,6 +51,11 @@ static void volume_side_release(struct side *side, struct side_node *node)
     volume_forget(of(side)->v, inode_of(node), 1);
 }
 
+static ks_rc volume_side_stat(struct side *side, struct side_node *node, struct stat *ret)
+{
+    return volume_getattr(of(side)->v, inode_of(node), ret);
+}
+
 static ks_rc each_entry(struct volume *v, struct handle *stream,
                         ks_rc (*each)(void *arg, const char *name), void *arg)
 {
@@ -233,6 +238,7 @@ static const struct side_ops volume_ops = {
     .root = volume_side_root,
     .lookup = volume_side_lookup,
     .release = volume_side_release,
+    .stat = volume_side_stat,
     .list = volume_side_list,
     .readlink = volume_side_readlink,
     .mkdir = volume_side_mkdir,

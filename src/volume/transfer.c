@@ -7,6 +7,7 @@
  */
 #include "volume/transfer.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -48,6 +49,20 @@ static ks_rc names_add(void *arg, const char *name)
     return KS_SUCCESS;
 }
 
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* In order, so that two runs do the same. */
+static ks_rc names_read(struct side *side, struct side_node *dir, struct names *ret)
+{
+    TRY(side->ops->list(side, dir, names_add, ret));
+    if (ret->count)
+        qsort(ret->list, ret->count, sizeof *ret->list, compare_names);
+    return KS_SUCCESS;
+}
+
 static bool is_ours(const char *name)
 {
     return strncmp(name, TRANSFER_NAME, strlen(TRANSFER_NAME)) == 0;
@@ -58,7 +73,7 @@ static ks_rc remove_unfinished(struct side *side, struct side_node *dir)
 {
     CLEANUP(names_done) struct names names = {0};
 
-    TRY(side->ops->list(side, dir, names_add, &names));
+    TRY(names_read(side, dir, &names));
     for (size_t i = 0; i < names.count; i++)
         if (is_ours(names.list[i]))
             TRY(side->ops->unlink(side, dir, names.list[i]));
@@ -91,7 +106,7 @@ static ks_rc measure(struct transfer *t, struct side_node *dir)
 {
     CLEANUP(names_done) struct names names = {0};
 
-    TRY(t->from->ops->list(t->from, dir, names_add, &names));
+    TRY(names_read(t->from, dir, &names));
     for (size_t i = 0; i < names.count; i++)
         TRY(measure_one(t, dir, names.list[i]));
     return transfer_report(t);
@@ -182,7 +197,7 @@ static ks_rc move_dir(struct transfer *t, struct side_node *from, struct side_no
 
     TRY(remove_unfinished(t->to, to));
     TRY(remove_unfinished(t->from, from));
-    TRY(t->from->ops->list(t->from, from, names_add, &names));
+    TRY(names_read(t->from, from, &names));
     for (size_t i = 0; i < names.count; i++) {
         CLEANUP(mem_freep) char *below = NULL;
         TRY(mem_format(&below, "%s%s%s", path, path[0] ? "/" : "", names.list[i]));
@@ -249,7 +264,9 @@ static ks_rc finish_dirs(struct transfer *t)
 static ks_rc run(struct transfer *t)
 {
     struct side_node *from = t->from->ops->root(t->from), *to = t->to->ops->root(t->to);
+    struct stat st;
 
+    TRY(t->from->ops->stat(t->from, from, &st));
     TRY(measure(t, from));
     ks_rc rc = move_dir(t, from, to, "");
     if (!ks_ok(rc)) {
@@ -258,6 +275,7 @@ static ks_rc run(struct transfer *t)
         return rc;
     }
     TRY(flush_all(t, true));
+    TRY(copy_attributes(t, from, to, &st));
     return finish_dirs(t);
 }
 

@@ -197,8 +197,13 @@ static void there_and_back__everything__as_it_was(void **state)
 {
     struct bench *b = *state;
 
+    struct stat root;
+
     make_rich_tree(b);
+    assert_int_equal(chmod(at(b, "").text, 02750), 0);
     check_ok(adopt(b));
+    check_ok(volume_getattr(b->f->v, volume_root(b->f->v), &root));
+    assert_int_equal(root.st_mode & 07777, 02750);
     assert_int_equal(b->result.progress.objects, 7);
     assert_int_equal(b->result.progress.objects, b->result.progress.objects_total);
     assert_int_equal(b->result.progress.bytes, b->result.progress.bytes_total);
