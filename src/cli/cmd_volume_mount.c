@@ -98,6 +98,19 @@ static ks_rc mount_foreground(struct cli *cli, const struct mount_conf *conf)
     return mount_run(&keeping);
 }
 
+static ks_rc check_rekey(const struct cli *cli)
+{
+    bool has_bound = args_has(cli, OPT_RATE) || args_has(cli, OPT_LATENCY);
+
+    ENSURE(!has_bound || args_has(cli, OPT_AUTO_REKEY), KS_E_USAGE,
+           "--rate and --latency belong to --auto-rekey, which is not given");
+    ENSURE(cli->numbers[OPT_RATE] <= REKEY_MB_PER_S_MAX, KS_E_USAGE, "--rate is at most %d",
+           REKEY_MB_PER_S_MAX);
+    ENSURE(cli->numbers[OPT_LATENCY] <= REKEY_LATENCY_MS_MAX, KS_E_USAGE,
+           "--latency is at most 60s");
+    return KS_SUCCESS;
+}
+
 ks_rc cmd_volume_mount(struct cli *cli)
 {
     CLEANUP(target_done) struct target t = {0};
@@ -117,7 +130,11 @@ ks_rc cmd_volume_mount(struct cli *cli)
             "%s is left mounted at %s by a volume process that died; clear that with: keystead "
             "volume unmount %s",
             t.place.backing, t.place.mountpoint, t.place.mountpoint);
+    TRY(check_rekey(cli));
     struct mount_conf conf = {
+        .is_rekeying = args_has(cli, OPT_AUTO_REKEY),
+        .rekey_mb_per_s = (uint32_t)cli->numbers[OPT_RATE],
+        .rekey_latency_ms = (uint32_t)cli->numbers[OPT_LATENCY],
         .backing = target_conf(cli, t.place.backing),
         .mountpoint = paths.mountpoint,
         .run_dir = paths.run_dir,

@@ -123,8 +123,9 @@ static void on_line(void *arg, json_t *line)
 
 static ks_rc rekey_running(struct target *t, struct rekey *r, json_t **ret)
 {
-    json_t *request =
-        json_pack("{s:s, s:I}", "op", "rekey", "mb_per_s", (json_int_t)t->cli->numbers[OPT_RATE]);
+    json_t *request = json_pack("{s:s, s:I, s:I}", "op", "rekey", "mb_per_s",
+                                (json_int_t)t->cli->numbers[OPT_RATE], "latency_ms",
+                                (json_int_t)t->cli->numbers[OPT_LATENCY]);
 
     ENSURE(request, KS_E_NO_MEMORY, "out of memory while a request was made");
     ks_rc rc = control_call_progress(t->socket, request, LINE_TIMEOUT_MS, on_line, r, ret);

@@ -364,6 +364,15 @@ ks_rc admin_handle(void *arg, json_t *request, struct control_peer *peer, json_t
     return ks_fail(KS_E_UNSUPPORTED, "there is no operation \"%.64s\"", op);
 }
 
+/* The last one is the newest. */
+static bool has_older_keys(const struct keyring *k)
+{
+    for (size_t i = 0; i + 1 < k->data_key_count; i++)
+        if (k->data_keys[i].destroyed_s == 0)
+            return true;
+    return false;
+}
+
 void admin_note_due(struct process *p)
 {
     CLEANUP(keyring_freep) struct keyring *k = NULL;
@@ -372,6 +381,7 @@ void admin_note_due(struct process *p)
     /* without memory the old date stands */
     if (!ks_ok(backing_keyring(p->backing, &k)))
         return;
+    atomic_store(&p->rekey.is_needed, has_older_keys(k));
     if (k->settings.data_rotation_s && k->data_key_count)
         due = k->data_keys[k->data_key_count - 1].created_s + k->settings.data_rotation_s;
     atomic_store(&p->rotation_due, due);

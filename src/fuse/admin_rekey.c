@@ -10,15 +10,20 @@
 #include "base/log.h"
 #include "fuse/admin_int.h"
 #include "fuse/rekey_reply.h"
+#include "fuse/rekeyer.h"
 
 enum {
-    NEWS_MS = 250,
-    MB_PER_S_MAX = 1000 * 1000
-}; /* how often progress is sent; the largest bound */
+    NEWS_MS = 250, /* how often progress is sent */
+    BYTES_PER_MB = 1000 * 1000,
+    AGAIN_SOON_MS = 60 * 1000, /* after a sweep of its own that was ended, by a lock say */
+    AGAIN_MS = 10 * 60 * 1000, /* after one that had to keep a key */
+};
 
 struct rekeying {
     struct process *p;
-    struct control_peer *peer;
+    struct control_peer *peer; /* NULL: nobody asked */
+    uint64_t bytes_per_s;
+    uint32_t latency_ms_max;
     uint64_t told_ms; /* when progress was sent last; 0: never */
 };
 
@@ -52,6 +57,8 @@ static bool on_progress(void *arg, const struct reencrypt_progress *news)
     keep(r->p, news);
     if (atomic_load(&r->p->is_ending))
         return false;
+    if (!r->peer)
+        return true;
     if (r->told_ms != 0 && now_ms - r->told_ms < NEWS_MS)
         return true;
     r->told_ms = now_ms;
@@ -89,7 +96,7 @@ static void change_end(void *arg)
     guard_change_end(r->p->guard);
 }
 
-static ks_rc run(struct rekeying *r, uint64_t bytes_per_s, json_t **ret)
+static ks_rc run(struct rekeying *r, json_t **ret)
 {
     CLEANUP(reencrypt_done) struct reencrypt_result result = {0};
     const struct reencrypt_conf conf = {
@@ -97,8 +104,9 @@ static ks_rc run(struct rekeying *r, uint64_t bytes_per_s, json_t **ret)
         .volume = r->p->volume,
         .io = r->p->io,
         .clock = r->p->clock,
-        .bytes_per_s = bytes_per_s,
+        .bytes_per_s = r->bytes_per_s,
         .is_polite = true,
+        .latency_ms_max = r->latency_ms_max,
         .progress = on_progress,
         .change_begin = change_begin,
         .change_end = change_end,
@@ -120,22 +128,57 @@ static ks_rc run(struct rekeying *r, uint64_t bytes_per_s, json_t **ret)
     return KS_SUCCESS;
 }
 
-ks_rc admin_rekey(struct process *p, json_t *request, struct control_peer *peer, json_t **ret)
+/* One at a time, whoever asked. */
+static ks_rc run_alone(struct rekeying *r, json_t **ret)
 {
     static const struct reencrypt_progress none = {.eta_s = -1};
-    struct rekeying r = {p, peer, 0};
-    json_int_t mb_per_s = 0;
+    struct process *p = r->p;
     bool is_free = false;
-    const char *op;
 
-    UNPACK(request, "{s:s, s?I}", "op", &op, "mb_per_s", &mb_per_s);
-    ENSURE(mb_per_s >= 0 && mb_per_s <= MB_PER_S_MAX, KS_E_USAGE,
-           "mb_per_s is a number from 0 (no bound) to %d", MB_PER_S_MAX);
     ENSURE(atomic_compare_exchange_strong(&p->rekey.is_running, &is_free, true), KS_E_BUSY,
            "the volume is being re-encrypted already; see keystead volume status");
     keep(p, &none);
-    ks_rc rc = run(&r, (uint64_t)mb_per_s * 1000 * 1000, ret);
+    ks_rc rc = run(r, ret);
     atomic_store(&p->rekey.is_running, false);
+    admin_note_due(p);
     surveyor_ask(p->surveyor);
     return rc;
+}
+
+ks_rc admin_rekey(struct process *p, json_t *request, struct control_peer *peer, json_t **ret)
+{
+    struct rekeying r = {.p = p, .peer = peer};
+    json_int_t mb_per_s = 0, latency_ms = 0;
+    const char *op;
+
+    UNPACK(request, "{s:s, s?I, s?I}", "op", &op, "mb_per_s", &mb_per_s, "latency_ms", &latency_ms);
+    ENSURE(mb_per_s >= 0 && mb_per_s <= REKEY_MB_PER_S_MAX, KS_E_USAGE,
+           "mb_per_s is a number from 0 (no bound) to %d", REKEY_MB_PER_S_MAX);
+    ENSURE(latency_ms >= 0 && latency_ms <= REKEY_LATENCY_MS_MAX, KS_E_USAGE,
+           "latency_ms is a number from 0 (no bound) to %d", REKEY_LATENCY_MS_MAX);
+    r.bytes_per_s = (uint64_t)mb_per_s * BYTES_PER_MB;
+    r.latency_ms_max = (uint32_t)latency_ms;
+    return run_alone(&r, ret);
+}
+
+/* ---- by itself ---- */
+
+void rekey_by_itself(void *arg)
+{
+    struct process *p = arg;
+    struct rekeying r = {.p = p,
+                         .bytes_per_s = (uint64_t)p->conf->rekey_mb_per_s * BYTES_PER_MB,
+                         .latency_ms_max = p->conf->rekey_latency_ms};
+    CLEANUP(json_freep) json_t *reply = NULL;
+    ks_rc rc = run_alone(&r, &reply);
+    uint64_t pause_ms = ks_ok(rc) ? AGAIN_MS : AGAIN_SOON_MS;
+
+    atomic_store(&p->rekey.next_ms, clock_boot_ms(p->clock) + pause_ms);
+}
+
+void rekey_when_due(struct process *p)
+{
+    if (p->rekeyer && atomic_load(&p->rekey.is_needed) && !atomic_load(&p->rekey.is_running) &&
+        clock_boot_ms(p->clock) >= atomic_load(&p->rekey.next_ms))
+        rekeyer_ask(p->rekeyer);
 }

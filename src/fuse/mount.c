@@ -23,6 +23,7 @@
 #include "fuse/mount_env.h"
 #include "fuse/mount_point.h"
 #include "fuse/process.h"
+#include "fuse/rekeyer.h"
 
 enum {
     LOCK_TRIES = 40, /* a process that is just ending still has the volume's lock */
@@ -167,6 +168,8 @@ static ks_rc start_helpers(struct process *p)
 
     memcpy(survey.volume_id, p->volume_id_bytes, sizeof survey.volume_id);
     TRY(surveyor_start(&survey, p->clock, &p->surveyor));
+    if (p->conf->is_rekeying)
+        TRY(rekeyer_start(rekey_by_itself, p, &p->rekeyer));
     admin_note_due(p);
     surveyor_ask(p->surveyor);
     TRY(control_path(p->conf->run_dir, p->volume_id_bytes, &path));
@@ -239,6 +242,7 @@ static void serve(struct process *p, int signals)
             return;
         }
         admin_rotate_when_due(p);
+        rekey_when_due(p);
     }
 }
 
@@ -284,6 +288,7 @@ static bool stop_threads(struct process *p)
 {
     atomic_store(&p->is_ending, true);
     control_server_stop(TAKE(p->control));
+    rekeyer_stop(TAKE(p->rekeyer));
     bool is_stopped = prober_stop(TAKE(p->prober), PROBER_MS_MAX);
     guard_stop(p->guard);
     surveyor_stop(TAKE(p->surveyor));

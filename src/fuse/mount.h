@@ -10,6 +10,9 @@
 
 #include "volume/backing.h"
 
+/* Bounds of what a re-encryption may be told. */
+enum { REKEY_MB_PER_S_MAX = 1000 * 1000, REKEY_LATENCY_MS_MAX = 60 * 1000 };
+
 struct mount_conf {
     struct backing_conf backing;
     const char *mountpoint;
@@ -21,6 +24,9 @@ struct mount_conf {
     bool is_swap_allowed;    /* go on when memory cannot be locked */
     bool is_allow_other;     /* other users may enter (default for root) */
     unsigned threads;        /* 0: default */
+    bool
+        is_rekeying; /* after a rotation of the data key everything older is re-encrypted by itself */
+    uint32_t rekey_mb_per_s, rekey_latency_ms; /* bounds of that; 0: none */
     int ready_fd; /* readiness: "OK\n" or one JSON error line is written here, then closed; -1: none */
 };
 

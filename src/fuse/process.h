@@ -36,6 +36,7 @@ struct process {
     struct guard *guard;
     struct prober *prober;
     struct surveyor *surveyor;
+    struct rekeyer *rekeyer; /* NULL: volumes re-encrypt only on demand */
     struct control_server *control;
 
     atomic_bool is_ending;        /* from the moment an end was asked for */
@@ -44,6 +45,8 @@ struct process {
     atomic_bool is_rotating;
     struct { /* admin_rekey.c; the rest counts while it is running */
         atomic_bool is_running;
+        atomic_bool is_needed;    /* there are older data keys */
+        _Atomic uint64_t next_ms; /* boot time before which the rekeyer is not asked again */
         _Atomic uint64_t bytes_rewritten, bytes_total, rate;
         _Atomic int64_t eta_s; /* -1: not known */
     } rekey;
@@ -62,6 +65,10 @@ ks_rc status_report(struct process *p, json_t **ret) KS_MUST;
 
 /* admin_rekey.c: rekey_status(p): a sweep in progress, for reports, or JSON null. */
 json_t *rekey_status(struct process *p);
+/* rekey_by_itself(process): one re-encryption by the rekeyer. rekey_when_due(p): asks it for one when the mount was told to
+ * and older data keys are there; called now and then. */
+void rekey_by_itself(void *arg);
+void rekey_when_due(struct process *p);
 
 /* admin.c: admin_handle(process, request, peer, ret): one request of the control socket. */
 ks_rc admin_handle(void *arg, json_t *request, struct control_peer *peer, json_t **ret) KS_MUST;

@@ -150,6 +150,7 @@ static ks_rc read_slice(const struct file_op *op, const struct slice *s, uint8_t
 ks_rc volume_read(struct volume *v, struct handle *h, void *out, size_t len, uint64_t at,
                   size_t *ret_len)
 {
+    FOREGROUND(v);
     VOLUME_OPERATION(v, NEED_OPEN);
     CLEANUP(file_op_end) struct file_op op = {0};
 
@@ -322,6 +323,7 @@ static ks_rc write_slice(const struct file_op *op, const struct slice *s, const 
 
 ks_rc volume_write(struct volume *v, struct handle *h, const void *in, size_t len, uint64_t at)
 {
+    FOREGROUND(v);
     VOLUME_OPERATION(v, NEED_FLUSH);
     CLEANUP(file_op_end) struct file_op op = {0};
     struct slice s = {at, len};
@@ -385,6 +387,7 @@ ks_rc file_sync(struct volume *v, struct inode *i, struct io_file *file, bool is
 
 ks_rc volume_fsync(struct volume *v, struct handle *h, bool is_data_only)
 {
+    FOREGROUND(v);
     VOLUME_OPERATION(v, NEED_FLUSH);
     struct inode *i = h->inode;
     struct io_file *file;

@@ -101,6 +101,7 @@ static ks_rc sweep(struct job *j)
         .clock = j->conf->clock,
         .bytes_per_s = j->conf->bytes_per_s,
         .is_polite = j->conf->is_polite,
+        .latency_ms_max = j->conf->latency_ms_max,
         .progress = on_round,
         .arg = j,
     };

@@ -27,8 +27,9 @@ struct reencrypt_conf {
     struct volume *volume;   /* with its keys, door open */
     struct io *io;
     struct clock *clock;
-    uint64_t bytes_per_s; /* as in struct rekey_conf, like the next two */
+    uint64_t bytes_per_s; /* as in struct rekey_conf, like the next three */
     bool is_polite;
+    uint32_t latency_ms_max;
     bool (*progress)(void *arg, const struct reencrypt_progress *p);
     /* change_begin(arg), change_end(arg): around each use of the keyring, so that none falls into a rotation. A refusal
      * at the beginning is the result; at the end it keeps the keys. NULL: nobody else can change it */

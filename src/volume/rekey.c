@@ -12,6 +12,7 @@
 #include "volume/volume_int.h"
 #include "volume/walk.h"
 
+enum { LATENCY_REST_MS_MAX = 1000 };
 enum { ROUND_BLOCKS = 64 }; /* 256 KiB; also how long a file is locked at a time */
 
 struct sweep {
@@ -19,7 +20,8 @@ struct sweep {
     struct rekey_progress *p;
     uint64_t started_ms;
     uint64_t foreground; /* reads and writes of others when the last round began */
-    bool is_at_moves;    /* looks at what has moved */
+    uint64_t latency_rest_ms;
+    bool is_at_moves; /* looks at what has moved */
 };
 
 /* One file under sweep. */
@@ -125,10 +127,31 @@ static uint64_t rate_rest_ms(const struct sweep *s, uint64_t now_ms)
     return due_ms > spent ? due_ms - spent : 0;
 }
 
+/* Doubles while others are held up, halves when they are not. */
+static uint64_t latency_rest_ms(struct sweep *s)
+{
+    struct volume *v = s->conf->volume;
+    uint64_t ms = atomic_exchange(&v->foreground_ms, 0),
+             count = atomic_exchange(&v->foreground_count, 0);
+
+    if (s->conf->latency_ms_max == 0)
+        return 0;
+    if (ms > count * s->conf->latency_ms_max)
+        s->latency_rest_ms = s->latency_rest_ms ? s->latency_rest_ms * 2 : 1;
+    else
+        s->latency_rest_ms /= 2;
+    if (s->latency_rest_ms > LATENCY_REST_MS_MAX)
+        s->latency_rest_ms = LATENCY_REST_MS_MAX;
+    return s->latency_rest_ms;
+}
+
 static ks_rc rest(struct sweep *s, uint64_t round_began_ms)
 {
     uint64_t now_ms = clock_boot_ms(s->conf->clock), ms = rate_rest_ms(s, now_ms);
-    uint64_t foreground = foreground_now(s->conf->volume);
+    uint64_t foreground = foreground_now(s->conf->volume), held_up_ms = latency_rest_ms(s);
+
+    if (ms < held_up_ms)
+        ms = held_up_ms;
 
     if (s->conf->is_polite && foreground != s->foreground && ms < now_ms - round_began_ms)
         ms = now_ms - round_began_ms;

@@ -27,6 +27,9 @@ struct rekey_conf {
     struct clock *clock;
     uint64_t bytes_per_s; /* rewritten at most; 0: no bound */
     bool is_polite;       /* rests as long as it worked while others use the volume */
+    /* rests more and more, up to a second after each round, while the reads, writes and syncs of others take longer than
+     * this on average; 0: no bound */
+    uint32_t latency_ms_max;
     /* progress(arg, p): after each round of at most 256 KiB; false ends the sweep with BUSY. NULL: none */
     bool (*progress)(void *arg, const struct rekey_progress *p);
     void *arg;

@@ -147,6 +147,21 @@ void volume_leave(struct volume *v)
     count_out(v);
 }
 
+struct foreground foreground_begin(struct volume *v)
+{
+    if (!atomic_load_explicit(&v->is_watched, memory_order_relaxed))
+        return (struct foreground){0};
+    return (struct foreground){v, clock_boot_ms(v->conf.clock)};
+}
+
+void foreground_end(struct foreground *f)
+{
+    if (!f->v)
+        return;
+    atomic_fetch_add(&f->v->foreground_ms, clock_boot_ms(f->v->conf.clock) - f->began_ms);
+    atomic_fetch_add(&f->v->foreground_count, 1);
+}
+
 void volume_leavep(struct volume **v)
 {
     volume_leave(*v);

@@ -110,6 +110,9 @@ struct volume {
     struct move *moves;
     atomic_ulong moves_missed;
 
+    /* How long users' reads, writes and syncs take; counted while a sweep watches. */
+    atomic_ulong foreground_ms, foreground_count;
+
     atomic_ulong handles, alerts;
     atomic_ulong reads, writes, syncs, bytes_read, bytes_written, blocks_corrupt, refused;
 };
@@ -132,6 +135,16 @@ void volume_leavep(struct volume **v);
 #define VOLUME_OPERATION(v, need)                                                                  \
     TRY(volume_enter((v), (need)));                                                                \
     CLEANUP(volume_leavep) struct volume *operation_ = (v)
+
+/* FOREGROUND: notes how long the scope takes, while a sweep watches. The mean of many is exact though each is counted in
+ * whole milliseconds. */
+struct foreground {
+    struct volume *v; /* NULL: nobody wants to know */
+    uint64_t began_ms;
+};
+struct foreground foreground_begin(struct volume *v);
+void foreground_end(struct foreground *f);
+#define FOREGROUND(v) CLEANUP(foreground_end) struct foreground foreground_ = foreground_begin(v)
 
 ks_rc volume_space_get(struct volume *v, struct space **ret) KS_MUST;
 void volume_space_put(struct volume *v, struct space *s);

@@ -234,3 +234,25 @@ def test_rekey_and_its_asker_goes_away__stops(filled):
     rekey.communicate()
     proc.wait_until(lambda: volume.status()["rekey"] is None, "the sweep ended with its asker")
     assert generations(volume)[1]["state"] == "OLDER"
+
+
+def test_auto_rekey__after_each_rotation_and_after_a_kill__nothing_older_is_left(store, new_volume):
+    volume = new_volume([store.spec("orders")])
+    volume.mount("--auto-rekey", "--rate", "5", "--latency", "1s")
+    content = {f"file-{n}": os.urandom(4 * MB) for n in range(5)}
+    for name, data in content.items():
+        write(os.path.join(volume.mountpoint, name), data)
+    volume.call("rotate", "--level", "data")
+    wait_rewritten(volume, MB)
+    volume.kill()
+    assert generations(volume)[1]["state"] == "OLDER"
+    volume.mount()
+    proc.wait_until(lambda: generations(volume)[1]["state"] == "DESTROYED", "generation 1 is destroyed", 120)
+    check_contents(volume, content)
+
+
+def test_rotation_that_is_due__happens_by_itself(store, new_volume):
+    volume = new_volume([store.spec("orders")], "--rotate-data", "1s")
+    volume.mount()
+    assert len(generations(volume)) == 1
+    proc.wait_until(lambda: len(generations(volume)) > 1, "there is a new generation", 60)

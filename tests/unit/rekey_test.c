@@ -12,6 +12,7 @@
 #include "io/crash.h"
 #include "volume/rekey.h"
 #include "volume/survey.h"
+#include "volume/volume_int.h"
 #include "volume_fixture.h"
 
 enum { FILE_BYTES = 600000, BLOCKS = (FILE_BYTES + 3583) / 3584 };
@@ -361,6 +362,61 @@ static void sweep__with_a_rate__takes_its_time(void **state)
     assert_true(b->clock.now_ms - before >= p.bytes_rewritten * 1000 / 100000);
 }
 
+/* What users of the volume see while the sweep runs. */
+static bool hold_others_up(void *arg, const struct rekey_progress *p)
+{
+    struct bench *b = arg;
+
+    (void)p;
+    b->rounds++;
+    atomic_fetch_add(&b->f->v->foreground_count, 10);
+    atomic_fetch_add(&b->f->v->foreground_ms, b->rounds <= 5 ? 10 * 8 : 10 * 2);
+    return true;
+}
+
+static uint64_t slept_with(struct bench *b, uint32_t latency_ms_max)
+{
+    struct rekey_conf conf = conf_of(b);
+    struct rekey_progress p;
+    uint64_t before = b->clock.now_ms;
+
+    rotate(b);
+    b->rounds = 0;
+    conf.progress = hold_others_up;
+    conf.arg = b;
+    conf.latency_ms_max = latency_ms_max;
+    check_ok(rekey_run(&conf, &p));
+    assert_int_equal(p.blocks_rewritten, 4 * BLOCKS);
+    assert_true(b->rounds > 10);
+    return b->clock.now_ms - before;
+}
+
+static void sweep__others_are_held_up__rests_more_and_then_less(void **state)
+{
+    struct bench *b = *state;
+
+    for (unsigned n = 0; n < 4; n++) {
+        char name[2] = {(char)('a' + n), '\0'};
+        write_file(b, name);
+    }
+    assert_int_equal(slept_with(b, 0), 0);
+    assert_int_equal(slept_with(b, 9), 0);
+    /* five rounds above the bound: 1, 2, 4, 8, 16; then 8, 4, 2, 1 */
+    assert_int_equal(slept_with(b, 5), 46);
+}
+
+static void foreground__counted_only_while_a_sweep_watches(void **state)
+{
+    struct bench *b = *state;
+
+    write_file(b, "ledger");
+    assert_int_equal(atomic_load(&b->f->v->foreground_count), 0);
+    atomic_store(&b->f->v->is_watched, true);
+    write_file(b, "other");
+    atomic_store(&b->f->v->is_watched, false);
+    assert_int_equal(atomic_load(&b->f->v->foreground_count), 1);
+}
+
 static void sweep__of_a_locked_volume__is_refused(void **state)
 {
     struct bench *b = *state;
@@ -388,6 +444,8 @@ int main(void)
         TEST(sweep__while_another_one_runs__is_busy),
         TEST(sweep__over_a_damaged_block__counts_and_leaves_it),
         TEST(sweep__with_a_rate__takes_its_time),
+        TEST(sweep__others_are_held_up__rests_more_and_then_less),
+        TEST(foreground__counted_only_while_a_sweep_watches),
         TEST(sweep__of_a_locked_volume__is_refused),
     };
 

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fuse/rekeyer.c - a thread that re-encrypts when it is asked to.
+ */
+#include "fuse/rekeyer.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+enum { STACK_BYTES = 512 * 1024 };
+
+struct rekeyer {
+    void (*run)(void *arg);
+    void *arg;
+    pthread_mutex_t mutex;
+    pthread_cond_t cond;
+    pthread_t thread;
+    bool is_stopping, is_asked;
+};
+
+/* Whether there is something to do; false at the end. */
+static bool wait_for_work(struct rekeyer *r)
+{
+    pthread_mutex_lock(&r->mutex);
+    while (!r->is_stopping && !r->is_asked)
+        pthread_cond_wait(&r->cond, &r->mutex);
+    r->is_asked = false;
+    bool is_stopping = r->is_stopping;
+    pthread_mutex_unlock(&r->mutex);
+    return !is_stopping;
+}
+
+static void *rekeyer_run(void *arg)
+{
+    struct rekeyer *r = arg;
+
+    while (wait_for_work(r))
+        r->run(r->arg);
+    return NULL;
+}
+
+static void rekeyer_free(struct rekeyer *r)
+{
+    pthread_cond_destroy(&r->cond);
+    pthread_mutex_destroy(&r->mutex);
+    mem_free(r);
+}
+
+ks_rc rekeyer_start(void (*run)(void *arg), void *arg, struct rekeyer **ret)
+{
+    struct rekeyer *r;
+    pthread_attr_t attr;
+
+    TRY(mem_new(1, sizeof *r, &r));
+    r->run = run;
+    r->arg = arg;
+    pthread_mutex_init(&r->mutex, NULL);
+    clock_cond_init(&r->cond);
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, STACK_BYTES);
+    int err = pthread_create(&r->thread, &attr, rekeyer_run, r);
+    pthread_attr_destroy(&attr);
+    if (err) {
+        rekeyer_free(r);
+        return ks_fail_os(err, "cannot start the thread that re-encrypts");
+    }
+    *ret = r;
+    return KS_SUCCESS;
+}
+
+void rekeyer_ask(struct rekeyer *r)
+{
+    pthread_mutex_lock(&r->mutex);
+    r->is_asked = true;
+    pthread_cond_broadcast(&r->cond);
+    pthread_mutex_unlock(&r->mutex);
+}
+
+void rekeyer_stop(struct rekeyer *r)
+{
+    if (!r)
+        return;
+    pthread_mutex_lock(&r->mutex);
+    r->is_stopping = true;
+    pthread_cond_broadcast(&r->cond);
+    pthread_mutex_unlock(&r->mutex);
+    pthread_join(r->thread, NULL);
+    rekeyer_free(r);
+}
