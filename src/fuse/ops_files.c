@@ -90,10 +90,22 @@ void op_fsync(fuse_req_t req, fuse_ino_t ino, int is_data_only, struct fuse_file
     reply_rc(req, volume_fsync(req_volume(req), file_handle(fi), is_data_only != 0));
 }
 
+/* Unlike a write, this request does not say whether it ends set-user-id bits. Of anybody but root it does. After it
+ * the kernel asks for attributes anew. */
+static bool must_kill_suidgid(fuse_req_t req)
+{
+    return req_caller(req).uid != 0;
+}
+
 void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len,
                   struct fuse_file_info *fi)
 {
-    (void)ino;
-    reply_rc(req, volume_fallocate(req_volume(req), file_handle(fi), mode, (uint64_t)off,
-                                   (uint64_t)len));
+    struct volume *v = req_volume(req);
+    ks_rc rc = KS_SUCCESS;
+
+    if (must_kill_suidgid(req))
+        rc = kill_suidgid(v, req_inode(req, ino));
+    if (ks_ok(rc))
+        rc = volume_fallocate(v, file_handle(fi), mode, (uint64_t)off, (uint64_t)len);
+    reply_rc(req, rc);
 }
