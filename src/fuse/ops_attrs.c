@@ -3,6 +3,7 @@
  * fuse/ops_attrs.c - requests about attributes, plain and extended.
  */
 #include <limits.h>
+#include <string.h>
 
 #include "fuse/reply.h"
 #include "fuse/wire.h"
@@ -108,11 +109,29 @@ void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *v
                                   flags));
 }
 
+/* Names of the administrator's attributes are not for everybody. */
+static void drop_trusted(struct buf *names)
+{
+    static const char prefix[] = "trusted.";
+    size_t kept = 0, len;
+
+    for (size_t at = 0; at < names->len; at += len) {
+        len = strlen((const char *)names->bytes + at) + 1;
+        if (strncmp((const char *)names->bytes + at, prefix, sizeof prefix - 1) == 0)
+            continue;
+        memmove(names->bytes + kept, names->bytes + at, len);
+        kept += len;
+    }
+    names->len = kept;
+}
+
 void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 {
     CLEANUP(buf_done) struct buf names = buf_init(XATTR_BYTES_MAX);
     ks_rc rc = volume_listxattr(req_volume(req), req_inode(req, ino), &names);
 
+    if (ks_ok(rc) && req_caller(req).uid != 0)
+        drop_trusted(&names);
     reply_xattr(req, rc, size, buf_view(&names));
 }
 
