@@ -127,8 +127,10 @@ static ks_rc kept_name(struct volume *v, const char *name, struct buf *ret)
 {
     if (is_passed(name))
         return buf_append(ret, view_text(name));
-    if (!has_prefix(name, user_prefix) || name[strlen(user_prefix)] == 0)
+    if (!has_prefix(name, user_prefix))
         return ks_os(EOPNOTSUPP);
+    if (name[strlen(user_prefix)] == 0)
+        return ks_os(EINVAL);
     TRY(buf_append(ret, view_text(sealed_prefix)));
     return names_seal(v->names, NAME_ATTRIBUTE, name + strlen(user_prefix),
                       IO_NAME_BYTES - strlen(sealed_prefix), true, ret);
