@@ -21,8 +21,13 @@ static ks_rc seal(struct volume *v, const char *name, bool is_storing, struct bu
     CLEANUP(buf_done) struct buf var = buf_init(NAME_CIPHER_BYTES);                                \
     TRY(seal((v), (name), (is_storing), &(var)))
 
-/* Without a working key for it a file's size is unknown, but its name still works: so that damaged files can be
- * seen and removed. Reading such a file fails. */
+/*
+ * The kernel keeps the number of blocks while a file is open, and programs that save sparse files (tar -S) take a
+ * file of no blocks for one of no data: so the header page counts before it is there.
+ *
+ * Without a working key for it a file's size is unknown, but its name still works: so that damaged files can be
+ * seen and removed. Reading such a file fails.
+ */
 static ks_rc known_stat(struct volume *v, struct inode *i, struct stat *st)
 {
     uint32_t payload = v->conf.block_payload;
@@ -33,6 +38,8 @@ static ks_rc known_stat(struct volume *v, struct inode *i, struct stat *st)
             return rc;
         st->st_size = ks_ok(rc) ? (off_t)i->size : st->st_size / BLOCK_BYTES * (off_t)payload;
         inode_show_mtime(i, st);
+        if (st->st_blocks == 0)
+            st->st_blocks = BLOCK_BYTES / 512;
     }
     if (i->type == S_IFLNK) {
         CLEANUP(buf_done) struct buf target = buf_init(TARGET_PLAIN_MAX + 1);
