@@ -45,14 +45,15 @@ fuzz: ## each fuzz target for FUZZ_SECONDS (default 20)
 demo: deps build ## the whole story on this machine; KEEP=1 leaves everything running
 	@KEYSTEAD_BIN=$(CURDIR)/$(BUILD)/release/src/cli/keystead tools/demo/run.sh
 
-bench: deps build ## measure against plain ext4, a passthrough and gocryptfs
+bench: deps build ## measure against plain ext4, a passthrough and gocryptfs; BENCH_OPTIONS=--quick is short
 	@KEYSTEAD_BIN=$(CURDIR)/$(BUILD)/release/src/cli/keystead bench/run
 
-peers: deps ## what check-peers and bench compare with; part of deps
-	@command -v gocryptfs >/dev/null && command -v fio >/dev/null
+peers: deps ## install key services and clients that are not ours, as far as they can be had
+	@tools/peers.sh
 
-check-peers: peers build ## the short benchmark: every row, on Keystead and on each peer
-	@KEYSTEAD_BIN=$(CURDIR)/$(BUILD)/release/src/cli/keystead BENCH_OPTIONS=--quick bench/run
+check-peers: peers ## the tests against them; those of a peer that is not there are skipped
+	@tools/build.sh gcc
+	@tools/check-peers.sh $(BUILD)/gcc
 
 install: build ## install program, man page, completion and unit under PREFIX (DESTDIR honoured)
 	@meson configure $(BUILD)/release -Dprefix=$(PREFIX)

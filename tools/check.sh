@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# check.sh - everything that must pass before a change lands; what CI runs.
+# check.sh [--peers] - everything that must pass before a change lands; with --peers, what CI runs: the tests against
+# key services that are not ours too.
 #
 # Each step prints one line with its time and its counts; the output of a step is in
 # build/check/STEP.log and is shown when the step fails. A gate (build, lint) counts only when it fails.
@@ -75,6 +76,10 @@ if gate build-fuzz tools/build.sh fuzz; then
     tests fuzz fuzz "$build/fuzz/results.tsv" tools/fuzz.sh "$build/fuzz"
 fi
 tests e2e junit "$logs/e2e.xml" tools/e2e.sh "$build/gcc" --junit-xml="$PWD/$logs/e2e.xml"
+if [ "${1:-}" = --peers ]; then
+    gate peers tools/peers.sh
+    tests check-peers junit "$logs/peers.xml" tools/check-peers.sh "$build/gcc" --junit-xml="$PWD/$logs/peers.xml"
+fi
 gate leftovers tools/leftovers.sh after "$logs"
 
 printf 'check took %d s\n' $(($(date +%s) - started))

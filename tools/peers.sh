@@ -1,0 +1,108 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# peers.sh - installs key services and clients that are not ours, to test against.
+#
+#   tools/peers.sh            install what is missing; quick when nothing is
+#   tools/peers.sh --dir      print where they are and stop
+#   tools/peers.sh --python   print the Python interpreter that has pytest and the clients, and stop
+#
+# Everything lives outside the source tree, in KEYSTEAD_CACHE/peers. Each peer is optional: one that cannot be
+# installed here leaves the reason in NAME.missing, which the tests print when they skip.
+# To add one: a function install_NAME that fills the directory it is given, and its name in the list at the end.
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+cache=${KEYSTEAD_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/keystead}
+peers=$cache/peers
+seconds_max=600
+
+case ${1:-} in
+--dir)
+    printf '%s\n' "$peers"
+    exit 0
+    ;;
+--python)
+    printf '%s\n' "$peers/python/bin/python"
+    exit 0
+    ;;
+esac
+
+# pip_install DIR REQUIREMENTS: a Python environment of its own.
+pip_install() {
+    /usr/bin/python3 -m venv "$1" &&
+        "$1/bin/python" -m pip install -q --disable-pip-version-check --require-hashes -r "$here/$2"
+}
+
+# moto, botocore, boto3, awscli, cfn-lint, OpenBao, hvac, pytest.
+install_python() {
+    pip_install "$1" peers-python.txt
+}
+
+# An emulator that knows key states, imports and ExternalId. In an environment of its own: it pins what moto needs
+# in other versions.
+install_localemu() {
+    pip_install "$1" peers-localemu.txt
+}
+
+# npm_install DIR FOLDER: the packages that FOLDER/package-lock.json pins.
+npm_install() {
+    command -v npm >/dev/null || {
+        echo "npm is not installed"
+        return 1
+    }
+    mkdir -p "$1" && cp "$here/../$2/package.json" "$here/../$2/package-lock.json" "$1/" &&
+        (cd "$1" && npm ci --silent --no-audit --no-fund --ignore-scripts)
+}
+
+# go_install DIR MODULE@VERSION
+go_install() {
+    command -v go >/dev/null || {
+        echo "Go is not installed"
+        return 1
+    }
+    mkdir -p "$1/bin" &&
+        GOBIN=$1/bin GOTOOLCHAIN=local GOFLAGS='' GOPATH=$1/gopath go install -p 2 "$2" &&
+        chmod -R u+w "$1/gopath" && rm -rf "$1/gopath"
+}
+
+# The AWS emulator that enforces key states and import tokens.
+install_local_kms() {
+    go_install "$1" github.com/nsmithuk/local-kms/cmd/local-kms@latest
+}
+
+install_gcp_kms_emulator() {
+    go_install "$1" github.com/blackwell-systems/gcp-kms-emulator/cmd/server-dual@latest
+}
+
+# What the installation of a peer depends on: how it is done, and the pins.
+stamp() {
+    { sed -n "/^install_$1()/,/^}/p" "$0" && cat "$here/peers-$1.txt" "$here/../tests/peers/$1/package-lock.json" 2>/dev/null; } |
+        sha256sum
+}
+
+# peer NAME: installed in $peers/NAME when this returns, or the reason why not in $peers/NAME.missing.
+peer() {
+    name=$1 dir=$peers/$1 now=$(stamp "$1")
+    if [ "$(cat "$dir/keystead-stamp" 2>/dev/null)" = "$now" ]; then
+        echo "peers: $name is up to date"
+        return
+    fi
+    rm -rf "$dir"
+    if (install_"$name" "$dir") >"$peers/$name.log" 2>&1; then
+        printf '%s\n' "$now" >"$dir/keystead-stamp"
+        rm -f "$peers/$name.missing"
+        echo "peers: $name is installed"
+    else
+        rm -rf "$dir"
+        grep -v '^ *$' "$peers/$name.log" | tail -n 1 | cut -c1-300 >"$peers/$name.missing"
+        echo "peers: $name cannot be installed here: $(cat "$peers/$name.missing")"
+    fi
+}
+
+mkdir -p "$peers"
+exec 9>"$peers/lock"
+flock -w "$seconds_max" 9
+for name in python localemu local_kms gcp_kms_emulator; do
+    peer "$name"
+done
