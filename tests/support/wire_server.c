@@ -166,8 +166,10 @@ static void free_reply(struct wire_reply *r)
     mem_free(bytes);
 }
 
-/* Keeps the request and takes the reply to it, which the caller frees. */
-static struct wire_reply next_reply(struct wire_server *s, struct kept_request *k)
+/* Keeps the request and takes the reply to it, which the caller frees. A release counts from the moment that others
+ * can see the request. */
+static struct wire_reply next_reply(struct wire_server *s, struct kept_request *k,
+                                    unsigned *ret_releases)
 {
     static const char none[] = "HTTP/1.1 500 No script\r\nContent-Length: 9\r\n\r\nno script";
     struct wire_reply reply = {view_text(none), WIRE_KEEP, true};
@@ -175,6 +177,7 @@ static struct wire_reply next_reply(struct wire_server *s, struct kept_request *
     pthread_mutex_lock(&s->mutex);
     must(s->request_count < REQUESTS_MAX);
     s->requests[s->request_count++] = k;
+    *ret_releases = s->releases;
     if (s->script_at < s->script_count)
         reply = s->script[s->script_at];
     struct wire_reply copy = copy_reply(&reply);
@@ -185,10 +188,9 @@ static struct wire_reply next_reply(struct wire_server *s, struct kept_request *
     return copy;
 }
 
-static void hang(struct wire_server *s)
+static void hang(struct wire_server *s, unsigned releases)
 {
     pthread_mutex_lock(&s->mutex);
-    unsigned releases = s->releases;
     while (!s->is_stopping && s->releases == releases)
         pthread_cond_wait(&s->changed, &s->mutex);
     pthread_mutex_unlock(&s->mutex);
@@ -198,7 +200,8 @@ static void hang(struct wire_server *s)
 static bool answer(struct connection *c, struct kept_request *k)
 {
     struct linger at_once = {1, 0};
-    struct wire_reply reply = next_reply(c->server, k);
+    unsigned releases;
+    struct wire_reply reply = next_reply(c->server, k, &releases);
     bool is_sent = send_all(c, reply.bytes);
 
     switch (reply.end) {
@@ -209,7 +212,7 @@ static bool answer(struct connection *c, struct kept_request *k)
         setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
         break;
     case WIRE_HANG:
-        hang(c->server);
+        hang(c->server, releases);
         break;
     }
     free_reply(&reply);
