@@ -32,7 +32,10 @@ struct aws_identity {
     char region[64], service[64]; /* of the credential scope */
     char source_ip[64];
     bool is_tls;
-    int64_t now_s; /* when it was authenticated */
+    int64_t now_s;           /* when it was authenticated */
+    int64_t token_issued_s;  /* of temporary credentials; 0: long-lived ones */
+    bool is_limited;         /* temporary credentials of a user or root: they may not manage IAM */
+    const void *iam_session; /* private to iam.h; NULL: nothing limits it further */
 };
 
 /* What is to be done, with which resource. */

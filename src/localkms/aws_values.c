@@ -93,6 +93,12 @@ static const char *epoch_time(const struct question *q, struct values *v)
     return v->room;
 }
 
+static const char *token_issue_time(const struct question *q, struct values *v)
+{
+    clock_format(q->identity->token_issued_s, v->room);
+    return q->identity->token_issued_s ? v->room : NULL;
+}
+
 static const char *via_service(const struct question *q, struct values *v)
 {
     (void)v;
@@ -119,6 +125,7 @@ static const struct {
     {"aws:RequestedRegion", region},
     {"aws:CurrentTime", current_time},
     {"aws:EpochTime", epoch_time},
+    {"aws:TokenIssueTime", token_issue_time},
     {"aws:ResourceAccount", resource_account},
     {"kms:CallerAccount", account},
     {"kms:ViaService", via_service},

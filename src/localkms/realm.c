@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "localkms/audit.h"
+#include "localkms/iam.h"
 
 enum { EVENT_BYTES_MAX = 1 << 20, PATH_BYTES = 4096 };
 
@@ -86,10 +87,22 @@ static void close_audit(struct realm *r)
     lk_audit_close(r->audit);
 }
 
+static ks_rc open_iam(struct realm *r, const struct realm_conf *conf)
+{
+    (void)conf;
+    return iam_open(r, &r->iam);
+}
+
+static void close_iam(struct realm *r)
+{
+    iam_close(r->iam);
+}
+
 static const struct part parts[] = {
     {open_directory, close_directory},
     {open_store, close_store},
     {open_audit, close_audit},
+    {open_iam, close_iam},
 };
 enum { PART_COUNT = sizeof parts / sizeof *parts };
 
