@@ -376,9 +376,13 @@ ks_rc file_sync(struct volume *v, struct inode *i, struct io_file *file, bool is
 
     if (atomic_load(&i->is_poisoned))
         return ks_os(EIO);
-    ks_rc rc = io->ops->sync(io, file, is_data_only);
-    if (ks_ok(rc))
+    bool is_placed = atomic_load(&i->is_placed);
+    ks_rc rc = io->ops->sync(io, file, is_data_only && !is_placed);
+    if (ks_ok(rc)) {
+        if (is_placed)
+            atomic_store(&i->is_placed, false);
         return KS_SUCCESS;
+    }
     atomic_store(&i->is_poisoned, true);
     volume_alert(v, "sync of inode %llu failed (%s): every later write and sync of it fails",
                  (unsigned long long)i->ino, ks_text(rc));

@@ -3,11 +3,12 @@
  * volume/tree.c - names: finding, making, moving and removing objects, and listing them.
  *
  * The backing tree has the same shape as the plain one, so every operation is one operation there, as
- * atomic and as ordered as the host's file system makes it.
+ * atomic and as ordered as the host's file system makes it; what takes several is made aside (making.h).
  */
 #include <stdio.h> /* RENAME_EXCHANGE */
 
 #include "base/mem.h"
+#include "volume/making.h"
 #include "volume/moves.h"
 #include "volume/volume_int.h"
 
@@ -93,39 +94,40 @@ ks_rc volume_lookup(struct volume *v, struct inode *dir, const char *name, struc
 
 /* --- making --- */
 
-/* Gives a new object to its maker; *st is what is known of it and is kept right. A directory with the
- * set-group-id bit hands on its group. */
-static ks_rc give_to(struct volume *v, struct inode *dir, struct io_node *node, mode_t mode,
-                     const struct caller *who, struct stat *st)
-{
-    struct io *io = v->conf.io;
-    struct stat parent, in = {.st_uid = who->uid, .st_gid = who->gid, .st_mode = mode};
+/* An object on its way into the tree. */
+struct birth {
+    struct making making;
+    struct inode *dir;
+    mode_t mode;
+    const struct caller *who;
+};
 
-    if (st->st_uid == in.st_uid && st->st_gid == in.st_gid)
+/* Gives a new object to its maker and puts it in its place; *st is what is known of it and is kept right. A directory
+ * with the set-group-id bit hands on its group, and to directories the bit. */
+static ks_rc give_and_place(struct birth *b, struct io_node *node, struct stat *st)
+{
+    struct io *io = b->making.v->conf.io;
+    struct stat parent, in = {.st_uid = b->who->uid, .st_gid = b->who->gid, .st_mode = b->mode};
+
+    if (!making_is_aside(&b->making) && st->st_uid == in.st_uid && st->st_gid == in.st_gid)
         return KS_SUCCESS;
-    TRY(io->ops->stat(io, dir->node, &parent));
-    if (parent.st_mode & S_ISGID)
+    TRY(io->ops->stat(io, b->dir->node, &parent));
+    if (parent.st_mode & S_ISGID) {
         in.st_gid = parent.st_gid;
+        in.st_mode |= S_ISDIR(b->mode) ? S_ISGID : 0;
+    }
     TRY(io->ops->setattr(io, node, IO_ATTR_UID | IO_ATTR_GID, &in));
-    if (!S_ISLNK(st->st_mode) && (mode & (S_ISUID | S_ISGID)))
+    if (!S_ISLNK(st->st_mode) && (in.st_mode & (S_ISUID | S_ISGID)))
         TRY(io->ops->setattr(io, node, IO_ATTR_MODE, &in)); /* the change of owner took them away */
+    TRY(making_finish(&b->making));
     return io->ops->stat(io, node, st);
 }
 
-static void take_back(struct volume *v, struct inode *dir, const char *sealed, mode_t type)
-{
-    struct io *io = v->conf.io;
-
-    /* nothing better to do when this fails too: the error before it is what counts */
-    IGNORE(S_ISDIR(type) ? io->ops->rmdir(io, dir->node, sealed)
-                         : io->ops->unlink(io, dir->node, sealed));
-}
-
 /* The inode of an object that was just made, in its maker's hands. Takes node over in any case. */
-static ks_rc settle(struct volume *v, struct inode *dir, struct io_node *node, mode_t mode,
-                    const struct caller *who, struct inode **ret, struct stat *st)
+static ks_rc settle(struct birth *b, struct io_node *node, struct inode **ret, struct stat *st)
 {
-    ks_rc rc = give_to(v, dir, node, mode, who, st);
+    struct volume *v = b->making.v;
+    ks_rc rc = give_and_place(b, node, st);
     struct inode *i;
 
     if (!ks_ok(rc)) {
@@ -138,26 +140,40 @@ static ks_rc settle(struct volume *v, struct inode *dir, struct io_node *node, m
         volume_forget(v, i, 1);
         return rc;
     }
+    atomic_store(&i->is_placed, making_is_aside(&b->making));
     *ret = i;
     return KS_SUCCESS;
 }
 
 /* Finds what was just made and gives it to its maker; removes it again when that fails. */
-static ks_rc adopt(struct volume *v, struct inode *dir, const char *sealed, mode_t mode,
-                   const struct caller *who, struct inode **ret, struct stat *ret_stat)
+static ks_rc adopt(struct birth *b, struct inode **ret, struct stat *ret_stat)
 {
-    struct io *io = v->conf.io;
+    struct io *io = b->making.v->conf.io;
     struct io_node *node;
     struct stat st;
 
-    ks_rc rc = io->ops->lookup(io, dir->node, sealed, &node, &st);
+    ks_rc rc = io->ops->lookup(io, b->making.at, b->making.name, &node, &st);
     if (ks_ok(rc))
-        rc = settle(v, dir, node, mode, who, ret, &st);
+        rc = settle(b, node, ret, &st);
     if (ks_ok(rc))
         *ret_stat = st;
     else
-        take_back(v, dir, sealed, mode);
+        making_take_back(&b->making, b->mode);
     return rc;
+}
+
+static void birth_done(struct birth *b)
+{
+    making_end(&b->making);
+}
+
+static ks_rc birth_begin(struct volume *v, struct inode *dir, const char *sealed, mode_t mode,
+                         const struct caller *who, struct birth *ret)
+{
+    ret->dir = dir;
+    ret->mode = mode;
+    ret->who = who;
+    return making_begin(v, dir, sealed, who, &ret->making);
 }
 
 static ks_rc handle_new(struct volume *v, struct inode *i, struct io_dir *dir, struct handle **ret)
@@ -188,10 +204,10 @@ static ks_rc handle_open(struct volume *v, struct inode *i, struct handle **ret)
 
 /* A new inode, from an object that was just made and opened: empty, and nobody else has seen it. Takes node and
  * file over in any case. */
-static ks_rc settle_open(struct volume *v, struct inode *dir, struct io_node *node,
-                         struct io_file *file, mode_t mode, const struct caller *who,
+static ks_rc settle_open(struct birth *b, struct io_node *node, struct io_file *file,
                          struct inode **ret, struct stat *ret_stat)
 {
+    struct volume *v = b->making.v;
     struct io *io = v->conf.io;
     struct inode *i = NULL;
     struct stat st;
@@ -200,7 +216,7 @@ static ks_rc settle_open(struct volume *v, struct inode *dir, struct io_node *no
     if (!ks_ok(rc))
         io->ops->node_close(io, node);
     else
-        rc = settle(v, dir, node, mode, who, &i, &st);
+        rc = settle(b, node, &i, &st);
     if (!ks_ok(rc)) {
         io->ops->close(io, file);
         return rc;
@@ -211,20 +227,26 @@ static ks_rc settle_open(struct volume *v, struct inode *dir, struct io_node *no
     return KS_SUCCESS;
 }
 
+/* What volume_create, mknod, mkdir and symlink begin with: the name in cipher, and where to make the object. */
+#define BIRTH(v, var, dir, name, mode, who)                                                        \
+    SEALED(v, sealed_, name, true);                                                                \
+    CLEANUP(birth_done) struct birth var = {.making = {.v = NULL}};                                \
+    TRY(birth_begin((v), (dir), buf_text(&sealed_), (mode), (who), &(var)))
+
 ks_rc volume_create(struct volume *v, struct inode *dir, const char *name, mode_t mode,
                     const struct caller *who, struct inode **ret, struct stat *ret_stat,
                     struct handle **ret_handle)
 {
     VOLUME_OPERATION(v, NEED_OPEN);
-    SEALED(v, sealed, name, true);
+    BIRTH(v, b, dir, name, S_IFREG | (mode & 07777), who);
     struct io *io = v->conf.io;
     struct io_node *node;
     struct io_file *file;
     struct inode *i;
     struct stat st;
 
-    TRY(io->ops->create(io, dir->node, buf_text(&sealed), mode & 07777, &node, &file));
-    ks_rc rc = settle_open(v, dir, node, file, S_IFREG | (mode & 07777), who, &i, &st);
+    TRY(io->ops->create(io, b.making.at, b.making.name, mode & 07777, &node, &file));
+    ks_rc rc = settle_open(&b, node, file, &i, &st);
     if (ks_ok(rc)) {
         rc = handle_new(v, i, NULL, ret_handle);
         if (!ks_ok(rc)) {
@@ -233,7 +255,7 @@ ks_rc volume_create(struct volume *v, struct inode *dir, const char *name, mode_
         }
     }
     if (!ks_ok(rc)) {
-        take_back(v, dir, buf_text(&sealed), S_IFREG);
+        making_take_back(&b.making, S_IFREG);
         return rc;
     }
     *ret = i;
@@ -245,32 +267,32 @@ ks_rc volume_mknod(struct volume *v, struct inode *dir, const char *name, mode_t
                    const struct caller *who, struct inode **ret, struct stat *ret_stat)
 {
     VOLUME_OPERATION(v, NEED_OPEN);
-    SEALED(v, sealed, name, true);
+    BIRTH(v, b, dir, name, mode, who);
 
-    TRY(v->conf.io->ops->mknod(v->conf.io, dir->node, buf_text(&sealed), mode, rdev));
-    return adopt(v, dir, buf_text(&sealed), mode, who, ret, ret_stat);
+    TRY(v->conf.io->ops->mknod(v->conf.io, b.making.at, b.making.name, mode, rdev));
+    return adopt(&b, ret, ret_stat);
 }
 
 ks_rc volume_mkdir(struct volume *v, struct inode *dir, const char *name, mode_t mode,
                    const struct caller *who, struct inode **ret, struct stat *ret_stat)
 {
     VOLUME_OPERATION(v, NEED_OPEN);
-    SEALED(v, sealed, name, true);
+    BIRTH(v, b, dir, name, S_IFDIR | (mode & 07777), who);
 
-    TRY(v->conf.io->ops->mkdir(v->conf.io, dir->node, buf_text(&sealed), mode & 07777));
-    return adopt(v, dir, buf_text(&sealed), S_IFDIR, who, ret, ret_stat);
+    TRY(v->conf.io->ops->mkdir(v->conf.io, b.making.at, b.making.name, mode & 07777));
+    return adopt(&b, ret, ret_stat);
 }
 
 ks_rc volume_symlink(struct volume *v, struct inode *dir, const char *name, const char *target,
                      const struct caller *who, struct inode **ret, struct stat *ret_stat)
 {
     VOLUME_OPERATION(v, NEED_OPEN);
-    SEALED(v, sealed, name, true);
+    BIRTH(v, b, dir, name, S_IFLNK, who);
     CLEANUP(buf_done) struct buf to = buf_init(TARGET_PLAIN_MAX + 1);
 
     TRY(names_seal(v->names, NAME_TARGET, target, TARGET_PLAIN_MAX, true, &to));
-    TRY(v->conf.io->ops->symlink(v->conf.io, dir->node, buf_text(&sealed), buf_text(&to)));
-    return adopt(v, dir, buf_text(&sealed), S_IFLNK, who, ret, ret_stat);
+    TRY(v->conf.io->ops->symlink(v->conf.io, b.making.at, b.making.name, buf_text(&to)));
+    return adopt(&b, ret, ret_stat);
 }
 
 ks_rc volume_link(struct volume *v, struct inode *i, struct inode *dir, const char *name,

@@ -36,6 +36,7 @@ ks_rc volume_new(const struct volume_conf *conf, struct volume **ret)
     pthread_mutex_init(&v->spaces_mutex, NULL);
     pthread_mutex_init(&v->table_mutex, NULL);
     pthread_mutex_init(&v->moves_mutex, NULL);
+    pthread_mutex_init(&v->spots_mutex, NULL);
     ks_rc rc = table_init(v);
     if (!ks_ok(rc)) {
         volume_free(v);
@@ -206,6 +207,7 @@ void volume_free(struct volume *v)
     pthread_mutex_destroy(&v->spaces_mutex);
     pthread_mutex_destroy(&v->table_mutex);
     pthread_mutex_destroy(&v->moves_mutex);
+    pthread_mutex_destroy(&v->spots_mutex);
     mem_free(v);
 }
 

@@ -3,7 +3,8 @@
  * volume/volume_int.h - the insides of a volume, for the files of this folder and their tests only.
  *
  * Lock order: door (an operation is counted) < volume.keys_lock (read) < inode.data_lock
- * < inode.open_mutex, inode.keys_mutex, volume.table_mutex, volume.spaces_mutex, volume.moves_mutex (leaves).
+ * < inode.open_mutex, inode.keys_mutex, volume.table_mutex, volume.spaces_mutex, volume.moves_mutex,
+ * volume.spots_mutex (leaves).
  */
 #pragma once
 
@@ -19,6 +20,7 @@
 enum {
     SPACE_BLOCKS = 304, /* blocks per round: 1 MiB of a request and its edges */
     TABLE_SLOTS_FIRST = 1024,
+    MAKING_SPOTS = 256,
     ALERTS_MAX = 1000, /* per mount; what comes later is only counted */
 };
 
@@ -72,6 +74,7 @@ struct inode {
     _Atomic uint64_t swept, noted;
 
     atomic_bool is_poisoned; /* a sync failed; for ever */
+    atomic_bool is_placed;   /* renamed after it was made, which a sync of data may not cover */
 };
 
 struct handle {
@@ -112,6 +115,12 @@ struct volume {
 
     /* How long users' reads, writes and syncs take; counted while a sweep watches. */
     atomic_ulong foreground_ms, foreground_count;
+
+    /* making.c: places aside for objects that are being made */
+    pthread_mutex_t spots_mutex;
+    struct {
+        bool is_taken, is_clean;
+    } spots[MAKING_SPOTS];
 
     atomic_ulong handles, alerts;
     atomic_ulong reads, writes, syncs, bytes_read, bytes_written, blocks_corrupt, refused;

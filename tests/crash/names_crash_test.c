@@ -6,6 +6,7 @@
  *   - the tree is exactly the tree after some step; not one before the last sync that covers a change, not one
  *     that had not begun: so a rename leaves the old or the new, never neither, and what was synced with its
  *     directory is there under its name;
+ *   - whatever is there belongs to who made it, also when the volume's process made it for somebody else;
  *   - two names are one file exactly when they were; each file reads as its old or one of its newer versions;
  *   - a survey of the volume finds no damage, and every file that is there can be appended to.
  *
@@ -15,6 +16,7 @@
 #include "names_model.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #include "enumerate.h"
 #include "volume/survey.h"
@@ -29,6 +31,7 @@ struct seen {
     size_t dir; /* of seen; NONE: the root */
     char name[IO_NAME_BYTES + 1];
     mode_t type;
+    uid_t owner;
     ino_t ino;
     size_t len;
     uint8_t bytes[VERSION_BYTES_MAX + 1];
@@ -70,6 +73,7 @@ static ks_rc read_entry(struct fixture *f, struct inode *dir, size_t dir_seen, c
     TRY(volume_lookup(f->v, dir, name, &i, &st));
     s->dir = dir_seen;
     s->type = st.st_mode & S_IFMT;
+    s->owner = st.st_uid;
     s->ino = st.st_ino;
     snprintf(s->name, sizeof s->name, "%s", name);
     size_t number = found.count++;
@@ -123,6 +127,8 @@ static ks_rc check_entry(const struct world *w, const struct entry *e, size_t ti
 
     ENSURE(s, KS_E_CORRUPT, "%.20s is missing", e->name);
     ENSURE(s->type == w->objects[e->object].type, KS_E_CORRUPT, "%.20s is something else", e->name);
+    ENSURE(s->owner == w->objects[e->object].owner, KS_E_CORRUPT, "%.20s belongs to %u", e->name,
+           (unsigned)s->owner);
     ENSURE(!seen_as[e->object] || seen_as[e->object]->ino == s->ino, KS_E_CORRUPT,
            "%.20s is another file", e->name);
     seen_as[e->object] = s;
@@ -313,6 +319,7 @@ static void tree__sampled_longer_sequences__are_old_or_new(void **state)
     for (size_t n = crash_sequences(60); n > 0; n--) {
         check_ok(random_fill(&random.random, draw, sizeof draw));
         names_begin(w);
+        w->who = n % 2 ? (struct caller){7, 8} : (struct caller){geteuid(), getegid()};
         for (size_t s = 0; s < LENGTH; s++)
             run_step(w, &names_steps[draw[s] % names_step_count], 4);
         names_end(w);
@@ -364,6 +371,7 @@ static void oracle__sync_that_is_not_made__is_seen(void **state)
 
 static int set_up(void **state)
 {
+    world.who = (struct caller){7, 8}; /* not the one that runs the volume */
     world.states = world.mismatches = 0;
     world.is_counting = false;
     check_ok(fixture_keys_new(3584, &world.keys));

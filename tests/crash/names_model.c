@@ -113,6 +113,7 @@ static size_t object_new(struct world *w, mode_t type)
     assert_true(w->object_count < OBJECTS_MAX);
     struct object *o = &w->objects[w->object_count];
     o->type = type;
+    o->owner = w->who.uid;
     o->target = NULL;
     o->i = NULL;
     o->h = NULL;
@@ -126,8 +127,6 @@ static struct inode *dir_inode(struct world *w, size_t object)
 }
 
 /* --- steps --- */
-
-static const struct caller me = {0, 0};
 
 /* A new object at a free place; false when it is not free. */
 static bool make(struct world *w, const struct step *s, mode_t type, struct place *ret_place,
@@ -149,7 +148,8 @@ static void do_create(struct world *w, const struct step *s)
     struct stat st;
 
     if (make(w, s, S_IFREG, &p, &o))
-        check_ok(volume_create(w->f->v, dir_inode(w, p.dir), p.name, 0600, &me, &o->i, &st, &o->h));
+        check_ok(
+            volume_create(w->f->v, dir_inode(w, p.dir), p.name, 0600, &w->who, &o->i, &st, &o->h));
 }
 
 static void do_mkdir(struct world *w, const struct step *s)
@@ -159,7 +159,7 @@ static void do_mkdir(struct world *w, const struct step *s)
     struct stat st;
 
     if (make(w, s, S_IFDIR, &p, &o))
-        check_ok(volume_mkdir(w->f->v, dir_inode(w, p.dir), p.name, 0700, &me, &o->i, &st));
+        check_ok(volume_mkdir(w->f->v, dir_inode(w, p.dir), p.name, 0700, &w->who, &o->i, &st));
 }
 
 static void do_symlink(struct world *w, const struct step *s)
@@ -171,7 +171,7 @@ static void do_symlink(struct world *w, const struct step *s)
     if (!make(w, s, S_IFLNK, &p, &o))
         return;
     o->target = s->to;
-    check_ok(volume_symlink(w->f->v, dir_inode(w, p.dir), p.name, s->to, &me, &o->i, &st));
+    check_ok(volume_symlink(w->f->v, dir_inode(w, p.dir), p.name, s->to, &w->who, &o->i, &st));
 }
 
 static void do_link(struct world *w, const struct step *s)
@@ -413,7 +413,7 @@ static void add_file(struct world *w, size_t dir, const char *name, size_t size)
     struct object *o = &w->objects[object];
     struct stat st;
 
-    check_ok(volume_create(w->f->v, dir_inode(w, dir), name, 0600, &me, &o->i, &st, &o->h));
+    check_ok(volume_create(w->f->v, dir_inode(w, dir), name, 0600, &w->who, &o->i, &st, &o->h));
     const struct version *v = versions_write(&o->data, 0, size, ++w->filler);
     check_ok(volume_write(w->f->v, o->h, v->bytes, size, 0));
     versions_synced(&o->data);
@@ -436,7 +436,7 @@ void names_begin(struct world *w)
     assert_int_equal(object_new(w, S_IFDIR), ROOT);
     assert_int_equal(object_new(w, S_IFDIR), DIR_D);
     check_ok(
-        volume_mkdir(w->f->v, volume_root(w->f->v), "d", 0700, &me, &w->objects[DIR_D].i, &st));
+        volume_mkdir(w->f->v, volume_root(w->f->v), "d", 0700, &w->who, &w->objects[DIR_D].i, &st));
     add(now(w), ROOT, "d", DIR_D);
     add_file(w, ROOT, "a", 5000);
     add_file(w, ROOT, "b", 100);

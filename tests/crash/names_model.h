@@ -30,6 +30,7 @@ enum {
 
 struct object {
     mode_t type;
+    uid_t owner;
     const char *target; /* of a symlink */
     struct versions data;
     struct inode *i;
@@ -58,6 +59,7 @@ struct world {
     size_t object_count;
     struct snapshot snapshots[SNAPSHOTS_MAX];
     size_t snapshot_count, durable; /* the oldest one that may show */
+    struct caller who;              /* makes what is made from now on */
     uint8_t filler;
     size_t states, mismatches;
     bool is_counting; /* mismatches are counted, not failures */

@@ -16,7 +16,7 @@
 
 enum { KEPT_BYTES = 9000, WORK_BYTES = 12000 };
 
-static const struct caller me = {0, 0};
+static const struct caller me = {7, 8}; /* so that objects are made for somebody else */
 
 struct bench {
     struct io *disk, *faulty;
