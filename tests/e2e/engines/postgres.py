@@ -43,6 +43,8 @@ class Postgres(Engine):
     programs = tuple(map(program, ("initdb", "pg_ctl", "pgbench", "psql")))
     packages = "postgresql"
     scale = 2
+    initdb_options = ()
+    settings = {"shared_buffers": "64MB", "max_wal_size": "256MB"}
 
     def __init__(self, root, aux):
         super().__init__(root, aux)
@@ -56,11 +58,11 @@ class Postgres(Engine):
         self.make_directories()
         proc.run(proc.as_user(self.user, [
             program("initdb"), "-D", self.data, "-k", "-A", "trust", "--locale=C.UTF-8",
-            "-E", "UTF8"]))
+            "-E", "UTF8", *self.initdb_options]))
         settings = {
             "port": self.port, "listen_addresses": "''",
             "unix_socket_directories": f"'{self.aux}'", "external_pid_file": f"'{self.pid_file}'",
-            "shared_buffers": "64MB", "max_wal_size": "256MB", "log_checkpoints": "off",
+            "log_checkpoints": "off", **self.settings,
         }
         with open(os.path.join(self.data, "postgresql.conf"), "a") as f:
             f.writelines(f"{k} = {v}\n" for k, v in settings.items())

@@ -24,6 +24,7 @@ class Sqlite(Engine):
     programs = (PYTHON,)
     packages = "python3"
     synchronous = "FULL"
+    autocheckpoint = 1000  # pages of the WAL after which it is written back
 
     def __init__(self, root, aux):
         super().__init__(root, aux)
@@ -41,7 +42,7 @@ class Sqlite(Engine):
         with open(self.log, "ab") as log:
             return subprocess.Popen(
                 proc.as_user(self.user, [PYTHON, "-I", script, role, self.database,
-                                         self.synchronous]),
+                                         self.synchronous, str(self.autocheckpoint)]),
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, bufsize=1,
                 cwd="/")
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A process around SQLite: one JSON request per line in, one JSON answer per line out.
 
-    sqlite_server.py write|read DATABASE SYNCHRONOUS
+    sqlite_server.py write|read DATABASE SYNCHRONOUS AUTOCHECKPOINT
 """
 import hashlib
 import json
@@ -14,12 +14,13 @@ def body_of(n):
 
 
 class Server:
-    def __init__(self, role, path, synchronous):
+    def __init__(self, role, path, synchronous, autocheckpoint):
         uri = f"file:{path}" + ("?mode=ro" if role == "read" else "")
         self.db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=30)
         if role == "write":
             self.db.execute("pragma journal_mode = wal")
             self.db.execute(f"pragma synchronous = {synchronous}")
+            self.db.execute(f"pragma wal_autocheckpoint = {autocheckpoint}")
             self.db.execute("create table if not exists ledger (n integer primary key, "
                             "body text not null)")
             self.db.execute("create index if not exists ledger_body on ledger (body)")
@@ -58,7 +59,7 @@ class Server:
 
 
 def main():
-    server = Server(*sys.argv[1:4])
+    server = Server(*sys.argv[1:5])
     for line in sys.stdin:
         request = json.loads(line)
         op = request.pop("op")

@@ -7,7 +7,11 @@ from harness import proc
 
 class Writer:
     """write(n) writes record n and returns when the engine said it is durable; any exception ends
-    the writer (the engine or the volume was killed, which is what the tests do)."""
+    the writer (the engine or the volume was killed, which is what the tests do).
+
+    With `mark` set, `marks` keeps what it returned right after each acknowledgement: [(n, mark)]."""
+
+    mark = None
 
     def __init__(self, write, first=1):
         self._write = write
@@ -16,6 +20,7 @@ class Writer:
         self.first = first
         self.acknowledged = first - 1  # the highest one
         self.attempted = first - 1
+        self.marks = []
         self.error = None
         self._thread.start()
 
@@ -24,6 +29,8 @@ class Writer:
             while not self._stop.is_set():
                 self.attempted += 1
                 self._write(self.attempted)
+                if self.mark:
+                    self.marks.append((self.attempted, self.mark()))
                 self.acknowledged = self.attempted
         except Exception as e:  # noqa: BLE001 - whatever the client library raises
             self.error = e
