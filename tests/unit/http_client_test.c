@@ -319,7 +319,7 @@ static void *send_one(void *arg)
     return ks_ok(rc) ? arg : NULL;
 }
 
-/* All hang until all have arrived, so they really are side by side. */
+/* No answer ends until all requests have arrived, so they really are side by side. */
 static void send__from_many_threads__side_by_side(void **state)
 {
     enum { THREADS = 8 };
@@ -328,7 +328,7 @@ static void send__from_many_threads__side_by_side(void **state)
     void *result;
 
     for (int i = 0; i < THREADS; i++)
-        push(f, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", WIRE_HANG);
+        push(f, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nuntil the end", WIRE_HANG);
     for (int i = 0; i < THREADS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, send_one, f), 0);
     wire_server_wait(f->server, THREADS);
