@@ -4,14 +4,14 @@
  */
 #include "base/json.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 
-/* Documents carry keys as base64; nothing of them stays behind in freed memory. */
-static void use_wiping_memory(void)
+/* Documents carry keys as base64; nothing of them stays behind in freed memory. Before main, because values are made
+ * before any is read. */
+__attribute__((constructor)) static void use_wiping_memory(void)
 {
     json_set_alloc_funcs(mem_wiped_new, mem_wiped_free);
 }
@@ -39,10 +39,8 @@ static ks_rc check_depth(struct view text, unsigned depth_max, const char *what)
 
 ks_rc json_read(struct view text, struct json_limits limits, const char *what, json_t **ret)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
     json_error_t error;
 
-    pthread_once(&once, use_wiping_memory);
     ENSURE(text.len <= limits.bytes_max, KS_E_LIMIT, "%s: longer than %zu bytes", what,
            limits.bytes_max);
     TRY(check_depth(text, limits.depth_max, what));

@@ -96,6 +96,7 @@ struct kms {
 extern const struct kms_driver kms_driver_file;
 extern const struct kms_driver kms_driver_pkcs11;
 extern const struct kms_driver kms_driver_gcp;
+extern const struct kms_driver kms_driver_transit;
 
 /* kms_driver_find(type, ret): USAGE with the known types in its text when there is none such. */
 ks_rc kms_driver_find(const char *type, const struct kms_driver **ret) KS_MUST;
