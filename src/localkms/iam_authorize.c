@@ -83,8 +83,8 @@ static bool refuse(const struct request *r, enum policy_verdict verdict,
                       names_action ? " action" : "");
 }
 
-bool aws_authorize(struct iam *iam, const struct aws_identity *identity,
-                   const struct aws_access *access, struct aws_refusal *refusal)
+bool iam_authorize_locked(struct iam *iam, const struct aws_identity *identity,
+                          const struct aws_access *access, struct aws_refusal *refusal)
 {
     struct request r = {iam, identity, access};
     struct policy_answers answers = {
@@ -93,12 +93,19 @@ bool aws_authorize(struct iam *iam, const struct aws_identity *identity,
         .is_granted = access->is_granted,
     };
 
-    pthread_rwlock_rdlock(&iam->lock);
     ask_identity(&r, &answers.identity);
     ask_session(&r, &answers);
-    pthread_rwlock_unlock(&iam->lock);
     if (access->resource_policy)
         policy_ask(access->resource_policy, identity, access, &answers.resource);
     enum policy_verdict verdict = policy_decide(&answers);
     return verdict == POLICY_ALLOWED || refuse(&r, verdict, refusal);
+}
+
+bool aws_authorize(struct iam *iam, const struct aws_identity *identity,
+                   const struct aws_access *access, struct aws_refusal *refusal)
+{
+    pthread_rwlock_rdlock(&iam->lock);
+    bool is_allowed = iam_authorize_locked(iam, identity, access, refusal);
+    pthread_rwlock_unlock(&iam->lock);
+    return is_allowed;
 }

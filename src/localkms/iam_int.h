@@ -111,6 +111,10 @@ ks_rc iam_key_new(struct iam *iam, const char *account, const char *owner,
 /* iam_key_count(iam, account, owner) */
 size_t iam_key_count(const struct iam *iam, const char *account, const char *owner);
 
+/* iam_authorize_locked: aws_authorize, under the lock already. */
+bool iam_authorize_locked(struct iam *iam, const struct aws_identity *identity,
+                          const struct aws_access *access, struct aws_refusal *refusal) KS_MUST;
+
 /* ---- sessions (iam_session.c) ---- */
 
 struct iam_session {

@@ -5,9 +5,11 @@
 #include "localkms/server.h"
 
 #include "localkms/admin.h"
+#include "localkms/aws_query.h"
 
 static const struct lk_wire *const wires[] = {
     &admin_wire,
+    &aws_query_wire,
 };
 
 static void handle(void *arg, struct http_exchange *x)
