@@ -1,56 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * volume/survey.c - walking a whole backing tree.
+ * volume/survey.c - walking a whole backing tree, and handing its files to whoever looks at them.
  *
- * Two passes over each file in one: every page is counted by what it says of itself; with a volume at hand
- * it is also decrypted, under the same locks that readers take. Changes nothing, ever.
+ * One thread walks, names are decrypted there; the files are looked at by a crew. What each thread found is its own
+ * and is added up at the end.
  */
 #include "volume/survey.h"
 
 #include "base/mem.h"
-#include "volume/volume_int.h"
+#include "volume/survey_int.h"
 #include "volume/walk.h"
 
-enum {
-    PATH_MAX_BYTES = 64 * 1024,
-    ROUND_BLOCKS = 64, /* 256 KiB; also how long a lock is held at a time */
-};
+enum { PATH_MAX_BYTES = 64 * 1024 };
 
 struct walk {
-    const struct survey_conf *conf;
-    struct survey *s;
-    struct buf path; /* of the object at hand, "/a/b" */
-    uint8_t *pages;  /* ROUND_BLOCKS pages */
-    uint8_t plain[BLOCK_BYTES];
+    struct surveying *all;
+    struct survey_hand *hand; /* of the walk itself */
+    struct buf path;          /* of the object at hand, "/a/b" */
 };
 
-/* One file on its way. */
-struct walk_file {
-    struct walk *w;
-    struct io_file *file;
-    struct inode *inode; /* NULL when only counting */
-};
-
-static void damaged(struct walk *w, uint64_t block, const char *what)
+void survey_damaged(struct surveying *all, const char *path, uint64_t block, const char *what)
 {
-    if (w->conf->damaged)
-        w->conf->damaged(w->conf->arg, w->path.len ? buf_text(&w->path) : "/", block, what);
+    if (!all->conf->damaged)
+        return;
+    pthread_mutex_lock(&all->tell);
+    all->conf->damaged(all->conf->arg, path[0] ? path : "/", block, what);
+    pthread_mutex_unlock(&all->tell);
 }
 
-static ks_rc progress(struct walk *w, uint64_t bytes)
-{
-    uint64_t before = w->s->bytes_seen >> 20;
-
-    w->s->bytes_seen += bytes;
-    if (!w->conf->progress || before == w->s->bytes_seen >> 20)
-        return KS_SUCCESS;
-    ENSURE(w->conf->progress(w->conf->arg, w->s->bytes_seen), KS_E_BUSY, "interrupted");
-    return KS_SUCCESS;
-}
-
-/* --- counting --- */
-
-static ks_rc count_generation(struct survey *s, uint32_t generation)
+ks_rc survey_count(struct survey *s, uint32_t generation, uint64_t blocks)
 {
     size_t n = 0;
 
@@ -65,200 +43,65 @@ static ks_rc count_generation(struct survey *s, uint32_t generation)
         s->generations[n] = (struct survey_generation){.generation = generation};
         s->generation_count++;
     }
-    s->generations[n].blocks++;
-    s->generations[n].bytes += BLOCK_BYTES;
+    s->generations[n].blocks += blocks;
+    s->generations[n].bytes += blocks * BLOCK_BYTES;
     return KS_SUCCESS;
-}
-
-static ks_rc count_page(struct walk *w, uint64_t index, const uint8_t *page, bool *ret_is_sound)
-{
-    struct block_meta meta;
-    enum page_kind kind;
-    ks_rc rc = block_parse(page, w->conf->block_payload, &kind, &meta);
-
-    *ret_is_sound = ks_ok(rc);
-    if (!ks_ok(rc)) {
-        w->s->blocks_damaged++;
-        damaged(w, index, ks_text(rc));
-        return KS_SUCCESS;
-    }
-    if (kind == PAGE_ZERO) {
-        w->s->holes++;
-        return KS_SUCCESS;
-    }
-    w->s->blocks++;
-    return count_generation(w->s, meta.generation);
-}
-
-/* --- verifying --- */
-
-static ks_rc verify_page(struct walk_file *f, const struct file_op *op, uint64_t index,
-                         const uint8_t *page)
-{
-    struct walk *w = f->w;
-    uint32_t length;
-    ks_rc rc = file_block_decode(op, index, page, w->plain, &length);
-
-    mem_wipe(w->plain, sizeof w->plain);
-    if (rc.cls != KS_CLASS_CORRUPT)
-        return rc;
-    w->s->blocks_damaged++;
-    damaged(w, index, ks_text(rc));
-    return KS_SUCCESS;
-}
-
-/* --- one round of pages, counted and verified --- */
-
-static ks_rc take_pages(struct walk_file *f, const struct file_op *op, uint64_t first, size_t count)
-{
-    bool is_sound;
-
-    for (size_t n = 0; n < count; n++) {
-        const uint8_t *page = f->w->pages + n * BLOCK_BYTES;
-        TRY(count_page(f->w, first + n, page, &is_sound));
-        if (is_sound && op)
-            TRY(verify_page(f, op, first + n, page));
-    }
-    return KS_SUCCESS;
-}
-
-static ks_rc read_and_take(struct walk_file *f, const struct file_op *op, uint64_t first,
-                           size_t count, size_t *ret_taken)
-{
-    struct io *io = f->w->conf->io;
-    size_t len;
-
-    TRY(io->ops->pread(io, f->file, f->w->pages, count * BLOCK_BYTES, block_offset(first), &len));
-    *ret_taken = len / BLOCK_BYTES;
-    return take_pages(f, op, first, *ret_taken);
-}
-
-static ks_rc take_round(struct walk_file *f, uint64_t first, size_t count, size_t *ret_taken)
-{
-    struct volume *v = f->w->conf->volume;
-
-    if (!f->inode)
-        return read_and_take(f, NULL, first, count, ret_taken);
-    VOLUME_OPERATION(v, NEED_OPEN);
-    CLEANUP(file_op_end) struct file_op op = {0};
-    TRY(file_op_begin(v, f->inode, &op));
-    pthread_rwlock_rdlock(&f->inode->data_lock);
-    ks_rc rc = read_and_take(f, &op, first, count, ret_taken);
-    pthread_rwlock_unlock(&f->inode->data_lock);
-    return rc;
-}
-
-static ks_rc take_blocks(struct walk_file *f)
-{
-    struct io *io = f->w->conf->io;
-    size_t taken;
-
-    for (uint64_t first = 0, at;; first += taken) {
-        ks_rc rc = io->ops->seek(io, f->file, block_offset(first), IO_SEEK_DATA, &at);
-        if (ks_is_os(rc, ENXIO))
-            return KS_SUCCESS;
-        TRY(rc);
-        uint64_t next = at / BLOCK_BYTES - 1;
-        f->w->s->holes += next > first ? next - first : 0;
-        first = next > first ? next : first;
-        TRY(take_round(f, first, ROUND_BLOCKS, &taken));
-        if (taken == 0)
-            return KS_SUCCESS;
-        TRY(progress(f->w, taken * BLOCK_BYTES));
-    }
-}
-
-static ks_rc check_header(struct walk_file *f, uint64_t bytes, bool *ret_has_blocks)
-{
-    struct walk *w = f->w;
-    struct io *io = w->conf->io;
-    uint8_t page[BLOCK_BYTES];
-    enum page_kind kind = PAGE_ZERO;
-    struct file_header h;
-    size_t len;
-
-    *ret_has_blocks = false;
-    if (bytes == 0)
-        return KS_SUCCESS;
-    TRY(io->ops->pread(io, f->file, page, BLOCK_BYTES, 0, &len));
-    memset(page + len, 0, BLOCK_BYTES - len);
-    ks_rc rc = header_parse(page, view_of(NULL, 0), &kind, &h);
-    if (ks_ok(rc) && kind == PAGE_WRITTEN &&
-        (memcmp(h.volume_id, w->conf->volume_id, BLOCK_ID_BYTES) != 0 ||
-         h.payload != w->conf->block_payload))
-        rc = ks_fail(KS_E_FOREIGN, "the file belongs to another volume");
-    if (ks_ok(rc) && bytes % BLOCK_BYTES != 0)
-        rc = ks_fail(KS_E_CORRUPT, "the backing file is not made of whole pages");
-    if (!ks_ok(rc)) {
-        w->s->files_damaged++;
-        damaged(w, UINT64_MAX, ks_text(rc));
-        return KS_SUCCESS;
-    }
-    w->s->files_unfinished += kind == PAGE_ZERO;
-    *ret_has_blocks = kind == PAGE_WRITTEN;
-    return KS_SUCCESS;
-}
-
-/* With keys the header's MAC is checked too, by loading the file as any reader would. */
-static ks_rc load_inode(struct walk_file *f, bool *ret_is_sound)
-{
-    struct volume *v = f->w->conf->volume;
-
-    VOLUME_OPERATION(v, NEED_OPEN);
-    ks_rc rc = inode_load(v, f->inode);
-    *ret_is_sound = rc.cls != KS_CLASS_CORRUPT;
-    if (*ret_is_sound)
-        return rc;
-    f->w->s->files_damaged++;
-    damaged(f->w, UINT64_MAX, ks_text(rc));
-    return KS_SUCCESS;
-}
-
-static ks_rc walk_open_file(struct walk_file *f, uint64_t bytes)
-{
-    uint64_t before = f->w->s->blocks_damaged;
-    bool has_blocks, is_sound = true;
-
-    TRY(check_header(f, bytes, &has_blocks));
-    if (has_blocks && f->inode)
-        TRY(load_inode(f, &is_sound));
-    if (has_blocks && is_sound)
-        TRY(take_blocks(f));
-    f->w->s->files_damaged += f->w->s->blocks_damaged > before;
-    return KS_SUCCESS;
-}
-
-/* Takes node over. */
-static ks_rc walk_file(void *arg, struct io_node *node, const struct stat *st)
-{
-    struct walk *w = arg;
-    struct io *io = w->conf->io;
-    struct walk_file f = {.w = w};
-
-    w->s->files++;
-    ks_rc rc = io->ops->open(io, node, true, &f.file);
-    if (!ks_ok(rc)) {
-        io->ops->node_close(io, node);
-        return rc;
-    }
-    if (w->conf->volume)
-        rc = inode_get(w->conf->volume, node, st, &f.inode);
-    else
-        io->ops->node_close(io, node);
-    if (ks_ok(rc))
-        rc = walk_open_file(&f, (uint64_t)st->st_size);
-    if (f.inode)
-        volume_forget(w->conf->volume, f.inode, 1);
-    io->ops->close(io, f.file);
-    return rc;
 }
 
 /* --- the walk --- */
 
+static void drop_part(void *arg, void *job)
+{
+    struct surveying *all = arg;
+
+    survey_part_drop(all->conf, job);
+}
+
+static ks_rc take_part(void *arg, unsigned worker, void *job)
+{
+    struct surveying *all = arg;
+
+    return survey_part_take(&all->hands[worker], job);
+}
+
+/* Takes node over. */
+static ks_rc new_part(struct walk *w, struct io_node *node, const struct stat *st,
+                      struct survey_part **ret)
+{
+    const struct survey_conf *conf = w->all->conf;
+    CLEANUP(mem_freep) struct survey_file *f = NULL;
+    CLEANUP(mem_freep) struct survey_part *p = NULL;
+    ks_rc rc = mem_new(1, sizeof *f, &f);
+
+    if (ks_ok(rc))
+        rc = mem_new(1, sizeof *p, &p);
+    if (ks_ok(rc))
+        rc = mem_text(buf_text(&w->path), &f->path);
+    if (!ks_ok(rc)) {
+        conf->io->ops->node_close(conf->io, node);
+        return rc;
+    }
+    f->node = node;
+    f->st = *st;
+    atomic_store(&f->parts, 1);
+    p->f = TAKE(f);
+    *ret = TAKE(p);
+    return KS_SUCCESS;
+}
+
+static ks_rc walk_file(void *arg, struct io_node *node, const struct stat *st)
+{
+    struct walk *w = arg;
+    struct survey_part *p;
+
+    TRY(new_part(w, node, st, &p));
+    return w->all->crew ? crew_put(w->all->crew, p) : survey_part_take(w->hand, p);
+}
+
 /* Appends the entry's name, in clear where there are keys. */
 static ks_rc push_name(struct walk *w, const char *sealed)
 {
-    struct volume *v = w->conf->volume;
+    struct volume *v = w->all->conf->volume;
     CLEANUP(buf_done) struct buf plain = buf_init(NAME_PLAIN_MAX);
 
     TRY(buf_append(&w->path, view_text("/")));
@@ -269,8 +112,8 @@ static ks_rc push_name(struct walk *w, const char *sealed)
     if (ks_ok(rc))
         return buf_append(&w->path, buf_view(&plain));
     TRY(buf_append(&w->path, view_text(sealed)));
-    w->s->names_damaged++;
-    damaged(w, UINT64_MAX, ks_text(rc));
+    w->hand->s.names_damaged++;
+    survey_damaged(w->all, buf_text(&w->path), UINT64_MAX, ks_text(rc));
     return KS_SUCCESS;
 }
 
@@ -299,22 +142,95 @@ static void other(void *arg, const struct stat *st)
 {
     struct walk *w = arg;
 
-    w->s->directories += S_ISDIR(st->st_mode);
-    w->s->other += !S_ISDIR(st->st_mode);
+    w->hand->s.directories += S_ISDIR(st->st_mode);
+    w->hand->s.other += !S_ISDIR(st->st_mode);
 }
 
 static const struct walk_visitor visitor = {enter, leave, walk_file, other, NULL};
 
+static ks_rc walk(struct surveying *all)
+{
+    struct walk w = {all, &all->hands[all->hand_count - 1], buf_init(PATH_MAX_BYTES)};
+    ks_rc rc = walk_tree(all->conf->io, all->conf->tree, &visitor, &w);
+
+    buf_done(&w.path);
+    return rc;
+}
+
+/* --- many hands --- */
+
+static void surveying_done(struct surveying *all)
+{
+    for (unsigned n = 0; n < all->hand_count; n++) {
+        survey_done(&all->hands[n].s);
+        mem_free(all->hands[n].pages);
+    }
+    mem_free(all->hands);
+    pthread_mutex_destroy(&all->tell);
+}
+
+static ks_rc make_hands(struct surveying *all, unsigned threads)
+{
+    TRY(mem_new(threads + 1, sizeof *all->hands, &all->hands));
+    for (unsigned n = 0; n <= threads; n++) {
+        all->hands[n].all = all;
+        TRY(mem_new(SURVEY_ROUND_BLOCKS, BLOCK_BYTES, &all->hands[n].pages));
+        all->hand_count++;
+    }
+    return KS_SUCCESS;
+}
+
+static ks_rc walk_with_crew(struct surveying *all, unsigned threads)
+{
+    struct crew_conf conf = {threads, take_part, drop_part, all};
+
+    TRY(crew_new(&conf, &all->crew));
+    ks_rc rc = walk(all);
+    ks_rc worked = crew_end(all->crew, !ks_ok(rc));
+    /* A walk that was ended by the crew tells what the crew says. */
+    return ks_ok(worked) ? rc : worked;
+}
+
+static ks_rc add_up(const struct surveying *all, struct survey *ret)
+{
+    ks_rc rc = KS_SUCCESS;
+
+    for (unsigned n = 0; n < all->hand_count; n++) {
+        const struct survey *s = &all->hands[n].s;
+        ret->files += s->files;
+        ret->directories += s->directories;
+        ret->other += s->other;
+        ret->blocks += s->blocks;
+        ret->holes += s->holes;
+        ret->files_damaged += s->files_damaged;
+        ret->blocks_damaged += s->blocks_damaged;
+        ret->names_damaged += s->names_damaged;
+        ret->files_unfinished += s->files_unfinished;
+        for (size_t g = 0; g < s->generation_count && ks_ok(rc); g++)
+            rc = survey_count(ret, s->generations[g].generation, s->generations[g].blocks);
+    }
+    return rc;
+}
+
+/* A count without keys waits for the disk, and for little else. */
+static unsigned threads_of(const struct survey_conf *conf)
+{
+    if (conf->threads)
+        return conf->threads < CREW_THREADS_MAX ? conf->threads : CREW_THREADS_MAX;
+    return conf->volume ? crew_threads_default() : 1;
+}
+
 ks_rc survey_run(const struct survey_conf *conf, struct survey *ret)
 {
-    CLEANUP(mem_freep) uint8_t *pages = NULL;
+    CLEANUP(surveying_done) struct surveying all = {.conf = conf};
     struct survey s = {.directories = 1};
-    struct walk w = {.conf = conf, .s = &s, .path = buf_init(PATH_MAX_BYTES)};
+    unsigned threads = threads_of(conf);
 
-    TRY(mem_new(ROUND_BLOCKS, BLOCK_BYTES, &pages));
-    w.pages = pages;
-    ks_rc rc = walk_tree(conf->io, conf->tree, &visitor, &w);
-    buf_done(&w.path);
+    pthread_mutex_init(&all.tell, NULL);
+    TRY(make_hands(&all, threads));
+    TRY(threads > 1 ? walk_with_crew(&all, threads) : walk(&all));
+    s.bytes_seen = all.bytes_seen;
+    ks_rc rc = add_up(&all, &s);
     if (!ks_ok(rc)) {
         survey_done(&s);
         return rc;

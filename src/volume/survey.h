@@ -37,8 +37,11 @@ struct survey_conf {
     /* Whose keys to verify with, door open; NULL: count only. Offline commands make one with volume_new,
      * volume_set_keys and volume_set_door; a mount gives its own, and a lock ends the walk with LOCKED. */
     struct volume *volume;
+    unsigned
+        threads; /* that look at files; 0: one for each processor when verifying, one when counting */
     /* damaged(arg, path, block, what): each damaged block (block UINT64_MAX: the file or name itself). path is the
-     * plaintext path where names could be decrypted, else the backing path. NULL: none */
+     * plaintext path where names could be decrypted, else the backing path. In no particular order, from several threads,
+     * one at a time, like progress. NULL: none */
     void (*damaged)(void *arg, const char *path, uint64_t block, const char *what);
     /* progress(arg, bytes_seen): about once per MiB; false stops the walk with BUSY. NULL: none */
     bool (*progress)(void *arg, uint64_t bytes_seen);

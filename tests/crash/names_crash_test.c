@@ -176,6 +176,7 @@ static ks_rc check_survey(struct world *w, struct fixture *f)
                                .long_names = f->long_names,
                                .block_payload = w->keys->keyring->block_payload,
                                .volume = f->v,
+                               .threads = 1,
                                .damaged = note_damage};
 
     memcpy(conf.volume_id, w->keys->keyring->volume_id, sizeof conf.volume_id);

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * volume/survey_file.c - looking at every page of one file, in one part or several.
+ *
+ * Every page is counted by what it says of itself; with a volume at hand it is also decrypted, under the same locks
+ * that readers take. Changes nothing, ever.
+ */
+#include "base/mem.h"
+#include "volume/survey_int.h"
+
+static ks_rc progress(struct surveying *all, uint64_t bytes)
+{
+    bool is_wanted = true;
+
+    pthread_mutex_lock(&all->tell);
+    uint64_t before = all->bytes_seen >> 20;
+    all->bytes_seen += bytes;
+    if (all->conf->progress && before != all->bytes_seen >> 20)
+        is_wanted = all->conf->progress(all->conf->arg, all->bytes_seen);
+    pthread_mutex_unlock(&all->tell);
+    ENSURE(is_wanted, KS_E_BUSY, "interrupted");
+    return KS_SUCCESS;
+}
+
+static void damaged(struct survey_hand *h, struct survey_file *f, uint64_t block, ks_rc rc)
+{
+    atomic_store(&f->is_damaged, true);
+    h->s.blocks_damaged += block != UINT64_MAX;
+    survey_damaged(h->all, f->path, block, ks_text(rc));
+}
+
+/* --- one round of pages, counted and verified --- */
+
+static ks_rc count_page(struct survey_hand *h, struct survey_file *f, uint64_t index,
+                        const uint8_t *page, bool *ret_is_sound)
+{
+    struct block_meta meta;
+    enum page_kind kind;
+    ks_rc rc = block_parse(page, h->all->conf->block_payload, &kind, &meta);
+
+    *ret_is_sound = ks_ok(rc);
+    if (!ks_ok(rc)) {
+        damaged(h, f, index, rc);
+        return KS_SUCCESS;
+    }
+    if (kind == PAGE_ZERO) {
+        h->s.holes++;
+        return KS_SUCCESS;
+    }
+    h->s.blocks++;
+    return survey_count(&h->s, meta.generation, 1);
+}
+
+static ks_rc verify_page(struct survey_hand *h, struct survey_file *f, const struct file_op *op,
+                         uint64_t index, const uint8_t *page)
+{
+    uint32_t length;
+    ks_rc rc = file_block_decode(op, index, page, h->plain, &length);
+
+    mem_wipe(h->plain, sizeof h->plain);
+    if (rc.cls != KS_CLASS_CORRUPT)
+        return rc;
+    damaged(h, f, index, rc);
+    return KS_SUCCESS;
+}
+
+static ks_rc read_and_take(struct survey_hand *h, struct survey_file *f, const struct file_op *op,
+                           uint64_t first, size_t *count)
+{
+    struct io *io = h->all->conf->io;
+    bool is_sound;
+    size_t len;
+
+    TRY(io->ops->pread(io, f->file, h->pages, *count * BLOCK_BYTES, block_offset(first), &len));
+    *count = len / BLOCK_BYTES;
+    for (size_t n = 0; n < *count; n++) {
+        const uint8_t *page = h->pages + n * BLOCK_BYTES;
+        TRY(count_page(h, f, first + n, page, &is_sound));
+        if (is_sound && op)
+            TRY(verify_page(h, f, op, first + n, page));
+    }
+    return KS_SUCCESS;
+}
+
+static ks_rc take_round(struct survey_hand *h, struct survey_file *f, uint64_t first, size_t *count)
+{
+    struct volume *v = h->all->conf->volume;
+
+    if (!f->inode)
+        return read_and_take(h, f, NULL, first, count);
+    VOLUME_OPERATION(v, NEED_OPEN);
+    CLEANUP(file_op_end) struct file_op op = {0};
+    TRY(file_op_begin(v, f->inode, &op));
+    pthread_rwlock_rdlock(&f->inode->data_lock);
+    ks_rc rc = read_and_take(h, f, &op, first, count);
+    pthread_rwlock_unlock(&f->inode->data_lock);
+    return rc;
+}
+
+static ks_rc take_blocks(struct survey_hand *h, const struct survey_part *p)
+{
+    struct io *io = h->all->conf->io;
+    uint64_t first = p->first, at;
+
+    while (first < p->end) {
+        ks_rc rc = io->ops->seek(io, p->f->file, block_offset(first), IO_SEEK_DATA, &at);
+        if (ks_is_os(rc, ENXIO))
+            return KS_SUCCESS;
+        TRY(rc);
+        uint64_t next = at / BLOCK_BYTES - 1;
+        next = next < p->end ? next : p->end;
+        h->s.holes += next > first ? next - first : 0;
+        first = next > first ? next : first;
+        uint64_t left = p->end - first;
+        size_t count = left < SURVEY_ROUND_BLOCKS ? (size_t)left : SURVEY_ROUND_BLOCKS;
+        if (count > 0)
+            TRY(take_round(h, p->f, first, &count));
+        if (count == 0)
+            return KS_SUCCESS;
+        first += count;
+        TRY(progress(h->all, count * BLOCK_BYTES));
+    }
+    return KS_SUCCESS;
+}
+
+/* --- a file's beginning --- */
+
+static ks_rc check_header(struct survey_hand *h, struct survey_file *f, bool *ret_has_blocks)
+{
+    const struct survey_conf *conf = h->all->conf;
+    uint64_t bytes = (uint64_t)f->st.st_size;
+    uint8_t page[BLOCK_BYTES];
+    enum page_kind kind = PAGE_ZERO;
+    struct file_header header;
+    size_t len;
+
+    *ret_has_blocks = false;
+    if (bytes == 0)
+        return KS_SUCCESS;
+    TRY(conf->io->ops->pread(conf->io, f->file, page, BLOCK_BYTES, 0, &len));
+    memset(page + len, 0, BLOCK_BYTES - len);
+    ks_rc rc = header_parse(page, view_of(NULL, 0), &kind, &header);
+    if (ks_ok(rc) && kind == PAGE_WRITTEN &&
+        (memcmp(header.volume_id, conf->volume_id, BLOCK_ID_BYTES) != 0 ||
+         header.payload != conf->block_payload))
+        rc = ks_fail(KS_E_FOREIGN, "the file belongs to another volume");
+    if (ks_ok(rc) && bytes % BLOCK_BYTES != 0)
+        rc = ks_fail(KS_E_CORRUPT, "the backing file is not made of whole pages");
+    if (!ks_ok(rc)) {
+        damaged(h, f, UINT64_MAX, rc);
+        return KS_SUCCESS;
+    }
+    h->s.files_unfinished += kind == PAGE_ZERO;
+    *ret_has_blocks = kind == PAGE_WRITTEN;
+    return KS_SUCCESS;
+}
+
+/* With keys the header's MAC is checked too, by loading the file as any reader would. */
+static ks_rc load_inode(struct survey_hand *h, struct survey_file *f, bool *ret_is_sound)
+{
+    struct volume *v = h->all->conf->volume;
+
+    VOLUME_OPERATION(v, NEED_OPEN);
+    ks_rc rc = inode_load(v, f->inode);
+    *ret_is_sound = rc.cls != KS_CLASS_CORRUPT;
+    if (*ret_is_sound)
+        return rc;
+    damaged(h, f, UINT64_MAX, rc);
+    return KS_SUCCESS;
+}
+
+/* The parts behind the first one become jobs of their own. */
+static ks_rc split(struct survey_hand *h, struct survey_part *p)
+{
+    uint64_t end = p->end;
+
+    if (!h->all->crew)
+        return KS_SUCCESS;
+    if (end > p->first + SURVEY_PART_BLOCKS)
+        p->end = p->first + SURVEY_PART_BLOCKS;
+    for (uint64_t first = p->end; first < end; first += SURVEY_PART_BLOCKS) {
+        struct survey_part *more;
+        TRY(mem_new(1, sizeof *more, &more));
+        *more = (struct survey_part){p->f, first, end};
+        if (end > first + SURVEY_PART_BLOCKS)
+            more->end = first + SURVEY_PART_BLOCKS;
+        atomic_fetch_add(&p->f->parts, 1);
+        TRY(crew_put_more(h->all->crew, more));
+    }
+    return KS_SUCCESS;
+}
+
+static ks_rc open_file(struct survey_hand *h, struct survey_file *f)
+{
+    const struct survey_conf *conf = h->all->conf;
+    struct io_node *node = TAKE(f->node);
+
+    h->s.files++;
+    ks_rc rc = conf->io->ops->open(conf->io, node, true, &f->file);
+    if (!ks_ok(rc) || !conf->volume) {
+        conf->io->ops->node_close(conf->io, node);
+        return rc;
+    }
+    return inode_get(conf->volume, node, &f->st, &f->inode);
+}
+
+static ks_rc begin(struct survey_hand *h, struct survey_part *p)
+{
+    struct survey_file *f = p->f;
+    bool has_blocks, is_sound = true;
+
+    TRY(open_file(h, f));
+    TRY(check_header(h, f, &has_blocks));
+    if (has_blocks && f->inode)
+        TRY(load_inode(h, f, &is_sound));
+    if (has_blocks && is_sound)
+        p->end = (uint64_t)f->st.st_size / BLOCK_BYTES - 1;
+    return split(h, p);
+}
+
+/* --- parts --- */
+
+static void file_free(const struct survey_conf *conf, struct survey_file *f)
+{
+    if (f->inode)
+        volume_forget(conf->volume, f->inode, 1);
+    if (f->file)
+        conf->io->ops->close(conf->io, f->file);
+    if (f->node)
+        conf->io->ops->node_close(conf->io, f->node);
+    mem_free(f->path);
+    mem_free(f);
+}
+
+/* count: who counts the file when this was its last part; NULL: nobody. */
+static void part_free(const struct survey_conf *conf, struct survey *count, struct survey_part *p)
+{
+    if (atomic_fetch_sub(&p->f->parts, 1) == 1) {
+        if (count)
+            count->files_damaged += atomic_load(&p->f->is_damaged);
+        file_free(conf, p->f);
+    }
+    mem_free(p);
+}
+
+void survey_part_drop(const struct survey_conf *conf, struct survey_part *p)
+{
+    part_free(conf, NULL, p);
+}
+
+ks_rc survey_part_take(struct survey_hand *h, struct survey_part *p)
+{
+    ks_rc rc = KS_SUCCESS;
+
+    if (p->end == 0)
+        rc = begin(h, p);
+    if (ks_ok(rc))
+        rc = take_blocks(h, p);
+    part_free(h->all->conf, &h->s, p);
+    return rc;
+}
