@@ -63,8 +63,11 @@ static size_t os_find(int err)
 
 static KS_PRINTF(2, 0) ks_rc remember(ks_rc rc, const char *fmt, va_list args)
 {
+    char text[TEXT_BYTES]; /* the arguments may quote the last one */
+
+    vsnprintf(text, sizeof text, fmt, args);
+    memcpy(last.text, text, strlen(text) + 1);
     last.rc = rc;
-    vsnprintf(last.text, sizeof last.text, fmt, args);
     return rc;
 }
 

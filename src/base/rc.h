@@ -71,7 +71,7 @@ static inline bool ks_is_os(ks_rc rc, int err)
 
 /*
  * ks_fail(code, fmt, ...): the result for code, with a context text of at most 511 bytes kept for
- * this thread. The text never holds key material. code must not be KS_E_OK.
+ * this thread. The text never holds key material; it may quote the last one (ks_text). code must not be KS_E_OK.
  */
 ks_rc ks_fail(enum ks_code code, const char *fmt, ...) KS_MUST KS_PRINTF(2, 3);
 

@@ -69,6 +69,15 @@ static void text__longer_than_its_room__is_cut(void **state)
     assert_int_equal(strlen(ks_text(rc)), 511);
 }
 
+static void fail__text_of_the_last_failure_as_argument__quoted(void **state)
+{
+    ks_rc rc = ks_fail(KS_E_USAGE, "no valid JSON");
+
+    (void)state;
+    rc = ks_fail(KS_E_BAD_REPLY, "the reply cannot be understood: %s", ks_text(rc));
+    assert_string_equal(ks_text(rc), "the reply cannot be understood: no valid JSON");
+}
+
 static void wrap__failure__keeps_the_result_and_puts_the_object_before(void **state)
 {
     ks_rc rc = ks_wrap(ks_fail(KS_E_AUTH, "block 3"), "file %s", "a");
@@ -172,6 +181,7 @@ int main(void)
         cmocka_unit_test(fail__any_code__has_its_class_and_text),
         cmocka_unit_test(text__of_a_result_that_did_not_fail_last__is_that_of_the_table),
         cmocka_unit_test(text__longer_than_its_room__is_cut),
+        cmocka_unit_test(fail__text_of_the_last_failure_as_argument__quoted),
         cmocka_unit_test(wrap__failure__keeps_the_result_and_puts_the_object_before),
         cmocka_unit_test(wrap__success__passes_through),
         cmocka_unit_test(os__errno__comes_back_with_the_class_it_stands_for),
