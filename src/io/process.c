@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * io/process.c - running another program and taking what it prints.
+ *
+ * The program gets a process group of its own, so that what it started goes with it. Nothing of it is left when the
+ * function returns: neither a process nor a descriptor.
+ */
+#include "io/process.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+enum { CHUNK = 4096, SIGNAL_BASE = 128 };
+
+extern char **environ;
+
+struct process {
+    pid_t pid;
+    int out, pidfd;
+};
+
+static void process_end(struct process *p)
+{
+    if (p->out >= 0)
+        close(p->out);
+    if (p->pidfd >= 0)
+        close(p->pidfd);
+    if (p->pid <= 0)
+        return;
+    kill(-p->pid, SIGKILL);
+    while (waitpid(p->pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+}
+
+/* Signals as a program expects to find them, whatever this process does with its own. */
+static int set_attributes(posix_spawnattr_t *a)
+{
+    sigset_t none, all;
+
+    sigemptyset(&none);
+    sigfillset(&all);
+    posix_spawnattr_setsigmask(a, &none);
+    posix_spawnattr_setsigdefault(a, &all);
+    posix_spawnattr_setpgroup(a, 0);
+    return posix_spawnattr_setflags(a, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
+                                           POSIX_SPAWN_SETPGROUP);
+}
+
+static int set_files(posix_spawn_file_actions_t *f, int out)
+{
+    int err = posix_spawn_file_actions_addopen(f, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+
+    if (!err)
+        err = posix_spawn_file_actions_adddup2(f, out, STDOUT_FILENO);
+    if (!err)
+        err = posix_spawn_file_actions_addopen(f, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+    return err ? err : posix_spawn_file_actions_addclosefrom_np(f, STDERR_FILENO + 1);
+}
+
+static int spawn(const char *const *argv, int out, pid_t *ret)
+{
+    posix_spawn_file_actions_t files;
+    posix_spawnattr_t attributes;
+    union {
+        const char *const *in;
+        char *const *out;
+    } args = {argv}; /* posix_spawnp only reads them */
+
+    posix_spawn_file_actions_init(&files);
+    posix_spawnattr_init(&attributes);
+    int err = set_files(&files, out);
+    if (!err)
+        err = set_attributes(&attributes);
+    if (!err)
+        err = posix_spawnp(ret, argv[0], &files, &attributes, args.out, environ);
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&files);
+    return err;
+}
+
+static ks_rc start(const char *const *argv, struct process *p)
+{
+    int fds[2];
+
+    if (pipe2(fds, O_CLOEXEC) != 0)
+        return ks_fail_os(errno, "no pipe for %.200s", argv[0]);
+    p->out = fds[0];
+    int err = spawn(argv, fds[1], &p->pid);
+    close(fds[1]);
+    if (err) {
+        p->pid = 0;
+        return err == ENOENT ? ks_fail(KS_E_NOT_FOUND, "there is no program %.200s", argv[0])
+                             : ks_fail_os(err, "%.200s cannot be started", argv[0]);
+    }
+    p->pidfd = pidfd_open(p->pid, 0);
+    return p->pidfd >= 0 ? KS_SUCCESS : ks_fail_os(errno, "%.200s cannot be watched", argv[0]);
+}
+
+/* Waits until fd has something to say. */
+static ks_rc wait_for(int fd, uint64_t deadline_ms, struct clock *clock)
+{
+    for (;;) {
+        struct pollfd p = {fd, POLLIN, 0};
+        uint64_t now = clock_boot_ms(clock);
+        uint64_t left = deadline_ms > now ? deadline_ms - now : 0;
+
+        ENSURE(!deadline_ms || left, KS_E_TIMEOUT, "it did not end in time");
+        int n = poll(&p, 1, !deadline_ms ? -1 : left < INT32_MAX ? (int)left : INT32_MAX);
+        if (n > 0)
+            return KS_SUCCESS;
+        if (n < 0 && errno != EINTR)
+            return ks_fail_os(errno, "cannot wait for a program");
+    }
+}
+
+static ks_rc read_some(int fd, struct buf *ret, bool *is_end)
+{
+    uint8_t chunk[CHUNK];
+    ssize_t n = read(fd, chunk, sizeof chunk);
+
+    if (n < 0 && errno != EINTR)
+        return ks_fail_os(errno, "cannot read what a program prints");
+    *is_end = n == 0;
+    ks_rc rc = n > 0 ? buf_append(ret, view_of(chunk, (size_t)n)) : KS_SUCCESS;
+    mem_wipe(chunk, sizeof chunk); /* it may have been a credential */
+    return rc;
+}
+
+static ks_rc run(struct process *p, uint64_t deadline_ms, struct clock *clock, struct buf *ret)
+{
+    for (bool is_end = false; !is_end;) {
+        TRY(wait_for(p->out, deadline_ms, clock));
+        TRY(read_some(p->out, ret, &is_end));
+    }
+    return wait_for(p->pidfd, deadline_ms, clock);
+}
+
+ks_rc process_run(const char *const *argv, uint64_t deadline_ms, struct clock *clock,
+                  struct buf *ret, int *ret_status)
+{
+    CLEANUP(process_end) struct process p = {0, -1, -1};
+    size_t before = ret->len;
+    int status = 0;
+
+    TRY(start(argv, &p));
+    ks_rc rc = run(&p, deadline_ms, clock, ret);
+    if (!ks_ok(rc))
+        ret->len = before;
+    TRY(ks_wrap(rc, "%.200s", argv[0]));
+    kill(-p.pid, SIGKILL); /* what it has left behind; it has ended itself */
+    while (waitpid(p.pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    p.pid = 0;
+    *ret_status = WIFSIGNALED(status) ? SIGNAL_BASE + WTERMSIG(status) : WEXITSTATUS(status);
+    return KS_SUCCESS;
+}
