@@ -132,7 +132,7 @@ static ks_rc parse_arn(const char *uri, struct aws_key *ret)
     ret->is_alias = is_alias_resource(parts[5]);
     ENSURE(ret->is_alias || is_key_resource(parts[5]), KS_E_USAGE,
            "\"%.200s\" names no key; a key's ARN looks like " EXAMPLE, uri);
-    ret->resource = ret->id + (parts[5].bytes - (const uint8_t *)uri);
+    copy(ret->resource, parts[5]);
     return KS_SUCCESS;
 }
 
@@ -151,22 +151,20 @@ static ks_rc parse_id(const char *uri, const char *region, struct aws_key *ret)
     memcpy(ret->region, region, strlen(region) + 1);
     const char *partition = aws_partition_of(region);
     memcpy(ret->partition, partition, strlen(partition) + 1);
-    ret->resource = ret->id;
+    memcpy(ret->resource, uri, strlen(uri) + 1);
     return KS_SUCCESS;
 }
 
 ks_rc aws_key_parse(const char *uri, const char *region, struct aws_key *ret)
 {
-    struct aws_key key = {.resource = NULL};
+    struct aws_key key = {.is_arn = false};
     size_t len = strlen(uri);
 
     ENSURE(len < sizeof key.id, KS_E_LIMIT, "the key's name is longer than %zu bytes",
            sizeof key.id - 1);
     memcpy(key.id, uri, len + 1);
     TRY(strncmp(uri, "arn:", 4) == 0 ? parse_arn(uri, &key) : parse_id(uri, region, &key));
-    ptrdiff_t at = key.resource - key.id;
     *ret = key;
-    ret->resource = ret->id + at;
     return KS_SUCCESS;
 }
 

@@ -8,14 +8,19 @@
 
 #include "base/key_spec.h"
 
-enum { AWS_REGION_BYTES = 64, AWS_PARTITION_BYTES = 16, AWS_ACCOUNT_ID_BYTES = 13 };
+enum {
+    AWS_REGION_BYTES = 64,
+    AWS_PARTITION_BYTES = 16,
+    AWS_ACCOUNT_ID_BYTES = 13,
+    AWS_RESOURCE_BYTES = 260,
+};
 
 /* A key as it is asked for. */
 struct aws_key {
     char id[KEY_URI_BYTES]; /* as AWS takes it: the ARN, or a key id without one */
     char partition[AWS_PARTITION_BYTES], region[AWS_REGION_BYTES];
     char account[AWS_ACCOUNT_ID_BYTES]; /* "" for a key id */
-    const char *resource;               /* in id: "key/ID", "alias/NAME"; or the key id itself */
+    char resource[AWS_RESOURCE_BYTES];  /* "key/ID", "alias/NAME"; or the key id itself */
     bool is_arn, is_alias;
 };
 

@@ -93,6 +93,7 @@ struct kms {
     const struct kms_driver *driver;
 };
 
+extern const struct kms_driver kms_driver_aws;
 extern const struct kms_driver kms_driver_file;
 extern const struct kms_driver kms_driver_pkcs11;
 extern const struct kms_driver kms_driver_gcp;
