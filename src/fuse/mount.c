@@ -177,6 +177,20 @@ static ks_rc start_helpers(struct process *p)
     return control_server_start(&control, &p->control);
 }
 
+static void log_budget(void *arg, const struct key_spec *spec, const struct kms_report *report)
+{
+    (void)arg;
+    if (report->is_remote && report->budget_why[0])
+        log_line(LOG_WARNING,
+                 "requests to %s are limited for this volume alone, not for the host: %s",
+                 spec->type, report->budget_why);
+}
+
+static void ignore_key(void *arg, const struct key_spec *spec, const struct kms_report *report)
+{
+    (void)arg, (void)spec, (void)report;
+}
+
 static ks_rc start(struct process *p)
 {
     CLEANUP(keyring_freep) struct keyring *k = NULL;
@@ -192,6 +206,7 @@ static ks_rc start(struct process *p)
     TRY(harden(p));
     TRY(make_volume(p));
     TRY(first_unlock(p, is_revoked, &is_granted));
+    backing_each_key(p->backing, &(struct backing_key_visit){log_budget, ignore_key, NULL});
     TRY(start_mount(p));
     TRY(start_guard(p, k, is_granted, is_revoked));
     TRY(start_helpers(p));

@@ -66,6 +66,70 @@ static json_t *lease(const struct guard_status *g, const struct keyring *k)
                      "probe_ms", number(k->settings.probe_ms));
 }
 
+/* --- key services --- */
+
+struct key_list {
+    json_t *list;
+    const char *purpose;
+};
+
+static json_t *operations(const struct kms_report *r)
+{
+    json_t *all = json_object();
+
+    for (int i = 0; i < KMS_OPERATIONS; i++) {
+        const struct kms_counters *n = &r->operations[i];
+        json_object_set_new(all, kms_operation_name((enum kms_operation)i),
+                            json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "calls", number(n->calls),
+                                      "attempts", number(n->attempts), "granted",
+                                      number(n->granted), "denied", number(n->denied),
+                                      "unreachable", number(n->unreachable), "other",
+                                      number(n->other)));
+    }
+    return all;
+}
+
+static json_t *breaker(const struct kms_report *r)
+{
+    if (!r->is_remote)
+        return json_null();
+    return json_pack("{s:s, s:i, s:o, s:o}", "state", breaker_state_name(r->breaker), "silences",
+                     (int)r->silences, "left_ms", number(r->breaker_left_ms), "refused",
+                     number(r->refused));
+}
+
+static void add_key(struct key_list *l, const struct key_spec *spec, const struct kms_report *r)
+{
+    json_t *key = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "purpose", l->purpose,
+                            "type", spec->type, "uri", json_text(spec->uri), "operations",
+                            operations(r), "breaker", breaker(r), "throttled", number(r->throttled),
+                            "shared", number(r->shared), "last_answer", json_moment(r->answered_s),
+                            "last_request_id", json_text(r->request_id));
+
+    json_array_append_new(l->list, key);
+}
+
+static void add_used(void *arg, const struct key_spec *spec, const struct kms_report *r)
+{
+    ((struct key_list *)arg)->purpose = "USE";
+    add_key(arg, spec, r);
+}
+
+static void add_probed(void *arg, const struct key_spec *spec, const struct kms_report *r)
+{
+    ((struct key_list *)arg)->purpose = "PROBE";
+    add_key(arg, spec, r);
+}
+
+static json_t *key_services(struct process *p)
+{
+    struct key_list l = {json_array(), ""};
+    const struct backing_key_visit visit = {add_used, add_probed, &l};
+
+    backing_each_key(p->backing, &visit);
+    return l.list;
+}
+
 ks_rc status_report(struct process *p, json_t **ret)
 {
     CLEANUP(keyring_freep) struct keyring *k = NULL;
@@ -78,14 +142,14 @@ ks_rc status_report(struct process *p, json_t **ret)
     struct counted_generations generations = {counted.generations, counted.count,
                                               counted.as_of_s != 0};
     json_t *status = json_pack(
-        "{s:b, s:o, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "ok", 1, "volume",
-        volume(p, k), "state", lease_state_name(g.state), "revoked", (int)g.is_revoked, "lease",
-        lease(&g, k), "last_probe", last_probe(p), "wraps", keyring_wraps_json(k), "generations",
-        keyring_generations_json(k, &generations, false), "generations_as_of",
+        "{s:b, s:o, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "ok", 1,
+        "volume", volume(p, k), "state", lease_state_name(g.state), "revoked", (int)g.is_revoked,
+        "lease", lease(&g, k), "last_probe", last_probe(p), "wraps", keyring_wraps_json(k),
+        "generations", keyring_generations_json(k, &generations, false), "generations_as_of",
         json_moment(counted.as_of_s), "next_data_rotation",
         json_moment(atomic_load(&p->rotation_due)), "rekey", rekey_status(p), "handles",
-        number(volume_handle_count(p->volume)), "counters", counters(p), "receipt",
-        receipt(&g.receipt));
+        number(volume_handle_count(p->volume)), "counters", counters(p), "key_services",
+        key_services(p), "receipt", receipt(&g.receipt));
     ENSURE(status, KS_E_NO_MEMORY, "no memory for the status");
     *ret = status;
     return KS_SUCCESS;

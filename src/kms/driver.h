@@ -5,6 +5,9 @@
  * A driver is one table. It makes one attempt before the call's deadline and classifies the answer;
  * it never retries, sleeps, caches keys, logs or starts threads. All policy is above, in kms/policy.
  *
+ * Threads: a driver with a scope is one of a service that others reach too, in the network or in a device. Its calls are made
+ * side by side on one struct kms, and it must be thread-safe. Without scope one call is made after another.
+ *
  * Classes (the line between the first two is what revocation stands on):
  *   DENIED       an authenticated answer of the service about this key: access denied, disabled,
  *                pending deletion, destroyed, not found

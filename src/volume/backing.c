@@ -174,6 +174,7 @@ ks_rc backing_access(const struct backing_conf *conf, uint32_t attempts_max,
         .attempts_max = attempts_max,
         .passphrase = conf->passphrase,
         .passphrase_arg = conf->passphrase_arg,
+        .is_sharing = true,
     };
 
     return key_access_new(&options, ret);
@@ -216,6 +217,12 @@ ks_rc backing_probe(struct backing *b, uint32_t *ret_wrap_id)
 
     return ks_wrap(hierarchy_probe(k, key_access_service(b->probe_access), ret_wrap_id), "%s",
                    b->path);
+}
+
+void backing_each_key(struct backing *b, const struct backing_key_visit *visit)
+{
+    key_access_each(b->access, visit->used, visit->arg);
+    key_access_each(b->probe_access, visit->probed, visit->arg);
 }
 
 /* --- changes -------------------------------------------------------------------------------- */

@@ -18,6 +18,7 @@
 #include "io/io.h"
 #include "key/keyring.h"
 #include "key/keyset.h"
+#include "kms/policy.h"
 
 struct backing;
 
@@ -71,6 +72,14 @@ ks_rc backing_unlock(struct backing *b, struct keyset **ret) KS_MUST;
 /* backing_probe(b, ret_wrap_id): hierarchy_probe, one attempt per wrap, with key service clients of its own,
  * so that it waits neither for a change nor for that change's calls. */
 ks_rc backing_probe(struct backing *b, uint32_t *ret_wrap_id) KS_MUST;
+
+/* backing_each_key(b, visit): what became of the calls to each key service, of those that use keys and of the probes. */
+struct backing_key_visit {
+    void (*used)(void *arg, const struct key_spec *spec, const struct kms_report *report);
+    void (*probed)(void *arg, const struct key_spec *spec, const struct kms_report *report);
+    void *arg;
+};
+void backing_each_key(struct backing *b, const struct backing_key_visit *visit);
 
 /* backing_set_revoked(b, is_revoked): records a revoke or its end, durably. Needs no key; waits for no key service
  * and no change of the keyring. STATE when not opened exclusively. */

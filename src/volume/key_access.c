@@ -82,13 +82,15 @@ static ks_rc entry_get(struct key_access *a, const struct key_spec *spec, struct
 
 /*
  * Whether a client that told rc must not be used again. One that was opened with a passphrase (no
- * principal) is kept through an outage: nobody may be there to be asked once more.
+ * principal) is kept through an outage: nobody may be there to be asked once more. So is one of a service in the
+ * network: it knows how long the outage has lasted, and renews its credentials itself.
  */
 static bool is_spent_by(const struct entry *e, ks_rc rc)
 {
     if (ks_is(rc, KS_E_CREDENTIAL))
         return true;
-    return rc.cls == KS_CLASS_UNREACHABLE && e->spec.auth_principal[0];
+    return rc.cls == KS_CLASS_UNREACHABLE && !kms_client_is_remote(e->client) &&
+           e->spec.auth_principal[0];
 }
 
 static void unlink_locked(struct key_access *a, struct entry *gone)
@@ -176,6 +178,21 @@ void key_access_free(struct key_access *a)
     }
     pthread_mutex_destroy(&a->mutex);
     mem_free(a);
+}
+
+void key_access_each(struct key_access *a,
+                     void (*each)(void *arg, const struct key_spec *spec,
+                                  const struct kms_report *report),
+                     void *arg)
+{
+    struct kms_report report;
+
+    pthread_mutex_lock(&a->mutex);
+    for (const struct entry *e = a->entries; e; e = e->next) {
+        kms_client_report(e->client, &report);
+        each(arg, &e->spec, &report);
+    }
+    pthread_mutex_unlock(&a->mutex);
 }
 
 struct key_service *key_access_service(struct key_access *a)

@@ -16,7 +16,9 @@ stat -c '%a' run/*.log
 yes 0123456789abcdef | head -c 100000 >"$m/file"
 mkdir "$m/dir"
 ln -s "$PWD/$m" link
-k volume status "$m" --survey -o json | grep -vE '"(reads|writes|syncs|bytes_read|bytes_written|requests_refused|handles|at|wrap|result|message)"'
+# which key services were asked depends on when
+k volume status "$m" --survey -o json | sed '/"key_services"/,/^  \]/d' | grep -vE '"(reads|writes|syncs|bytes_read|bytes_written|requests_refused|handles|at|wrap|result|message)"'
+k volume status "$m" -o json | grep -A2 '"purpose": "USE"'
 k volume status "$m/dir"
 "$KEYSTEAD" volume status link | head -2
 "$KEYSTEAD" volume status "./$m/" | head -1

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Goal of this test: the policy repeats what was not answered and nothing else, stays inside its
- * deadline by the clock it is given, counts what happened and leaves outputs of failed calls alone.
+ * deadline by the clock it is given, counts what happened and leaves outputs of failed calls alone; a service in the
+ * network is not asked while it is silent nor beyond the host's share, and the same question is asked once.
  */
 #include "kms/policy.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
 
 #include "check.h"
 #include "kms/drv_fake.h"
@@ -267,15 +272,255 @@ static void driver_add__hole_in_the_table__bug(void **state)
     assert_null(found);
 }
 
+/* --- a service in the network: the fake driver with a scope --- */
+
+static struct kms_driver remote;
+static uint32_t retry_after_ms;
+
+static void remote_scope(const struct kms *kms, char ret[KMS_SCOPE_BYTES])
+{
+    (void)kms;
+    snprintf(ret, KMS_SCOPE_BYTES, "remote:test");
+}
+
+static ks_rc remote_unwrap(struct kms *kms, const struct kms_call *call,
+                           const struct key_context *context, struct view blob,
+                           struct secret **ret_plain)
+{
+    snprintf(call->note->request_id, sizeof call->note->request_id, "id-%llu",
+             (unsigned long long)fake_calls("key"));
+    call->note->retry_after_ms = retry_after_ms;
+    return kms_driver_fake.unwrap(kms, call, context, blob, ret_plain);
+}
+
+static void add_remote(void)
+{
+    remote = kms_driver_fake;
+    remote.type = "REMOTE";
+    remote.scope = remote_scope;
+    remote.unwrap = remote_unwrap;
+    check_ok(kms_driver_add(&remote));
+}
+
+static int setup_remote(void **state)
+{
+    static const struct key_spec remote_spec = {"REMOTE", "key", ""};
+
+    setup(state);
+    struct fixture *f = *state;
+    check_ok(wrap(f));
+    kms_client_close(f->client);
+    f->options.attempts_max = 1;
+    retry_after_ms = 0;
+    check_ok(kms_client_open(&remote_spec, &f->options, &f->client));
+    return 0;
+}
+
+static ks_rc unwrap(struct fixture *f)
+{
+    struct secret *got = NULL;
+    ks_rc rc = kms_client_unwrap(f->client, &f->context, buf_view(&f->blob), &got);
+
+    secret_free(got);
+    return rc;
+}
+
+static struct kms_report report(struct fixture *f)
+{
+    struct kms_report r;
+
+    kms_client_report(f->client, &r);
+    return r;
+}
+
+static void remote__no_answers__fails_fast_and_asks_again_after_the_pause(void **state)
+{
+    const enum fake_step step = FAKE_RESET;
+    struct fixture *f = *state;
+
+    script(&step, 1, true);
+    for (int i = 0; i < 5; i++)
+        check_rc(unwrap(f), UNREACHABLE);
+    uint64_t calls = fake_calls("key");
+    ks_rc rc = unwrap(f);
+    check_rc(rc, UNREACHABLE);
+    check_text(rc, "asks again in 2000 ms");
+    assert_int_equal(fake_calls("key"), calls);
+    assert_int_equal(report(f).breaker, BREAKER_OPEN);
+    assert_int_equal(report(f).refused, 1);
+    f->clock.now_ms += 2000;
+    script(&step, 0, false);
+    check_ok(unwrap(f));
+    assert_int_equal(report(f).breaker, BREAKER_CLOSED);
+}
+
+static void remote__denied_however_often__stays_denied_and_closed(void **state)
+{
+    const enum fake_step step = FAKE_DENY;
+    struct fixture *f = *state;
+
+    script(&step, 1, true);
+    for (int i = 0; i < 20; i++)
+        check_rc(unwrap(f), DENIED);
+    assert_int_equal(report(f).breaker, BREAKER_CLOSED);
+}
+
+static void remote__denied_after_an_outage__told_as_denied_by_the_first_call(void **state)
+{
+    const enum fake_step reset = FAKE_RESET, disabled = FAKE_DISABLED;
+    struct fixture *f = *state;
+
+    script(&reset, 1, true);
+    for (int i = 0; i < 6; i++)
+        check_class(unwrap(f), UNREACHABLE);
+    script(&disabled, 1, true);
+    f->clock.now_ms += 2000;
+    check_rc(unwrap(f), KEY_DISABLED);
+    check_rc(unwrap(f), KEY_DISABLED);
+    assert_int_equal(report(f).breaker, BREAKER_CLOSED);
+}
+
+static void remote__bad_credentials__do_not_open_the_breaker(void **state)
+{
+    const enum fake_step step = FAKE_EXPIRED;
+    struct fixture *f = *state;
+
+    script(&step, 1, true);
+    for (int i = 0; i < 20; i++)
+        check_rc(unwrap(f), CREDENTIAL);
+    assert_int_equal(report(f).breaker, BREAKER_CLOSED);
+}
+
+static void remote__failure__names_the_request_and_keeps_its_id(void **state)
+{
+    const enum fake_step step = FAKE_DENY;
+    struct fixture *f = *state;
+
+    script(&step, 1, true);
+    ks_rc rc = unwrap(f);
+    check_text(rc, "REMOTE:key");
+    check_text(rc, "request id-1");
+    assert_string_equal(report(f).request_id, "id-1");
+    assert_int_equal(report(f).answered_s, f->clock.now_s);
+    assert_int_equal(report(f).operations[KMS_UNWRAP].denied, 1);
+    assert_int_equal(report(f).operations[KMS_WRAP].calls, 0);
+}
+
+static void remote__told_to_wait__waits_so_long(void **state)
+{
+    static const struct key_spec remote_spec = {"REMOTE", "key", ""};
+    const enum fake_step steps[] = {FAKE_THROTTLE, FAKE_GRANT};
+    struct fixture *f = *state;
+
+    kms_client_close(f->client);
+    f->options.attempts_max = 3;
+    check_ok(kms_client_open(&remote_spec, &f->options, &f->client));
+    script(steps, 2, false);
+    retry_after_ms = 1500;
+    uint64_t began = f->clock.now_ms;
+    check_ok(unwrap(f));
+    assert_int_equal(f->clock.now_ms - began, 1500);
+    script(steps, 2, false);
+    retry_after_ms = 9000; /* beyond the deadline: no use in waiting */
+    check_rc(unwrap(f), THROTTLED);
+    assert_int_equal(f->clock.now_ms - began, 1500);
+}
+
+static void remote__host_share_used_up__waits_for_it_or_is_throttled(void **state)
+{
+    static const struct key_spec remote_spec = {"REMOTE", "key", ""};
+    struct fixture *f = *state;
+
+    kms_client_close(f->client);
+    f->options.rate_per_s = 1;
+    f->options.timeout_ms = 900;
+    check_ok(kms_client_open(&remote_spec, &f->options, &f->client));
+    check_ok(unwrap(f));
+    check_ok(unwrap(f));
+    uint64_t calls = fake_calls("key");
+    ks_rc rc = unwrap(f);
+    check_rc(rc, THROTTLED);
+    check_text(rc, "remote:test");
+    assert_int_equal(fake_calls("key"), calls);
+    assert_int_equal(report(f).throttled, 1);
+    assert_int_equal(report(f).breaker, BREAKER_CLOSED);
+    f->clock.now_ms += 500;
+    check_ok(unwrap(f)); /* half a second is waited for */
+}
+
+static void retries__outage_of_many_calls__stay_a_share_of_the_calls(void **state)
+{
+    const enum fake_step step = FAKE_THROTTLE;
+    struct fixture *f = *state;
+
+    script(&step, 1, true);
+    for (int i = 0; i < 100; i++)
+        check_rc(wrap(f), THROTTLED);
+    /* 10 retries at once, one more for each ten calls */
+    assert_in_range(fake_calls("key"), 110, 121);
+    assert_true(report(f).retries_saved > 0);
+}
+
+struct asker {
+    struct fixture *f;
+    pthread_t thread;
+    ks_rc rc;
+};
+
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+
+static ks_rc gated_unwrap(struct kms *kms, const struct kms_call *call,
+                          const struct key_context *context, struct view blob,
+                          struct secret **ret_plain)
+{
+    pthread_mutex_lock(&gate);
+    pthread_mutex_unlock(&gate);
+    return kms_driver_fake.unwrap(kms, call, context, blob, ret_plain);
+}
+
+static void *ask(void *arg)
+{
+    struct asker *a = arg;
+
+    a->rc = unwrap(a->f);
+    return NULL;
+}
+
+static void remote__same_question_from_many_threads__asked_once(void **state)
+{
+    enum { ASKERS = 6 };
+    struct asker askers[ASKERS];
+    struct fixture *f = *state;
+    uint64_t before = fake_calls("key");
+
+    remote.unwrap = gated_unwrap;
+    pthread_mutex_lock(&gate);
+    for (int i = 0; i < ASKERS; i++) {
+        askers[i] = (struct asker){.f = f};
+        assert_int_equal(pthread_create(&askers[i].thread, NULL, ask, &askers[i]), 0);
+    }
+    while (report(f).shared < ASKERS - 1)
+        sched_yield();
+    pthread_mutex_unlock(&gate);
+    for (int i = 0; i < ASKERS; i++) {
+        assert_int_equal(pthread_join(askers[i].thread, NULL), 0);
+        check_ok(askers[i].rc);
+    }
+    remote.unwrap = remote_unwrap;
+    assert_int_equal(fake_calls("key") - before, 1);
+}
+
 static int group_setup(void **state)
 {
     (void)state;
     check_ok(secret_init());
     check_ok(kms_driver_add(&kms_driver_fake));
+    add_remote();
     return 0;
 }
 
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+#define R(fn) cmocka_unit_test_setup_teardown(fn, setup_remote, teardown)
 
 int main(void)
 {
@@ -295,6 +540,15 @@ int main(void)
         T(open__unknown_type__usage_with_the_known_ones),
         T(open__malformed_spec__usage_that_names_the_key),
         T(driver_add__hole_in_the_table__bug),
+        T(retries__outage_of_many_calls__stay_a_share_of_the_calls),
+        R(remote__no_answers__fails_fast_and_asks_again_after_the_pause),
+        R(remote__denied_however_often__stays_denied_and_closed),
+        R(remote__denied_after_an_outage__told_as_denied_by_the_first_call),
+        R(remote__bad_credentials__do_not_open_the_breaker),
+        R(remote__failure__names_the_request_and_keeps_its_id),
+        R(remote__told_to_wait__waits_so_long),
+        R(remote__host_share_used_up__waits_for_it_or_is_throttled),
+        R(remote__same_question_from_many_threads__asked_once),
     };
 
     return cmocka_run_group_tests(tests, group_setup, NULL);
