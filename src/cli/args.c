@@ -169,25 +169,32 @@ static ks_rc add_key(struct cli *cli, const char *spec)
 
     ENSURE(cli->key_count < max, KS_E_USAGE, "\"%s\" takes %zu --key at most", cli->command->name,
            max);
-    cli->keys[cli->key_count++] = (struct cli_key){spec, NULL};
+    cli->keys[cli->key_count++] = (struct cli_key){spec, NULL, NULL};
     return KS_SUCCESS;
 }
 
-/* With commands that take --key, each --key-file belongs to the --key before it. */
-static ks_rc add_key_file(struct cli *cli, const char *path)
+/* With commands that take --key, each --key-file and --auth-principal belongs to the --key before it. */
+static ks_rc add_to_key(struct cli *cli, enum cli_opt id, const char *text)
 {
-    ENSURE(cli->key_count > 0, KS_E_USAGE,
-           "--key-file belongs behind the --key whose store it opens");
+    ENSURE(cli->key_count > 0, KS_E_USAGE, "--%s belongs behind the --key that it opens",
+           cli_options[id].name);
     struct cli_key *key = &cli->keys[cli->key_count - 1];
-    ENSURE(!key->key_file, KS_E_USAGE, "--key %.200s has two key files", key->spec);
-    key->key_file = path;
+    ENSURE(!key->key_file && !key->principal, KS_E_USAGE,
+           "--key %.200s has more than one --key-file or --auth-principal", key->spec);
+    *(id == OPT_KEY_FILE ? &key->key_file : &key->principal) = text;
     return KS_SUCCESS;
+}
+
+static bool is_of_key(const struct cli *cli, enum cli_opt id)
+{
+    return (id == OPT_KEY_FILE || id == OPT_AUTH_PRINCIPAL) &&
+           cli_is_allowed(&cli_options[OPT_KEY], cli->command);
 }
 
 static ks_rc set_option(struct cli *cli, enum cli_opt id, const char *text)
 {
     const struct cli_option *o = &cli_options[id];
-    bool is_repeatable = o->type == OPTION_KEY || id == OPT_KEY_FILE;
+    bool is_repeatable = o->type == OPTION_KEY || id == OPT_KEY_FILE || id == OPT_AUTH_PRINCIPAL;
 
     ENSURE(is_repeatable || !cli->texts[id], KS_E_USAGE, "--%s is given twice", o->name);
     cli->texts[id] = text;
@@ -197,9 +204,7 @@ static ks_rc set_option(struct cli *cli, enum cli_opt id, const char *text)
     case OPTION_TEXT:
     case OPTION_PATH:
         ENSURE(text[0] != '\0', KS_E_USAGE, "--%s needs a value that is not empty", o->name);
-        if (id == OPT_KEY_FILE && cli_is_allowed(&cli_options[OPT_KEY], cli->command))
-            return add_key_file(cli, text);
-        return KS_SUCCESS;
+        return is_of_key(cli, id) ? add_to_key(cli, id, text) : KS_SUCCESS;
     case OPTION_DURATION:
         return ks_wrap(duration_parse(text, &cli->numbers[id]), "--%s", o->name);
     case OPTION_COUNT:

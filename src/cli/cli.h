@@ -107,9 +107,10 @@ struct cli_command {
 };
 extern const struct cli_command cli_commands[CMD_COUNT];
 
-/* A key as given: --key SPEC and the --key-file that follows it. */
+/* A key as given: --key SPEC and the --key-file or --auth-principal that follows it. */
 struct cli_key {
-    const char *spec, *key_file; /* key_file may be NULL */
+    const char *spec;
+    const char *key_file, *principal; /* NULL: not given; never both */
 };
 
 enum { CLI_ARGS_MAX = 8 };

@@ -30,6 +30,17 @@ static ks_rc absolute_store(struct key_spec *spec)
     return KS_SUCCESS;
 }
 
+/* A role, a service account: whatever the key's service knows who asks by. */
+static ks_rc set_principal(const char *principal, struct key_spec *spec)
+{
+    ENSURE(strcmp(spec->type, "FILE") != 0, KS_E_USAGE,
+           "a key store is opened with --key-file, not with --auth-principal");
+    ENSURE(strlen(principal) < sizeof spec->auth_principal, KS_E_LIMIT,
+           "--auth-principal is longer than %zu bytes", sizeof spec->auth_principal - 1);
+    snprintf(spec->auth_principal, sizeof spec->auth_principal, "%s", principal);
+    return KS_SUCCESS;
+}
+
 ks_rc key_option_spec(const struct cli_key *key, struct key_spec *ret)
 {
     CLEANUP(mem_freep) char *key_file = NULL;
@@ -44,6 +55,8 @@ ks_rc key_option_spec(const struct cli_key *key, struct key_spec *ret)
                "the path of key file %.200s is too long", key_file);
         snprintf(spec.auth_principal, sizeof spec.auth_principal, "%s", key_file);
     }
+    if (key->principal)
+        TRY(set_principal(key->principal, &spec));
     *ret = spec;
     return KS_SUCCESS;
 }

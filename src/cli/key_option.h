@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cli/key_option.h - from the options --key, --key-file and the four spans of time to what the volume keeps.
+ * cli/key_option.h - from the options --key, --key-file, --auth-principal and the four spans of time to what the volume keeps.
  */
 #pragma once
 

@@ -45,6 +45,11 @@ k volume remove-wrap x
 k volume remove-wrap x --wrap one
 k volume create v --key-file f
 k volume create v --key file:s#k --key-file f --key-file g
+k volume create v --key aws_kms:x --auth-principal r --auth-principal r
+k volume create v --auth-principal r --key aws_kms:x
+k volume create v --key file:/srv#a --auth-principal r
+k volume create v --key aws_kms:alias/x
+k volume create v --key aws_kms:arn:aws:kms:eu-west-1:111122223333:key/x --auth-principal r
 k volume create v
 k volume create v --key
 k volume create v --key orders

@@ -62,6 +62,24 @@ static void parse__behind_two_dashes__arguments(void **state)
     assert_false(args_has(&cli, OPT_FOREGROUND));
 }
 
+static void parse__principals__belong_to_the_key_before(void **state)
+{
+    (void)state;
+    assert_true(ks_ok(parse("keystead volume create v --key aws_kms:a --auth-principal r "
+                            "--key file:b#2 --key-file f --key aws_kms:c --auth-principal=s")));
+    assert_string_equal(cli.keys[0].principal, "r");
+    assert_null(cli.keys[0].key_file);
+    assert_null(cli.keys[1].principal);
+    assert_string_equal(cli.keys[1].key_file, "f");
+    assert_string_equal(cli.keys[2].principal, "s");
+    assert_false(ks_ok(parse("keystead volume create v --auth-principal r --key aws_kms:a")));
+    assert_false(
+        ks_ok(parse("keystead volume create v --key aws_kms:a --auth-principal r --key-file f")));
+    assert_false(ks_ok(parse("keystead volume create v --key aws_kms:a --auth-principal r "
+                             "--auth-principal r")));
+    assert_false(ks_ok(parse("keystead volume mount v m --auth-principal r")));
+}
+
 static void parse__key_files__belong_to_the_key_before(void **state)
 {
     (void)state;
@@ -159,6 +177,7 @@ int main(void)
         cmocka_unit_test(parse__options_in_every_spelling__same),
         cmocka_unit_test(parse__behind_two_dashes__arguments),
         cmocka_unit_test(parse__key_files__belong_to_the_key_before),
+        cmocka_unit_test(parse__principals__belong_to_the_key_before),
         cmocka_unit_test(parse__more_keys_than_a_keyring_has__usage),
         cmocka_unit_test(parse__every_option_with_every_command__as_the_table_says),
         cmocka_unit_test(parse__required_options__missing_is_usage),
