@@ -9,13 +9,17 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "localkms/admin.h"
 #include "localkms/audit.h"
+#include "localkms/aws_keys.h"
+#include "localkms/dial.h"
 #include "localkms/iam.h"
 
 enum { EVENT_BYTES_MAX = 1 << 20, PATH_BYTES = 4096 };
 
-static ks_rc make_directory(struct io *io, const char *dir)
+ks_rc realm_make_directory(const char *dir)
 {
+    struct io *io = io_posix();
     char parent[PATH_BYTES], *slash;
     struct io_node *node = NULL;
 
@@ -35,14 +39,13 @@ static ks_rc make_directory(struct io *io, const char *dir)
     if (ks_ok(rc))
         rc = io->ops->sync_dir(io, node);
     io->ops->node_close(io, node);
-    return ks_is_os(rc, EEXIST) ? KS_SUCCESS : rc;
+    return ks_is_os(rc, EEXIST) ? KS_SUCCESS : ks_wrap(rc, "state directory %.200s", dir);
 }
 
 ks_rc realm_create(const struct realm_conf *conf)
 {
     struct random *random = conf->random ? conf->random : random_system();
 
-    TRY(ks_wrap(make_directory(io_posix(), conf->dir), "state directory %.200s", conf->dir));
     return ks_wrap(lk_store_create(conf->dir, conf->root, random), "state directory %.200s",
                    conf->dir);
 }
@@ -87,6 +90,27 @@ static void close_audit(struct realm *r)
     lk_audit_close(r->audit);
 }
 
+static ks_rc open_admin(struct realm *r, const struct realm_conf *conf)
+{
+    (void)conf;
+    return admin_open(r, &r->admin_token);
+}
+
+static void close_admin(struct realm *r)
+{
+    secret_free(r->admin_token);
+}
+
+static ks_rc open_dial(struct realm *r, const struct realm_conf *conf)
+{
+    return dial_open(r, conf->is_dial_on, &r->dial);
+}
+
+static void close_dial(struct realm *r)
+{
+    dial_close(r->dial);
+}
+
 static ks_rc open_iam(struct realm *r, const struct realm_conf *conf)
 {
     (void)conf;
@@ -98,11 +122,21 @@ static void close_iam(struct realm *r)
     iam_close(r->iam);
 }
 
+static ks_rc open_aws_keys(struct realm *r, const struct realm_conf *conf)
+{
+    (void)conf;
+    return aws_keys_open(r, &r->aws_keys);
+}
+
+static void close_aws_keys(struct realm *r)
+{
+    aws_keys_close(r->aws_keys);
+}
+
 static const struct part parts[] = {
-    {open_directory, close_directory},
-    {open_store, close_store},
-    {open_audit, close_audit},
-    {open_iam, close_iam},
+    {open_directory, close_directory}, {open_store, close_store}, {open_audit, close_audit},
+    {open_admin, close_admin},         {open_dial, close_dial},   {open_iam, close_iam},
+    {open_aws_keys, close_aws_keys},
 };
 enum { PART_COUNT = sizeof parts / sizeof *parts };
 
@@ -157,7 +191,9 @@ ks_rc realm_commit(struct realm *r, const struct lk_change *changes, size_t coun
 
 int64_t realm_now_s(struct realm *r)
 {
-    return clock_wall_s(r->clock);
+    int64_t skew_ms = r->dial ? dial_skew_ms(r->dial) : 0;
+
+    return clock_wall_s(r->clock) + skew_ms / 1000;
 }
 
 uint64_t realm_now_ms(struct realm *r)

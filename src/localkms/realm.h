@@ -45,11 +45,14 @@ struct realm {
     struct iam *iam;
     struct aws_keys *aws_keys;
     struct gcp *gcp;
+    struct secret *admin_token; /* admin.h */
     pthread_mutex_t turn;
     pthread_rwlock_t model;
 };
 
-/* realm_create(conf): a new state directory (made with mode 0700 when missing) with an empty store. EXISTS when it holds
+/* realm_make_directory(dir): with mode 0700, when there is none. */
+ks_rc realm_make_directory(const char *dir) KS_MUST;
+/* realm_create(conf): an empty store in the directory. EXISTS when it holds
  * one. */
 ks_rc realm_create(const struct realm_conf *conf) KS_MUST;
 /* realm_open(conf, ret): WRONG_KEY, BUSY when another process serves it, NOT_FOUND, CORRUPT, AUTH. */

@@ -20,6 +20,10 @@ struct lk_wire {
 
 enum { LK_PORT = 4599, LK_BODY_BYTES_MAX = 1 << 20 };
 
+/* lk_server_start: also starts the thread that does what is due by itself (aws_keys_tick). lk_server_stop ends both. */
+struct lk_server;
 /* lk_server_start(r, conf, ret): conf without handle and arg, which are set here. The realm must live longer. */
 ks_rc lk_server_start(struct realm *r, const struct http_server_conf *conf,
-                      struct http_server **ret) KS_MUST;
+                      struct lk_server **ret) KS_MUST;
+void lk_server_stop(struct lk_server *s);
+uint16_t lk_server_port(const struct lk_server *s);

@@ -21,7 +21,7 @@ struct creds {
 
 struct wire {
     struct realm_fixture f;
-    struct http_server *server;
+    struct lk_server *server;
     struct http_client *client;
     struct http_reply reply;
     int64_t skew_s; /* of the client's clock */
@@ -46,7 +46,7 @@ static inline void wire_stop(struct wire *w)
 {
     http_reply_done(&w->reply);
     http_client_free(w->client);
-    http_server_stop(w->server);
+    lk_server_stop(w->server);
     realm_fixture_stop(&w->f);
 }
 
@@ -109,7 +109,7 @@ static inline int wire_send(struct wire *w, const struct creds *creds, const cha
     struct sigv4_request to_sign = {
         "POST", "/", "", 2, {{"host", host}, {"x-amz-date", date}}, view_text(body)};
 
-    snprintf(host, sizeof host, "127.0.0.1:%u", http_server_port(w->server));
+    snprintf(host, sizeof host, "127.0.0.1:%u", lk_server_port(w->server));
     snprintf(url, sizeof url, "http://%s/", host);
     wire_time(w->f.clock.now_s + w->skew_s, date);
     if (creds->token[0])

@@ -390,7 +390,7 @@ static void realm__opened_again__all_is_there(void **state)
                            "RoleSessionName", "s1", NULL),
                  200);
     struct creds session = wire_creds(&w);
-    http_server_stop(w.server);
+    lk_server_stop(w.server);
     realm_fixture_open(&w.f);
     wire_serve(&w);
     check_status(&w, wire_call(&w, &user, "iam ListRoles", NULL), 200);
