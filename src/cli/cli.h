@@ -25,6 +25,13 @@ enum cli_cmd {
     CMD_KMS_KEY_ROTATE,
     CMD_KMS_KEY_SCHEDULE_DELETION,
     CMD_KMS_KEY_CANCEL_DELETION,
+    CMD_KMS_SETUP,
+    CMD_KMS_SERVE,
+    CMD_KMS_ACCOUNT_CREATE,
+    CMD_KMS_ACCOUNT_LIST,
+    CMD_KMS_DIAL_SET,
+    CMD_KMS_DIAL_LIST,
+    CMD_KMS_DIAL_CLEAR,
     CMD_VOLUME_CREATE,
     CMD_VOLUME_MOUNT,
     CMD_VOLUME_UNMOUNT,
@@ -53,6 +60,11 @@ enum cli_cmd {
     (ON(KMS_KEY_CREATE) | ON(KMS_KEY_LIST) | ON(KMS_KEY_SHOW) | ON(KMS_KEY_DISABLE) |              \
      ON(KMS_KEY_ENABLE) | ON(KMS_KEY_ROTATE) | ON(KMS_KEY_SCHEDULE_DELETION) |                     \
      ON(KMS_KEY_CANCEL_DELETION))
+/* Commands about a key service: those that open its state directory, those that ask it. */
+#define ON_KMS_DIR (ON(KMS_SETUP) | ON(KMS_SERVE))
+#define ON_KMS_ADMIN                                                                               \
+    (ON(KMS_ACCOUNT_CREATE) | ON(KMS_ACCOUNT_LIST) | ON(KMS_DIAL_SET) | ON(KMS_DIAL_LIST) |        \
+     ON(KMS_DIAL_CLEAR))
 #define ON_KMS (ON(KMS_INIT) | ON_KMS_KEY)
 #define ON_CHANGES                                                                                 \
     (ON(VOLUME_ROTATE) | ON(VOLUME_ADD_WRAP) | ON(VOLUME_REMOVE_WRAP) | ON(VOLUME_SET))
@@ -152,6 +164,13 @@ ks_rc cmd_kms_key_enable(struct cli *cli) KS_MUST;
 ks_rc cmd_kms_key_rotate(struct cli *cli) KS_MUST;
 ks_rc cmd_kms_key_schedule_deletion(struct cli *cli) KS_MUST;
 ks_rc cmd_kms_key_cancel_deletion(struct cli *cli) KS_MUST;
+ks_rc cmd_kms_setup(struct cli *cli) KS_MUST;
+ks_rc cmd_kms_serve(struct cli *cli) KS_MUST;
+ks_rc cmd_kms_account_create(struct cli *cli) KS_MUST;
+ks_rc cmd_kms_account_list(struct cli *cli) KS_MUST;
+ks_rc cmd_kms_dial_set(struct cli *cli) KS_MUST;
+ks_rc cmd_kms_dial_list(struct cli *cli) KS_MUST;
+ks_rc cmd_kms_dial_clear(struct cli *cli) KS_MUST;
 ks_rc cmd_volume_create(struct cli *cli) KS_MUST;
 ks_rc cmd_volume_mount(struct cli *cli) KS_MUST;
 ks_rc cmd_volume_unmount(struct cli *cli) KS_MUST;

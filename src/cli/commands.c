@@ -100,6 +100,45 @@ const struct cli_command cli_commands[CMD_COUNT] = {
         "keep a key that is pending deletion",
         "The key is disabled afterwards; enable it to use it again.",
         "keystead kms key cancel-deletion orders --store /srv/kms --key-file /root/kms.key\n", NULL},
+    [CMD_KMS_SETUP] = {
+        "kms setup", "", 0, 0, cmd_kms_setup, "make the state directory of a key service",
+        "A key service keeps keys for many and answers on the network, in the protocols of AWS KMS, IAM and STS. Its state "
+        "lies in a directory of its own, sealed under a key file or a passphrase; a key file that does not exist is made. "
+        "Makes the first account and writes the access key of its root user to a file that AWS's tools read.",
+        "keystead kms setup --dir /var/lib/keystead-kms --key-file /etc/keystead/kms-root.key\n"
+        "keystead kms setup --dir /var/lib/keystead-kms --account 222233334444\n", NULL},
+    [CMD_KMS_SERVE] = {
+        "kms serve", "", 0, 0, cmd_kms_serve, "run a key service",
+        "Serves the keys of a state directory until it is told to end (SIGTERM), in the foreground, logging to standard "
+        "error; tells a service manager when it is ready. DIR/endpoint says where it listens. Each use of a key is in "
+        "DIR/audit.log before it is answered. Without --key-file a credential named keystead-kms-root of the service "
+        "manager is used, or a passphrase asked for. Use TLS for everything but this host.",
+        "keystead kms serve --dir /var/lib/keystead-kms --key-file /etc/keystead/kms-root.key\n"
+        "keystead kms serve --dir /var/lib/keystead-kms --key-file /etc/keystead/kms-root.key --listen 10.0.0.5:443 "
+        "--tls-cert /etc/keystead/kms.pem --tls-key /etc/keystead/kms.key\n", NULL},
+    [CMD_KMS_ACCOUNT_CREATE] = {
+        "kms account create", "ACCOUNT", 1, 1, cmd_kms_account_create, "make one more account",
+        "ACCOUNT is twelve digits. The access key of its root user is written to a file that AWS's tools read.",
+        "keystead kms account create 222233334444 --dir /var/lib/keystead-kms --credentials customer.credentials\n",
+        NULL},
+    [CMD_KMS_ACCOUNT_LIST] = {
+        "kms account list", "", 0, 0, cmd_kms_account_list, "list the accounts", "Lists the accounts of a running key service.",
+        "keystead kms account list --dir /var/lib/keystead-kms\n", "accounts[]: their numbers\n"},
+    [CMD_KMS_DIAL_SET] = {
+        "kms dial set", "EFFECT", 1, 1, cmd_kms_dial_set, "let something go wrong, for tests",
+        "EFFECT is latency, throttle, error, deny, hang, reset, garbage, lag (changes of keys take effect late) or skew "
+        "(the clock is ahead). The service must have been started with --dial. What is set is forgotten when it ends.",
+        "keystead kms dial set latency --time 500ms --operation kms:Decrypt --dir /var/lib/keystead-kms\n"
+        "keystead kms dial set lag --time 5m --dir /var/lib/keystead-kms\n"
+        "keystead kms dial set deny --after 10s --of-key 1234abcd-12ab-34cd-56ef-1234567890ab --dir /var/lib/keystead-kms\n",
+        NULL},
+    [CMD_KMS_DIAL_LIST] = {
+        "kms dial list", "", 0, 0, cmd_kms_dial_list, "list what is set to go wrong",
+        "Lists the rules of \"kms dial set\" with their numbers.", "keystead kms dial list --dir /var/lib/keystead-kms\n",
+        "rules[]: id, effect, ms, percent, active, and account, key, operation, count where given\n"},
+    [CMD_KMS_DIAL_CLEAR] = {
+        "kms dial clear", "[ID]", 0, 1, cmd_kms_dial_clear, "let it go right again", "Removes one rule, or all.",
+        "keystead kms dial clear --dir /var/lib/keystead-kms\n", NULL},
     [CMD_VOLUME_CREATE] = {
         "volume create", "BACKING", 1, 1, cmd_volume_create, "make an encrypted volume",
         "BACKING is the directory that keeps the ciphertext; it is made when missing and must be empty "
