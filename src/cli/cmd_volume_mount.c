@@ -199,11 +199,24 @@ static ks_rc clear_dead_mount(const char *mountpoint)
     return KS_SUCCESS;
 }
 
+/* The backing directory cannot be read, so nobody knows which process to ask; the kernel knows the mount. */
+static ks_rc unmount_blindly(const char *mountpoint, ks_rc why)
+{
+    fprintf(stderr, "keystead: %s\n", ks_text(why));
+    TRY(mount_point_unmount(mountpoint, false));
+    output_text(stdout, mountpoint);
+    printf(" is unmounted\n");
+    return KS_SUCCESS;
+}
+
 ks_rc cmd_volume_unmount(struct cli *cli)
 {
     CLEANUP(target_done) struct target t = {0};
+    ks_rc found = target_init(cli, cli->args[0], &t);
 
-    TRY(target_init(cli, cli->args[0], &t));
+    if (!ks_ok(found) && !t.keyring && t.place.mountpoint)
+        return unmount_blindly(t.place.mountpoint, found);
+    TRY(found);
     if (!target_is_running(&t)) {
         TRY(target_check_idle(&t));
         ENSURE(t.place.mountpoint, KS_E_STATE, "%s is not mounted", t.place.backing);

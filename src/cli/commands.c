@@ -38,6 +38,8 @@ const struct cli_option cli_options[OPTION_COUNT_ALL] = {
     "rekey: a re-encryption in progress: bytes_rewritten, bytes_total, rate (bytes/s), eta_s (or " \
     "null); or null\n"                                                                             \
     "handles: open files; counters: of requests since the mount, or null\n"                        \
+    "counters.failed: requests that failed by kind: io, no_space, quota, read_only, gone, "        \
+    "resources, damaged, internal; counters.files_poisoned: files of which a sync failed\n"        \
     "receipt: of the last lock: at, reason, duration_ms, handles_cut; or null\n"
 
 #define JSON_TRANSFER                                                                              \

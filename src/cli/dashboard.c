@@ -47,6 +47,24 @@ static void show_state(const json_t *status)
                      number(status, "handles"));
 }
 
+/* What went wrong since the mount, if anything did; the log says more. */
+static void show_failures(const json_t *status)
+{
+    json_t *counters = json_object_get(status, "counters");
+    json_t *failed = json_object_get(counters, "failed"), *count;
+    uint64_t poisoned = number(counters, "files_poisoned");
+    const char *kind;
+
+    json_object_foreach(failed, kind, count)
+    {
+        if (json_integer_value(count) > 0)
+            output_field("failed", "%" PRIu64 " requests, kind %s: see the log of the mount",
+                         number(failed, kind), kind);
+    }
+    if (poisoned > 0)
+        output_field("poisoned", "%" PRIu64 " files: a sync of them failed; mount anew", poisoned);
+}
+
 static void lease_bar(uint64_t left, uint64_t max, char out[BAR_CELLS + 1])
 {
     uint64_t full = max > 0 ? (left < max ? left : max) * BAR_CELLS / max : 0;
@@ -233,6 +251,7 @@ static void show_hint(const json_t *status)
 ks_rc dashboard_status(const json_t *status, int64_t now_s)
 {
     show_state(status);
+    show_failures(status);
     show_lease(status);
     show_probe(status);
     show_receipt(status);

@@ -78,6 +78,19 @@ static void on_alert(void *arg, const char *text)
     log_line(LOG_ERROR, "%s", text);
 }
 
+/* watch_backing(p): a directory that was removed under us still serves what is open, and says no such file of the
+ * rest; only the operator can tell why. */
+static void watch_backing(struct process *p)
+{
+    struct stat st;
+    ks_rc rc = p->io->ops->stat(p->io, backing_tree(p->backing), &st);
+
+    if (!ks_ok(rc))
+        trouble_note(p->trouble, rc);
+    else if (st.st_nlink == 0)
+        trouble_note_kind(p->trouble, TROUBLE_GONE, "it was removed");
+}
+
 static ks_rc make_volume(struct process *p)
 {
     struct volume_conf conf = {
@@ -91,6 +104,7 @@ static ks_rc make_volume(struct process *p)
     };
 
     memcpy(conf.volume_id, p->volume_id_bytes, sizeof conf.volume_id);
+    TRY(trouble_new(p->clock, on_alert, p, &p->trouble));
     return volume_new(&conf, &p->volume);
 }
 
@@ -121,6 +135,7 @@ static ks_rc start_mount(struct process *p)
 {
     struct session_conf conf = {
         .volume = p->volume,
+        .trouble = p->trouble,
         .mountpoint = p->mountpoint,
         .source = p->backing_path,
         .is_allow_other = p->conf->is_allow_other,
@@ -258,6 +273,7 @@ static void serve(struct process *p, int signals)
         }
         admin_rotate_when_due(p);
         rekey_when_due(p);
+        watch_backing(p);
     }
 }
 
@@ -326,6 +342,7 @@ static void release(struct process *p)
     session_free(p->session);
     guard_free(p->guard);
     volume_free(p->volume);
+    trouble_free(p->trouble);
     if (had_volume)
         make_durable(p);
     backing_close(p->backing);

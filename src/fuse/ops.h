@@ -9,11 +9,13 @@
 
 #include <fuse_lowlevel.h>
 
+#include "fuse/trouble.h"
 #include "volume/volume.h"
 
 /* What requests are answered with: the userdata of the fuse session. */
 struct ops_env {
     struct volume *volume;
+    struct trouble *trouble;
     unsigned max_background;
 };
 

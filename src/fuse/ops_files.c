@@ -58,7 +58,7 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse
 
     (void)ino;
     if (!out) {
-        fuse_reply_err(req, ENOMEM);
+        reply_rc(req, ks_os(ENOMEM));
         return;
     }
     ks_rc rc = volume_read(req_volume(req), file_handle(fi), out, size, (uint64_t)off, &len);

@@ -174,7 +174,7 @@ static ks_rc fill(struct listing *l, uint64_t cookie)
 static void list(struct listing *l, off_t off)
 {
     if (!l->bytes) {
-        fuse_reply_err(l->req, ENOMEM);
+        reply_rc(l->req, ks_os(ENOMEM));
         return;
     }
     ks_rc rc = fill(l, (uint64_t)off);

@@ -16,6 +16,7 @@
 #include "fuse/session.h"
 #include "fuse/surveyor.h"
 #include "fuse/sweeper.h"
+#include "fuse/trouble.h"
 
 struct process {
     const struct mount_conf *conf;
@@ -31,6 +32,7 @@ struct process {
     struct hook *hook;
     struct backing *backing;
     struct volume *volume;
+    struct trouble *trouble;
     struct session *session;
     struct sweeper *sweeper;
     struct guard *guard;

@@ -2,7 +2,7 @@
 /*
  * fuse/reply.c - who asks for what, and the replies.
  *
- * The only place where a result becomes an errno for the kernel.
+ * The only place where a result becomes an errno for the kernel, and where the operator hears of it.
  */
 #include "fuse/reply.h"
 
@@ -52,6 +52,7 @@ struct fuse_entry_param entry_of(struct volume *v, const struct inode *i, const 
 
 void reply_rc(fuse_req_t req, ks_rc rc)
 {
+    trouble_note(req_env(req)->trouble, rc);
     fuse_reply_err(req, ks_errno(rc));
 }
 

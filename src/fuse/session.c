@@ -136,7 +136,7 @@ ks_rc session_mount(const struct session_conf *conf, struct session **ret)
     clock_cond_init(&s->cond);
     s->end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     ENSURE(s->end_fd >= 0, KS_E_LIMIT, "no descriptor left for the session");
-    s->env = (struct ops_env){conf->volume, BACKGROUND_MAX};
+    s->env = (struct ops_env){conf->volume, conf->trouble, BACKGROUND_MAX};
     s->worker_count = conf->threads ? conf->threads : SESSION_THREADS_DEFAULT;
     ENSURE(s->worker_count <= SESSION_THREADS_MAX, KS_E_USAGE, "at most %d threads",
            SESSION_THREADS_MAX);

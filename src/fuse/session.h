@@ -12,7 +12,8 @@
 struct session;
 
 struct session_conf {
-    struct volume *volume; /* borrowed; outlives the session */
+    struct volume *volume;   /* borrowed; outlives the session */
+    struct trouble *trouble; /* the same */
     const char *mountpoint;
     const char *source; /* shown as the mounted device: the backing directory */
     bool is_allow_other;

@@ -42,14 +42,26 @@ static json_t *receipt(const struct guard_receipt *r)
                      number(r->handles_cut));
 }
 
+static json_t *failed(struct process *p)
+{
+    json_t *by_kind = json_object();
+
+    for (int k = 0; k < TROUBLE_KINDS && by_kind; k++)
+        json_object_set_new(by_kind, trouble_name((enum trouble_kind)k),
+                            number(trouble_count(p->trouble, (enum trouble_kind)k)));
+    return by_kind;
+}
+
 static json_t *counters(struct process *p)
 {
     struct volume_counters c = volume_counters_get(p->volume);
 
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "reads", number(c.reads), "writes",
-                     number(c.writes), "syncs", number(c.syncs), "bytes_read", number(c.bytes_read),
-                     "bytes_written", number(c.bytes_written), "blocks_corrupt",
-                     number(c.blocks_corrupt), "requests_refused", number(c.requests_refused));
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "reads", number(c.reads),
+                     "writes", number(c.writes), "syncs", number(c.syncs), "bytes_read",
+                     number(c.bytes_read), "bytes_written", number(c.bytes_written),
+                     "blocks_corrupt", number(c.blocks_corrupt), "files_poisoned",
+                     number(c.files_poisoned), "requests_refused", number(c.requests_refused),
+                     "failed", failed(p));
 }
 
 static json_t *volume(struct process *p, const struct keyring *k)

@@ -19,6 +19,9 @@ struct fault {
     int err;
     bool is_lasting;
     const char *failed;
+    const char *held_name; /* calls of this name wait */
+    unsigned held;
+    pthread_cond_t changed; /* held_name or held */
 };
 
 static struct fault *fault_of(struct io *io)
@@ -31,12 +34,25 @@ static struct io *below(struct io *io)
     return fault_of(io)->below;
 }
 
+/* Waits while calls of that name are held. */
+static void hold_back(struct fault *f, const char *name)
+{
+    if (!f->held_name || strcmp(f->held_name, name) != 0)
+        return;
+    f->held++;
+    pthread_cond_broadcast(&f->changed);
+    while (f->held_name)
+        pthread_cond_wait(&f->changed, &f->mutex);
+    f->held--;
+}
+
 /* Counts the call name; its result when it is the one to fail. */
 static ks_rc fault_step(struct io *io, const char *name)
 {
     struct fault *f = fault_of(io);
 
     pthread_mutex_lock(&f->mutex);
+    hold_back(f, name);
     uint64_t n = ++f->count;
     bool is_failing = f->fail_at && (n == f->fail_at || (f->is_lasting && n > f->fail_at));
     int err = f->err;
@@ -311,6 +327,7 @@ ks_rc fault_new(struct io *below_io, struct io **ret)
     f->io.ops = &fault_ops;
     f->below = below_io;
     pthread_mutex_init(&f->mutex, NULL);
+    pthread_cond_init(&f->changed, NULL);
     *ret = &f->io;
     return KS_SUCCESS;
 }
@@ -319,6 +336,7 @@ void fault_free(struct io *io)
 {
     if (!io)
         return;
+    pthread_cond_destroy(&fault_of(io)->changed);
     pthread_mutex_destroy(&fault_of(io)->mutex);
     mem_free(io);
 }
@@ -333,6 +351,35 @@ void fault_arm(struct io *io, uint64_t n, int err, bool is_lasting)
     f->err = err;
     f->is_lasting = is_lasting;
     f->failed = NULL;
+    pthread_mutex_unlock(&f->mutex);
+}
+
+void fault_hold(struct io *io, const char *name)
+{
+    struct fault *f = fault_of(io);
+
+    pthread_mutex_lock(&f->mutex);
+    f->held_name = name;
+    pthread_mutex_unlock(&f->mutex);
+}
+
+void fault_release(struct io *io)
+{
+    struct fault *f = fault_of(io);
+
+    pthread_mutex_lock(&f->mutex);
+    f->held_name = NULL;
+    pthread_cond_broadcast(&f->changed);
+    pthread_mutex_unlock(&f->mutex);
+}
+
+void fault_wait_held(struct io *io, unsigned n)
+{
+    struct fault *f = fault_of(io);
+
+    pthread_mutex_lock(&f->mutex);
+    while (f->held < n)
+        pthread_cond_wait(&f->changed, &f->mutex);
     pthread_mutex_unlock(&f->mutex);
 }
 

@@ -383,7 +383,8 @@ ks_rc file_sync(struct volume *v, struct inode *i, struct io_file *file, bool is
             atomic_store(&i->is_placed, false);
         return KS_SUCCESS;
     }
-    atomic_store(&i->is_poisoned, true);
+    if (!atomic_exchange(&i->is_poisoned, true))
+        atomic_fetch_add(&v->files_poisoned, 1);
     volume_alert(v, "sync of inode %llu failed (%s): every later write and sync of it fails",
                  (unsigned long long)i->ino, ks_text(rc));
     return rc;

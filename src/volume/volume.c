@@ -304,6 +304,7 @@ struct volume_counters volume_counters_get(struct volume *v)
         .bytes_read = atomic_load(&v->bytes_read),
         .bytes_written = atomic_load(&v->bytes_written),
         .blocks_corrupt = atomic_load(&v->blocks_corrupt),
+        .files_poisoned = atomic_load(&v->files_poisoned),
         .requests_refused = atomic_load(&v->refused),
     };
 }

@@ -62,7 +62,8 @@ void volume_each_inode(struct volume *v, void (*each)(void *arg, struct inode *)
 uint64_t volume_handle_count(struct volume *v);
 
 struct volume_counters {
-    uint64_t reads, writes, syncs, bytes_read, bytes_written, blocks_corrupt, requests_refused;
+    uint64_t reads, writes, syncs, bytes_read, bytes_written, blocks_corrupt, files_poisoned,
+        requests_refused;
 };
 struct volume_counters volume_counters_get(struct volume *v);
 

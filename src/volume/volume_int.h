@@ -123,7 +123,8 @@ struct volume {
     } spots[MAKING_SPOTS];
 
     atomic_ulong handles, alerts;
-    atomic_ulong reads, writes, syncs, bytes_read, bytes_written, blocks_corrupt, refused;
+    atomic_ulong reads, writes, syncs, bytes_read, bytes_written, blocks_corrupt, files_poisoned,
+        refused;
 };
 
 /* --- volume.c: admission, keys, spaces --- */

@@ -7,6 +7,7 @@
 #include "check.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 
 #include "base/mem.h"
@@ -208,10 +209,65 @@ static void volume__each_call_fails__loses_nothing_and_says_what_it_was(void **s
     assert_true(tried > 6 * 40);
 }
 
+/* --- a disk that stands still --- */
+
+struct writing {
+    struct fixture *f;
+    ks_rc rc;
+};
+
+static void *write_work(void *arg)
+{
+    static const uint8_t data[5000] = {9};
+    struct writing *w = arg;
+    struct inode *i;
+    struct handle *h;
+
+    w->rc = fixture_file(w->f, "work", true, &i, &h);
+    if (!ks_ok(w->rc))
+        return NULL;
+    w->rc = volume_write(w->f->v, h, data, sizeof data, 0);
+    fixture_file_close(w->f, i, h);
+    return NULL;
+}
+
+static void disk__stands_still_in_a_write__others_go_on_and_nobody_waits_for_ever(void **state)
+{
+    static uint8_t got[KEPT_BYTES];
+    struct bench *b = *state;
+    struct writing w = {0};
+    struct inode *i;
+    struct handle *h;
+    pthread_t thread;
+    size_t len;
+
+    check_ok(fixture_open(b->faulty, "/", b->keys, &w.f));
+    fault_hold(b->faulty, "pwrite");
+    assert_int_equal(pthread_create(&thread, NULL, write_work, &w), 0);
+    fault_wait_held(b->faulty, 1);
+    check_ok(fixture_file(w.f, "kept", false, &i, &h));
+    check_ok(volume_read(w.f->v, h, got, sizeof got, 0, &len));
+    check_bytes(view_of(got, len), view_of(b->kept, KEPT_BYTES));
+    fixture_file_close(w.f, i, h);
+    /* a lock does not wait for the disk for ever either: its caller decides */
+    volume_set_door(w.f->v, VOLUME_DRAINING);
+    check_rc(volume_drain(w.f->v, 20), BUSY);
+    fault_release(b->faulty);
+    pthread_join(thread, NULL);
+    check_ok(w.rc);
+    check_ok(volume_drain(w.f->v, 20));
+    volume_set_door(w.f->v, VOLUME_OPEN);
+    fixture_close(w.f);
+    check_all_readable(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(volume__each_call_fails__loses_nothing_and_says_what_it_was),
+        cmocka_unit_test_setup_teardown(
+            disk__stands_still_in_a_write__others_go_on_and_nobody_waits_for_ever, bench_new,
+            bench_free),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
