@@ -14,6 +14,7 @@
 
 #include "localkms/audit.h"
 #include "localkms/aws_query_int.h"
+#include "localkms/dial.h"
 
 static const struct {
     const char *version, *namespace, *prefix;
@@ -74,7 +75,7 @@ struct lk_event query_event(const struct query_call *c)
         .principal = c->who.arn,
         .account = c->who.account,
         .source = c->who.source_ip,
-        .operation = c->action,
+        .operation = c->action[0] ? c->action : NULL,
         .resource = c->resource[0] ? c->resource : NULL,
         .outcome = "ok",
     };
@@ -221,19 +222,85 @@ static void call_done(struct query_call *c)
     xml_done(&c->xml);
 }
 
-static void handle(struct realm *r, struct http_exchange *x)
+/* ---- faults made on purpose ---- */
+
+/* The role or user that is named, for rules about one of them. */
+static struct dial_subject subject_of(const struct query_call *c)
+{
+    static const char *const names[] = {"RoleArn", "RoleName", "UserName"};
+    const char *name = NULL, *slash;
+
+    for (size_t i = 0; i < sizeof names / sizeof *names && !name; i++)
+        name = form_get(c->form, names[i]);
+    slash = name ? strrchr(name, '/') : NULL;
+    return (struct dial_subject){c->who.account, slash ? slash + 1 : name, c->action};
+}
+
+static bool meet_dial(struct query_call *c)
+{
+    const struct dial_subject subject = subject_of(c);
+
+    switch (dial_refusal(c->realm->dial, &subject)) {
+    case DIAL_THROTTLE:
+        return query_fail(c, QUERY_THROTTLING, "Rate exceeded");
+    case DIAL_ERROR:
+        return query_fail(c, QUERY_INTERNAL, "an internal error was dialled");
+    case DIAL_DENY:
+        return query_fail(c, QUERY_ACCESS_DENIED,
+                          "User: %.800s is not authorized to perform: %s because it was dialled so",
+                          c->who.arn, c->action);
+    case DIAL_NONE:
+    case DIAL_LATENCY:
+    case DIAL_HANG:
+    case DIAL_RESET:
+    case DIAL_GARBAGE:
+    case DIAL_LAG:
+    case DIAL_SKEW:
+    case DIAL_EFFECT_COUNT:
+        break;
+    }
+    return true;
+}
+
+static void handle_after_delay(struct realm *r, struct http_exchange *x);
+
+/* False: the dial has taken the exchange over. */
+static bool decide(struct query_call *c, bool is_delayed)
+{
+    if (!ks_ok(realm_make_id(c->realm, c->request_id)))
+        return !query_fail(c, QUERY_INTERNAL, "no randomness");
+    if (!read_form(c) || !find_operation(c) || !authenticate(c))
+        return true;
+    const struct dial_subject subject = subject_of(c);
+    if (!is_delayed && dial_intercept(c->realm, c->x, &subject, handle_after_delay))
+        return false;
+    if (meet_dial(c))
+        (void)run(c); /* what went wrong is in c->code */
+    return true;
+}
+
+static void handle_call(struct realm *r, struct http_exchange *x, bool is_delayed)
 {
     CLEANUP(call_done)
     struct query_call c = {.realm = r, .iam = r->iam, .x = x, .xml = xml_init()};
 
-    if (!ks_ok(realm_make_id(r, c.request_id)))
-        query_fail(&c, QUERY_INTERNAL, "no randomness");
-    bool is_done = !c.code && read_form(&c) && find_operation(&c) && authenticate(&c) && run(&c);
+    if (!decide(&c, is_delayed))
+        return;
     audit(&c);
-    if (is_done && !c.code)
-        answer(&c, 200, &c.xml);
-    else
+    if (c.code)
         answer_fault(&c);
+    else
+        answer(&c, 200, &c.xml);
+}
+
+static void handle_after_delay(struct realm *r, struct http_exchange *x)
+{
+    handle_call(r, x, true);
+}
+
+static void handle(struct realm *r, struct http_exchange *x)
+{
+    handle_call(r, x, false);
 }
 
 static bool is_mine(const struct http_exchange *x)

@@ -16,7 +16,7 @@ struct request {
 
 static void ask_managed(const struct request *r, const char *arn, struct policy_answer *answer)
 {
-    const struct iam_object *policy = iam_find_arn(r->iam, arn);
+    const struct iam_object *policy = iam_seen(r->iam, iam_find_arn(r->iam, arn));
 
     if (policy && policy->kind == IAM_POLICY)
         policy_ask(policy->document, r->who, r->access, answer);
@@ -25,7 +25,7 @@ static void ask_managed(const struct request *r, const char *arn, struct policy_
 /* Under the lock. The user or role must still be the one that was authenticated. */
 static void ask_identity(const struct request *r, struct policy_answer *answer)
 {
-    const struct iam_object *o = iam_find_arn(r->iam, r->who->principal);
+    const struct iam_object *o = iam_seen(r->iam, iam_find_arn(r->iam, r->who->principal));
 
     if (r->who->kind == AWS_ROOT) {
         answer->allows_principal = true;

@@ -46,6 +46,10 @@ struct iam_object {
     size_t attached_count;
     bool is_active;    /* keys */
     const char *owner; /* of a key: the name of the user, "" for root */
+
+    /* what decides in its place until then, when a delay of changes is dialled; or NULL */
+    struct iam_object *before;
+    uint64_t before_until_ms;
 };
 
 struct iam_table {
@@ -95,6 +99,8 @@ struct iam_object *iam_find_name(const struct iam *iam, enum iam_kind kind, cons
                                  const char *name);
 /* iam_find_arn(iam, arn): the user, role or managed policy of this ARN; of a session's ARN its role. */
 struct iam_object *iam_find_arn(const struct iam *iam, const char *arn);
+/* iam_seen(iam, o): o as decisions see it now. */
+const struct iam_object *iam_seen(const struct iam *iam, const struct iam_object *o);
 /* iam_from(iam, kind, prefix): the place of the first object whose id is not before prefix. */
 size_t iam_from(const struct iam *iam, enum iam_kind kind, const char *prefix);
 ks_rc iam_load(struct iam *iam) KS_MUST;

@@ -78,6 +78,7 @@ void iam_object_free(struct iam *iam, struct iam_object *o)
         policy_free(o->inlines[i]);
     mem_free(o->inlines);
     policy_free(o->document);
+    iam_object_free(iam, o->before);
     if (o->secret)
         secret_pool_put(iam->secrets, o->secret);
     json_decref(o->record);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "localkms/dial.h"
 #include "localkms/iam_int.h"
 
 static const char *const record_kinds[IAM_KINDS] = {
@@ -89,6 +90,11 @@ struct iam_object *iam_find_arn(const struct iam *iam, const char *arn)
     return NULL;
 }
 
+const struct iam_object *iam_seen(const struct iam *iam, const struct iam_object *o)
+{
+    return o && o->before && realm_now_ms(iam->realm) < o->before_until_ms ? o->before : o;
+}
+
 size_t iam_key_count(const struct iam *iam, const char *account, const char *owner)
 {
     const struct iam_table *keys = &iam->tables[IAM_KEY];
@@ -113,14 +119,26 @@ static ks_rc reserve(struct iam_table *t)
     return KS_SUCCESS;
 }
 
-/* There is room. The object that was in its place goes. */
+/* The object that was in the place of o goes, or stays for as long as o is not to be seen yet. */
+static void retire(struct iam *iam, struct iam_object *old, struct iam_object *o)
+{
+    if (o->before_until_ms == 0) {
+        iam_object_free(iam, old);
+        return;
+    }
+    iam_object_free(iam, old->before);
+    old->before = NULL;
+    o->before = old;
+}
+
+/* There is room. */
 static void insert(struct iam *iam, struct iam_object *o)
 {
     struct iam_table *t = &iam->tables[o->kind];
     size_t at = iam_from(iam, o->kind, o->id);
 
     if (at < t->count && strcmp(t->items[at]->id, o->id) == 0) {
-        iam_object_free(iam, t->items[at]);
+        retire(iam, t->items[at], o);
     } else {
         memmove(t->items + at + 1, t->items + at, (t->count - at) * sizeof *t->items);
         t->count++;
@@ -149,6 +167,15 @@ static ks_rc commit(struct iam *iam, enum lk_verb verb, const struct iam_object 
     return realm_commit(iam->realm, &change, 1, event);
 }
 
+static uint64_t seen_from_ms(struct iam *iam, const struct iam_object *o,
+                             const struct lk_event *event)
+{
+    const struct dial_subject subject = {o->account, o->name, event->operation};
+    uint64_t lag_ms = o->name ? dial_lag_ms(iam->realm->dial, &subject) : 0;
+
+    return lag_ms ? realm_now_ms(iam->realm) + lag_ms : 0;
+}
+
 ks_rc iam_put(struct iam *iam, enum iam_kind kind, json_t *record, const char *secret,
               const struct lk_event *event)
 {
@@ -164,6 +191,7 @@ ks_rc iam_put(struct iam *iam, enum iam_kind kind, json_t *record, const char *s
         iam_object_free(iam, o);
         return rc;
     }
+    o->before_until_ms = seen_from_ms(iam, o, event);
     pthread_rwlock_wrlock(&iam->lock);
     insert(iam, o);
     pthread_rwlock_unlock(&iam->lock);

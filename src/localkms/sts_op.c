@@ -148,7 +148,7 @@ static bool permit(struct query_call *c, const struct assuming *a, const char *a
         .action = action,
         .resource = a->role->arn,
         .account = a->role->account,
-        .resource_policy = a->role->document,
+        .resource_policy = iam_seen(c->iam, a->role)->document,
         .conditions = a->conditions,
     };
 

@@ -18,7 +18,8 @@ struct realm_fixture {
 
 static inline struct realm_conf realm_fixture_conf(struct realm_fixture *f)
 {
-    return (struct realm_conf){.dir = f->tmp.path, .root = f->root, .clock = &f->clock.clock};
+    return (struct realm_conf){
+        .dir = f->tmp.path, .root = f->root, .clock = &f->clock.clock, .is_dial_on = true};
 }
 
 /* realm_fixture_open(f): again, as after a restart. */

@@ -4,7 +4,9 @@
  * opens with both sides' consent and the right ExternalId only, and closes by each of the ways the customer has.
  */
 #include "aws_wire.h"
+#include "base/json.h"
 #include "localkms/aws_policy.h"
+#include "localkms/dial.h"
 
 #define CUSTOMER "111122223333"
 #define PROVIDER "999988887777"
@@ -429,6 +431,69 @@ static void sessions__issued_before_a_moment__can_be_cut_off(void **state)
     wire_stop(w);
 }
 
+/* ---- faults made on purpose ---- */
+
+static void dial(struct journey *j, const char *rule)
+{
+    json_t *value = NULL;
+    int64_t id;
+
+    check_ok(json_read(view_text(rule), (struct json_limits){1024, 4}, "rule", &value));
+    check_ok(dial_add(j->w.f.realm->dial, value, &id));
+    json_decref(value);
+}
+
+static void dial__throttle_error_deny__in_the_words_of_the_wire(void **state)
+{
+    struct journey j;
+    struct wire *w = &j.w;
+
+    (void)state;
+    journey_start(&j);
+    dial(&j, "{\"effect\":\"throttle\",\"operation\":\"sts:AssumeRole\"}");
+    check_refused(w, assume(&j, &j.agent, ROLE, "org-1234"), 400, "Throttling", "Rate exceeded");
+    check_status(w, wire_call(w, &j.agent, "sts GetCallerIdentity", NULL), 200);
+    check_ok(dial_remove(w->f.realm->dial, 0));
+    dial(&j, "{\"effect\":\"error\",\"key\":\"cmek\"}");
+    check_refused(w, assume(&j, &j.agent, ROLE, "org-1234"), 500, "ServiceFailure", "dialled");
+    check_refused(w, assume(&j, &j.agent, ROLE "x", "org-1234"), 403, "AccessDenied", "");
+    check_ok(dial_remove(w->f.realm->dial, 0));
+    dial(&j, "{\"effect\":\"deny\",\"account\":\"" PROVIDER "\"}");
+    check_refused(w, assume(&j, &j.agent, ROLE, "org-1234"), 403, "AccessDenied", "dialled");
+    check_status(w, wire_call(w, &j.customer, "iam ListUsers", NULL), 200);
+    wire_stop(w);
+}
+
+static void dial__lag__old_policies_decide_until_then(void **state)
+{
+    struct aws_refusal refusal = {0};
+    struct journey j;
+    struct wire *w = &j.w;
+
+    (void)state;
+    journey_start(&j);
+    struct creds session = assumed(&j);
+    struct aws_identity who = identity_of(&j, &session);
+    dial(&j, "{\"effect\":\"lag\",\"ms\":60000}");
+    check_status(w,
+                 wire_call(w, &j.customer, "iam UpdateAssumeRolePolicy", "RoleName", "cmek",
+                           "PolicyDocument", TRUST("other"), NULL),
+                 200);
+    check_status(w, assume(&j, &j.agent, ROLE, "org-1234"), 200);
+    w->f.clock.now_ms += 59999;
+    check_status(w, assume(&j, &j.agent, ROLE, "org-1234"), 200);
+    w->f.clock.now_ms += 1;
+    check_refused(w, assume(&j, &j.agent, ROLE, "org-1234"), 403, "AccessDenied", "");
+    check_status(w,
+                 wire_call(w, &j.customer, "iam DeleteRolePolicy", "RoleName", "cmek", "PolicyName",
+                           "key", NULL),
+                 200);
+    assert_true(may_decrypt(&j, &who, DELEGATES, &refusal));
+    w->f.clock.now_ms += 60000;
+    assert_false(may_decrypt(&j, &who, DELEGATES, &refusal));
+    wire_stop(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -442,6 +507,8 @@ int main(void)
         cmocka_unit_test(session_token__of_a_user__is_the_user_without_iam),
         cmocka_unit_test(key__revoked_by_each_way__refused_at_once),
         cmocka_unit_test(sessions__issued_before_a_moment__can_be_cut_off),
+        cmocka_unit_test(dial__throttle_error_deny__in_the_words_of_the_wire),
+        cmocka_unit_test(dial__lag__old_policies_decide_until_then),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
