@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "io/atomic_file.h"
 #include "localkms/dial.h"
+#include "localkms/gcp_call.h"
 #include "localkms/iam.h"
 
 enum { ANSWER_BYTES_MAX = 8 << 20, DEPTH_MAX = 8, EVENTS_PRESET = 100, EVENTS_MAX = 1000 };
@@ -154,6 +155,20 @@ static ks_rc post_account_key(struct request *q, json_t **ret)
     return KS_SUCCESS;
 }
 
+static ks_rc post_projects(struct request *q, json_t **ret)
+{
+    CLEANUP(json_decrefp) json_t *body = NULL;
+    char base_url[GOOG_NAME_BYTES];
+    const char *project;
+
+    TRY(read_body(q, &body));
+    TRY(json_get_text(body, "project", GOOG_PROJECT_BYTES, &project));
+    q->event.operation = "keystead:CreateProject";
+    q->event.resource = project;
+    goog_base_url(q->x, base_url);
+    return goog_project_add(q->realm, project, base_url, &q->event, ret);
+}
+
 static ks_rc add_event(void *arg, int64_t seq, const char *event)
 {
     json_t *value = json_loads(event, 0, NULL);
@@ -188,7 +203,7 @@ static const struct route {
     {"POST", "dial", post_dial, false},         {"DELETE", "dial", delete_dial, false},
     {"DELETE", "dial/", delete_dial, false},    {"GET", "accounts", get_accounts, false},
     {"POST", "accounts", post_accounts, false}, {"POST", "account-keys/", post_account_key, false},
-    {"GET", "audit", get_audit, false},
+    {"GET", "audit", get_audit, false},         {"POST", "projects", post_projects, false},
 };
 
 static const struct route *find_route(const struct http_exchange *x, const char **ret_rest)

@@ -13,6 +13,7 @@
 #include "localkms/audit.h"
 #include "localkms/aws_keys.h"
 #include "localkms/dial.h"
+#include "localkms/gcp_call.h"
 #include "localkms/iam.h"
 
 enum { EVENT_BYTES_MAX = 1 << 20, PATH_BYTES = 4096 };
@@ -133,10 +134,17 @@ static void close_aws_keys(struct realm *r)
     aws_keys_close(r->aws_keys);
 }
 
+static ks_rc open_google(struct realm *r, const struct realm_conf *conf)
+{
+    (void)conf;
+    TRY(goog_open(r));
+    return goog_settle(r);
+}
+
 static const struct part parts[] = {
     {open_directory, close_directory}, {open_store, close_store}, {open_audit, close_audit},
     {open_admin, close_admin},         {open_dial, close_dial},   {open_iam, close_iam},
-    {open_aws_keys, close_aws_keys},
+    {open_aws_keys, close_aws_keys},   {open_google, goog_close},
 };
 enum { PART_COUNT = sizeof parts / sizeof *parts };
 

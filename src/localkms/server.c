@@ -10,6 +10,7 @@
 #include "localkms/admin.h"
 #include "localkms/aws_call.h"
 #include "localkms/aws_query.h"
+#include "localkms/gcp_call.h"
 
 enum { TICK_MS = 1000 };
 
@@ -17,6 +18,7 @@ static const struct lk_wire *const wires[] = {
     &admin_wire,
     &aws_kms_wire,
     &aws_query_wire,
+    &goog_wire,
 };
 
 static void handle(void *arg, struct http_exchange *x)
@@ -53,6 +55,7 @@ static void *keeper_main(void *arg)
         pthread_mutex_unlock(&s->mutex);
         /* a store that fails is tried again; until then what is due counts as done for every use */
         IGNORE(aws_keys_tick(s->realm));
+        IGNORE(goog_tick(s->realm));
         pthread_mutex_lock(&s->mutex);
     }
     pthread_mutex_unlock(&s->mutex);
