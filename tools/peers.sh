@@ -45,6 +45,11 @@ install_localemu() {
     pip_install "$1" peers-localemu.txt
 }
 
+# google-cloud-kms and google-auth.
+install_google() {
+    pip_install "$1" peers-google.txt
+}
+
 # npm_install DIR FOLDER: the packages that FOLDER/package-lock.json pins.
 npm_install() {
     command -v npm >/dev/null || {
@@ -103,6 +108,6 @@ peer() {
 mkdir -p "$peers"
 exec 9>"$peers/lock"
 flock -w "$seconds_max" 9
-for name in python localemu local_kms gcp_kms_emulator; do
+for name in python localemu google local_kms gcp_kms_emulator; do
     peer "$name"
 done
