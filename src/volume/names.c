@@ -4,6 +4,7 @@
  */
 #include "volume/names.h"
 
+#include <pthread.h>
 #include <sodium.h>
 
 #include "base/mem.h"
@@ -18,6 +19,7 @@ enum {
 };
 
 struct names {
+    pthread_mutex_t storing; /* two that store the same record would share its temporary name */
     struct siv *siv;
     struct io *io;
     struct io_node *long_dir;
@@ -38,6 +40,7 @@ ks_rc names_new(struct view key, struct io *io, struct io_node *long_dir, struct
 
     TRY(mem_new(1, sizeof *n, &n));
     TRY(siv_new(key, &n->siv));
+    pthread_mutex_init(&n->storing, NULL);
     n->io = io;
     n->long_dir = long_dir;
     *ret = TAKE(n);
@@ -49,6 +52,7 @@ void names_free(struct names *n)
     if (!n)
         return;
     siv_free(n->siv);
+    pthread_mutex_destroy(&n->storing);
     mem_free(n);
 }
 
@@ -81,8 +85,12 @@ static ks_rc seal_long(struct names *n, struct view sealed, bool is_storing, str
     char digest[DIGEST_TEXT_BYTES];
 
     TRY(digest_text(sealed, digest));
-    if (is_storing)
-        TRY(store_long(n, digest, sealed));
+    if (is_storing) {
+        pthread_mutex_lock(&n->storing);
+        ks_rc rc = store_long(n, digest, sealed);
+        pthread_mutex_unlock(&n->storing);
+        TRY(rc);
+    }
     return buf_printf(ret, "%c%s", LONG_MARK, digest);
 }
 

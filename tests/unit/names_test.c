@@ -5,6 +5,8 @@
  */
 #include "check.h"
 
+#include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -148,6 +150,41 @@ static void long_name__record_changed__is_corrupt(void **state)
     check_class(names_open(b->names, NAME_ENTRY, buf_text(&sealed), &back), CORRUPT);
 }
 
+/* Several workers that make the same long name at once. */
+enum { WORKERS = 4, LONG_NAMES = 200 };
+
+static void *store_many(void *arg)
+{
+    struct bench *b = arg;
+    char name[251];
+
+    memset(name, 'x', sizeof name - 1);
+    name[250] = 0;
+    for (unsigned n = 0; n < LONG_NAMES; n++) {
+        struct buf sealed = buf_init(IO_NAME_BYTES + 1);
+        snprintf(name, 8, "%06u", n);
+        name[6] = 'x';
+        ks_rc rc = names_seal(b->names, NAME_ENTRY, name, IO_NAME_BYTES, true, &sealed);
+        buf_done(&sealed);
+        if (!ks_ok(rc))
+            return arg; /* not NULL: it failed */
+    }
+    return NULL;
+}
+
+static void long_name__stored_by_several_at_once__succeeds_for_all(void **state)
+{
+    pthread_t threads[WORKERS];
+    void *failure;
+
+    for (size_t n = 0; n < WORKERS; n++)
+        assert_int_equal(pthread_create(&threads[n], NULL, store_many, *state), 0);
+    for (size_t n = 0; n < WORKERS; n++) {
+        assert_int_equal(pthread_join(threads[n], &failure), 0);
+        assert_null(failure);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -159,6 +196,8 @@ int main(void)
                                         bench_free),
         cmocka_unit_test_setup_teardown(long_name__looked_up_only__stores_nothing, bench_new,
                                         bench_free),
+        cmocka_unit_test_setup_teardown(long_name__stored_by_several_at_once__succeeds_for_all,
+                                        bench_new, bench_free),
         cmocka_unit_test_setup_teardown(long_name__record_changed__is_corrupt, bench_new,
                                         bench_free),
     };
