@@ -18,7 +18,7 @@ import pytest
 from conftest import make_engine
 from engines import Postgres, Redis, Sqlite
 from engines.writer import Writer
-from harness import powerloss
+from harness import powerloss, proc
 from harness.keystead import Volume
 
 SEED = int(os.environ.get("KEYSTEAD_CRASH_SEED", "1"))
@@ -69,7 +69,27 @@ class SmallPostgres(Postgres):
 
 
 class RewritingRedis(Redis):
+    """What was not acknowledged yet may be there with zeros in its middle, on ext4 as here: a page in front of one that
+    survived was lost. Redis then asks for its repair program, which cuts the file behind the last whole command."""
     states, commits = 60, 600
+    programs = (*Redis.programs, "/usr/bin/redis-check-aof")
+    packages = "redis-server redis-tools"
+    repaired = 0
+
+    def _asks_for_repair(self, begun):
+        with open(self.log, "rb") as f:
+            f.seek(begun)
+            return b"redis-check-aof --fix" in f.read()
+
+    def start(self, timeout=60):
+        begun = os.path.getsize(self.log)
+        proc.run_daemon(proc.as_user(self.user, self.start_command()), self.log)
+        proc.wait_until(lambda: self.is_ready() or self._asks_for_repair(begun), "redis answers", timeout)
+        if self._asks_for_repair(begun):
+            manifest = os.path.join(self.data, "appendonlydir", "appendonly.aof.manifest")
+            proc.run([self.programs[1], "--fix", manifest], input="y\n", stdin=None)
+            self.repaired += 1
+            super().start(timeout)
 
     def disturb(self):
         with self.client() as c:
@@ -161,5 +181,6 @@ def test_power_lost_at_any_time__every_acknowledged_commit_is_there(cls, volume,
         after.unmount()
         shutil.rmtree(backing)
         sound += 1
-    print(f"{cls.name}: {sound} states, {marks[-1][0]} commits, {loss.times()[0]} events")
+    print(f"{cls.name}: {sound} states, {marks[-1][0]} commits, {loss.times()[0]} events, "
+          f"{getattr(engine, 'repaired', 0)} repaired")
     assert sound == count
