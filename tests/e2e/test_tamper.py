@@ -152,6 +152,61 @@ def test_file_copied_from_another_volume__is_refused(volume, files, new_volume, 
     assert error.value.errno == errno.EIO
 
 
+def page_of(path, page):
+    with open(path, "rb") as f:
+        f.seek(page * BLOCK)
+        return f.read(BLOCK)
+
+
+def put_page(path, page, data):
+    with open(path, "r+b") as f:
+        f.seek(page * BLOCK)
+        f.write(data)
+
+
+def header_of_another(path, other):
+    put_page(path, 0, page_of(other, 0))
+
+
+def block_appended(path, other):
+    put_page(path, os.path.getsize(path) // BLOCK, page_of(other, 1))
+
+
+def cut_within_a_page(path, other):
+    os.truncate(path, os.path.getsize(path) - 100)
+
+
+def moved_block(path, other):
+    put_page(path, 4, page_of(path, 2))
+
+
+@pytest.mark.parametrize("attack", [header_of_another, block_appended, cut_within_a_page, moved_block],
+                         ids=lambda attack: attack.__name__)
+def test_structure_changed__read_gives_eio_and_verify_names_the_file(attack, volume, files):
+    attack(backing_of(volume, files["file-1"]), backing_of(volume, files["file-2"]))
+    volume.mount()
+    with pytest.raises(OSError) as error:
+        with open(os.path.join(volume.mountpoint, "file-1"), "rb") as f:
+            while f.read(PAYLOAD):
+                pass
+    assert error.value.errno == errno.EIO
+    with open(os.path.join(volume.mountpoint, "file-2"), "rb") as f:
+        assert f.read() == files["file-2"]
+    done = volume.call("verify", "--output", "json", check=False)
+    assert done.returncode == EXIT_CORRUPT
+    assert "file-1" in done.stdout and "file-2" not in done.stdout
+
+
+def test_block_zeroed__is_a_hole_as_the_threat_model_says(volume, files):
+    put_page(backing_of(volume, files["file-1"]), 3, bytes(BLOCK))
+    volume.mount()
+    with open(os.path.join(volume.mountpoint, "file-1"), "rb") as f:
+        data = f.read()
+    want = files["file-1"]
+    assert data == want[:2 * PAYLOAD] + bytes(PAYLOAD) + want[3 * PAYLOAD:]
+    assert volume.call("verify").returncode == 0
+
+
 def test_damaged_name__is_left_out_and_reported(volume, files):
     path = backing_of(volume, files["file-3"])
     directory, name = os.path.split(path)
