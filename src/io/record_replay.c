@@ -255,6 +255,6 @@ ks_rc record_replay(struct record_map *map, const char *path, record_done_fn don
     if (!in)
         return ks_fail_os(errno, "cannot open the record %s", path);
     ks_rc rc = replay(map, in, parts, done, arg);
-    fclose(in);
+    (void)fclose(in); /* it was only read */
     return rc;
 }
