@@ -32,6 +32,8 @@ enum cli_cmd {
     CMD_KMS_DIAL_SET,
     CMD_KMS_DIAL_LIST,
     CMD_KMS_DIAL_CLEAR,
+    CMD_KEY_CHECK,
+    CMD_KEY_GRANTS,
     CMD_VOLUME_CREATE,
     CMD_VOLUME_MOUNT,
     CMD_VOLUME_UNMOUNT,
@@ -66,6 +68,7 @@ enum cli_cmd {
     (ON(KMS_ACCOUNT_CREATE) | ON(KMS_ACCOUNT_LIST) | ON(KMS_DIAL_SET) | ON(KMS_DIAL_LIST) |        \
      ON(KMS_DIAL_CLEAR))
 #define ON_KMS (ON(KMS_INIT) | ON_KMS_KEY)
+#define ON_KEY (ON(KEY_CHECK) | ON(KEY_GRANTS))
 #define ON_CHANGES                                                                                 \
     (ON(VOLUME_ROTATE) | ON(VOLUME_ADD_WRAP) | ON(VOLUME_REMOVE_WRAP) | ON(VOLUME_SET))
 #define ON_CREATES (ON(VOLUME_CREATE) | ON(VOLUME_ADOPT))
@@ -188,5 +191,7 @@ ks_rc cmd_volume_add_wrap(struct cli *cli) KS_MUST;
 ks_rc cmd_volume_remove_wrap(struct cli *cli) KS_MUST;
 ks_rc cmd_volume_set(struct cli *cli) KS_MUST;
 ks_rc cmd_version(struct cli *cli) KS_MUST;
+ks_rc cmd_key_check(struct cli *cli) KS_MUST;
+ks_rc cmd_key_grants(struct cli *cli) KS_MUST;
 ks_rc cmd_help(struct cli *cli) KS_MUST;
 ks_rc cmd_completion(struct cli *cli) KS_MUST;

@@ -141,6 +141,27 @@ const struct cli_command cli_commands[CMD_COUNT] = {
     [CMD_KMS_DIAL_CLEAR] = {
         "kms dial clear", "[ID]", 0, 1, cmd_kms_dial_clear, "let it go right again", "Removes one rule, or all.",
         "keystead kms dial clear --dir /var/lib/keystead-kms\n", NULL},
+    [CMD_KEY_CHECK] = {
+        "key check", "SPEC", 1, 1, cmd_key_check, "try what a volume will need of a key",
+        "Makes each request to the key service that volumes make, really, and says for each right whether it is "
+        "granted or missing, or cannot be told, with the service's own words and what would mend it. Nothing is left behind. Credentials are "
+        "found as the provider's own tools find them. The exit code is that of the worst right that is needed: 0, 3 "
+        "denied, 4 not reachable.",
+        "keystead key check file:/srv/kms#orders --key-file /root/kms.key\n"
+        "keystead key check aws_kms:arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab "
+        "--auth-principal arn:aws:iam::111122223333:role/keystead --organisation acme\n",
+        "type, uri, auth_principal: of the key\n"
+        "ok: whether every right that is needed is granted\n"
+        "rights[]: name, required, right (granted, missing, cannot tell), why, code (OK or the error), message, request_id, mend\n"
+        "hints[]: what looks wrong before anything is asked\n"},
+    [CMD_KEY_GRANTS] = {
+        "key grants", "SPEC", 1, 1, cmd_key_grants, "print what the owner of a key must grant",
+        "Prints text that is ready to paste, by the type of the key: commands (--as cli), Terraform (--as terraform), for AWS also the key "
+        "policy (policy), the trust policy of the role (trust) and a template that makes role and key "
+        "(cloudformation), for Vault the policy (policy). Asks nothing and changes nothing.",
+        "keystead key grants aws_kms:arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab "
+        "--as cloudformation --trusted arn:aws:iam::444455556666:role/db --organisation acme\n"
+        "keystead key grants vault_transit:https://vault.example.com:8200/v1/transit/keys/orders --as policy\n", NULL},
     [CMD_VOLUME_CREATE] = {
         "volume create", "BACKING", 1, 1, cmd_volume_create, "make an encrypted volume",
         "BACKING is the directory that keeps the ciphertext; it is made when missing and must be empty "
