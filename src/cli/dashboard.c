@@ -106,6 +106,26 @@ static void show_probe(const json_t *status)
         output_field("", "%s", message);
 }
 
+/* One such wrap undoes all the others. */
+static void warn_of_null_wraps(const json_t *wraps)
+{
+    const json_t *w;
+    size_t i;
+
+    json_array_foreach(wraps, i, w)
+    {
+        if (strcmp(dashboard_text(w, "type"), "NULL_KMS") != 0 ||
+            strcmp(dashboard_text(w, "state"), "ACTIVE") != 0)
+            continue;
+        printf(
+            "\nWARNING: NOT PROTECTED. Wrap %" PRIu64
+            " is under NULL_KMS: the volume's key lies in "
+            "clear in its keyring, whoever reads the backing directory reads the data, and nothing "
+            "can be revoked.\n",
+            number(w, "id"));
+    }
+}
+
 static ks_rc show_wraps(const json_t *report)
 {
     CLEANUP(table_freep) struct table *table = NULL;
@@ -125,7 +145,9 @@ static ks_rc show_wraps(const json_t *report)
         table_add(table, "%s", dashboard_text(w, "retired"));
     }
     printf("\n");
-    return table_print(table, 2);
+    TRY(table_print(table, 2));
+    warn_of_null_wraps(wraps);
+    return KS_SUCCESS;
 }
 
 static uint64_t total_bytes(const json_t *generations)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "cli/args.h"
 #include "cli/ask.h"
 #include "fuse/control.h"
 
@@ -33,6 +34,7 @@ struct backing_conf target_conf(struct cli *cli, const char *path)
         .path = path,
         .passphrase = ask_passphrase,
         .passphrase_arg = cli,
+        .is_development = args_has(cli, OPT_DEV),
     };
 }
 

@@ -99,6 +99,7 @@ struct kms {
 extern const struct kms_driver kms_driver_aws;
 extern const struct kms_driver kms_driver_azure;
 extern const struct kms_driver kms_driver_file;
+extern const struct kms_driver kms_driver_null;
 extern const struct kms_driver kms_driver_pkcs11;
 extern const struct kms_driver kms_driver_gcp;
 extern const struct kms_driver kms_driver_transit;

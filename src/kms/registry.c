@@ -12,8 +12,8 @@
 enum { DRIVERS_MAX = 16 };
 
 static const struct kms_driver *const built_in[] = {
-    &kms_driver_aws, &kms_driver_azure,  &kms_driver_file,
-    &kms_driver_gcp, &kms_driver_pkcs11, &kms_driver_transit,
+    &kms_driver_aws,  &kms_driver_azure,  &kms_driver_file,    &kms_driver_gcp,
+    &kms_driver_null, &kms_driver_pkcs11, &kms_driver_transit,
 };
 static const struct kms_driver *added[DRIVERS_MAX]; /* by tests */
 static size_t added_count;

@@ -174,6 +174,7 @@ ks_rc backing_access(const struct backing_conf *conf, uint32_t attempts_max,
         .attempts_max = attempts_max,
         .passphrase = conf->passphrase,
         .passphrase_arg = conf->passphrase_arg,
+        .is_development = conf->is_development,
         .is_sharing = true,
     };
 

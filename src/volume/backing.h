@@ -31,6 +31,7 @@ struct backing_conf {
     ks_rc (*passphrase)(void *arg, const char *what, struct secret **ret) KS_MUST;
     void *passphrase_arg;
     uint32_t kms_timeout_ms; /* 0: the default of kms/policy */
+    bool is_development;     /* allows keys of type NULL_KMS, which protect nothing */
 };
 
 struct backing_create {

@@ -63,3 +63,10 @@ flock -n 9
 k volume verify copy
 k volume inspect copy >/dev/null
 flock -u 9
+
+echo "# a key service that protects nothing is for development, and says so"
+k volume create null --key null_kms:anything
+k volume create null --key null_kms:anything --dev
+k volume inspect null
+k volume verify null
+k volume verify null --dev
