@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -31,6 +32,7 @@ enum {
     HOUSEKEEPING_MS = 10000,
     STOP_MS_MAX = 20000, /* after a signal, for those who still have files open */
     FLUSH_MS_MAX = 4000,
+    DESCRIPTORS_AT_LEAST = 1024,
     PROBER_MS_MAX = 6000,
     DRAIN_MS_MAX = 5000,
 };
@@ -131,6 +133,25 @@ static ks_rc first_unlock(struct process *p, bool is_revoked, bool *ret_granted)
     return rc;
 }
 
+static ks_rc drop_names(void *arg)
+{
+    struct process *p = arg;
+
+    return mount_point_drop_names(p->mountpoint);
+}
+
+/* Half of the descriptors are for objects that the kernel remembers; it takes a moment to forget, and open files
+ * need some, too. */
+static ks_rc start_shedder(struct process *p)
+{
+    struct rlimit limit = {.rlim_cur = DESCRIPTORS_AT_LEAST};
+    struct shedder_conf conf = {.volume = p->volume, .drop = drop_names, .arg = p};
+
+    getrlimit(RLIMIT_NOFILE, &limit);
+    conf.room = (size_t)limit.rlim_cur / 2;
+    return shedder_start(&conf, &p->shedder);
+}
+
 static ks_rc start_mount(struct process *p)
 {
     struct session_conf conf = {
@@ -143,6 +164,8 @@ static ks_rc start_mount(struct process *p)
     };
 
     TRY(mount_point_prepare(p->mountpoint, p->backing_path));
+    TRY(start_shedder(p));
+    conf.shedder = p->shedder;
     TRY(session_mount(&conf, &p->session));
     return sweeper_start(lockdown_sweep, p, &p->sweeper);
 }
@@ -341,7 +364,9 @@ static void release(struct process *p)
 
     session_free(p->session);
     guard_free(p->guard);
-    volume_free(p->volume);
+    /* a thread that hangs in the kernel may still look at the volume */
+    if (shedder_stop(TAKE(p->shedder), FLUSH_MS_MAX))
+        volume_free(p->volume);
     trouble_free(p->trouble);
     if (had_volume)
         make_durable(p);

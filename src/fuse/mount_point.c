@@ -4,6 +4,7 @@
  */
 #include "fuse/mount_point.h"
 
+#include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
 #include <mntent.h>
@@ -115,6 +116,19 @@ static int run_fusermount(const char *path, bool is_lazy)
         if (errno != EINTR)
             return 127;
     return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
+/* Reconfiguring a mount, even without any change, makes the kernel do it. */
+ks_rc mount_point_drop_names(const char *path)
+{
+    int fd = fspick(AT_FDCWD, path, FSPICK_CLOEXEC | FSPICK_SYMLINK_NOFOLLOW | FSPICK_NO_AUTOMOUNT);
+
+    if (fd < 0)
+        return ks_fail_os(errno, "the mount on %s", path);
+    int n = fsconfig(fd, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0);
+    int err = errno;
+    close(fd);
+    return n == 0 ? KS_SUCCESS : ks_fail_os(err, "the mount on %s", path);
 }
 
 ks_rc mount_point_unmount(const char *path, bool is_lazy)

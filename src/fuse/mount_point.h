@@ -19,6 +19,13 @@ ks_rc mount_point_absolute(const char *path, char **ret) KS_MUST;
  */
 ks_rc mount_point_prepare(const char *path, const char *source) KS_MUST;
 
+/*
+ * mount_point_drop_names(path): the kernel drops every name of the mount that nobody uses, and then forgets the objects.
+ * It may write back before: never from a thread that serves requests. PERM (EPERM) where we are not root, EINVAL where
+ * nothing is mounted.
+ */
+ks_rc mount_point_drop_names(const char *path) KS_MUST;
+
 /* mount_point_unmount(path, is_lazy): BUSY while files are open, unless lazy. Through fusermount3 where
  * we are not root. Never from a thread that serves requests. */
 ks_rc mount_point_unmount(const char *path, bool is_lazy) KS_MUST;

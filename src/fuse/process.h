@@ -14,6 +14,7 @@
 #include "fuse/mount.h"
 #include "fuse/prober.h"
 #include "fuse/session.h"
+#include "fuse/shedder.h"
 #include "fuse/surveyor.h"
 #include "fuse/sweeper.h"
 #include "fuse/trouble.h"
@@ -35,6 +36,7 @@ struct process {
     struct trouble *trouble;
     struct session *session;
     struct sweeper *sweeper;
+    struct shedder *shedder;
     struct guard *guard;
     struct prober *prober;
     struct surveyor *surveyor;

@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "fuse/ops.h"
+#include "fuse/shedder.h"
 #include "fuse/wire.h"
 
 enum {
@@ -42,6 +43,7 @@ struct worker {
 struct session {
     struct fuse_session *se;
     struct ops_env env;
+    struct shedder *shedder;
     char *mountpoint;
     int end_fd;
     unsigned worker_count, started_count;
@@ -136,6 +138,7 @@ ks_rc session_mount(const struct session_conf *conf, struct session **ret)
     clock_cond_init(&s->cond);
     s->end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     ENSURE(s->end_fd >= 0, KS_E_LIMIT, "no descriptor left for the session");
+    s->shedder = conf->shedder;
     s->env = (struct ops_env){conf->volume, conf->trouble, BACKGROUND_MAX};
     s->worker_count = conf->threads ? conf->threads : SESSION_THREADS_DEFAULT;
     ENSURE(s->worker_count <= SESSION_THREADS_MAX, KS_E_USAGE, "at most %d threads",
@@ -176,6 +179,7 @@ static bool serve_one(struct worker *w)
     if ((size_t)n > w->dirty_bytes)
         w->dirty_bytes = (size_t)n;
     fuse_session_process_buf(w->session->se, &w->buf);
+    shedder_look(w->session->shedder);
     return true;
 }
 

@@ -17,7 +17,8 @@ struct session_conf {
     const char *mountpoint;
     const char *source; /* shown as the mounted device: the backing directory */
     bool is_allow_other;
-    unsigned threads; /* 0: default */
+    unsigned threads;        /* 0: default */
+    struct shedder *shedder; /* borrowed; outlives the session */
 };
 
 enum { SESSION_THREADS_DEFAULT = 8, SESSION_THREADS_MAX = 64 };

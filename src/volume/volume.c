@@ -295,6 +295,11 @@ uint64_t volume_handle_count(struct volume *v)
     return atomic_load(&v->handles);
 }
 
+size_t volume_inode_count(struct volume *v)
+{
+    return atomic_load_explicit(&v->inode_count, memory_order_relaxed);
+}
+
 struct volume_counters volume_counters_get(struct volume *v)
 {
     return (struct volume_counters){

@@ -60,6 +60,8 @@ void volume_wipe(struct volume *v);
 void volume_each_inode(struct volume *v, void (*each)(void *arg, struct inode *), void *arg);
 /* volume_handle_count(v): open handles, for the receipt. */
 uint64_t volume_handle_count(struct volume *v);
+/* volume_inode_count(v): known inodes without the root; each holds a descriptor. Takes no lock. */
+size_t volume_inode_count(struct volume *v);
 
 struct volume_counters {
     uint64_t reads, writes, syncs, bytes_read, bytes_written, blocks_corrupt, files_poisoned,

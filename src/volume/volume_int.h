@@ -103,7 +103,8 @@ struct volume {
 
     pthread_mutex_t table_mutex;
     struct inode **slots;
-    size_t slot_count, inode_count;
+    size_t slot_count;
+    _Atomic size_t inode_count; /* changes under table_mutex */
     struct inode *root;
 
     /* moves.c: what moved while a sweep watches; is_watched is also the right to sweep */

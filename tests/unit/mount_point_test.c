@@ -104,6 +104,24 @@ static void unmount__not_a_mount__fails(void **unused)
     teardown(&f);
 }
 
+static void drop_names__not_a_mount__fails(void **unused)
+{
+    struct fixture f;
+
+    (void)unused;
+    setup(&f);
+    ks_rc rc = mount_point_drop_names(f.sub);
+    assert_true(ks_is_os(rc, EINVAL) || ks_is_os(rc, EPERM)); /* the latter when not root */
+    check_text(rc, f.sub);
+    teardown(&f);
+}
+
+static void drop_names__nothing_there__fails(void **unused)
+{
+    (void)unused;
+    assert_false(ks_ok(mount_point_drop_names("/nonexistent/place")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -113,6 +131,8 @@ int main(void)
         cmocka_unit_test(prepare__a_file__is_refused),
         cmocka_unit_test(prepare__nothing_there__names_it),
         cmocka_unit_test(unmount__not_a_mount__fails),
+        cmocka_unit_test(drop_names__not_a_mount__fails),
+        cmocka_unit_test(drop_names__nothing_there__fails),
     };
 
     return cmocka_run_group_tests_name("mount_point", tests, NULL, NULL);
