@@ -223,6 +223,19 @@ static void waits_for_its_turn(void)
     wait_for_children();
 }
 
+/* Waits for a lock of one byte; whether it would have been for ever. */
+static bool is_deadlock(int fd, off_t at)
+{
+    struct flock l = range(F_WRLCK, at, 1);
+
+    if (fcntl(fd, F_SETLKW, &l) == 0)
+        return false;
+    if (errno != EDEADLK)
+        suite_fail(__FILE__, __LINE__, "F_SETLKW: %s", suite_errno(errno));
+    return true;
+}
+
+/* Whoever comes second is told; which of them that is cannot be known. */
 static void two_wait_for_each_other(void)
 {
     int fd = open_x(O_RDWR), ends[2];
@@ -232,17 +245,17 @@ static void two_wait_for_each_other(void)
     OK(lock(fd, F_WRLCK, 0, 1));
     if (fork() == 0) {
         int other = open_x(O_RDWR);
-        struct flock l = range(F_WRLCK, 0, 1);
         OK(lock(other, F_WRLCK, 1, 1));
         SAME(write(ends[1], &c, 1), 1);
-        OK(fcntl(other, F_SETLKW, &l));
+        c = is_deadlock(other, 0);
+        SAME(write(ends[1], &c, 1), 1);
         done();
     }
     SAME(read(ends[0], &c, 1), 1);
-    for (struct flock l = range(F_WRLCK, 1, 1); fcntl(fd, F_SETLKW, &l) != 0;)
-        if (errno == EDEADLK)
-            break;
-    OK(lock(fd, F_UNLCK, 0, 1));
+    bool is_first = is_deadlock(fd, 1);
+    OK(lock(fd, F_UNLCK, 0, 2));
+    SAME(read(ends[0], &c, 1), 1);
+    SAME(is_first + c, 1);
     wait_for_children();
 }
 
