@@ -56,16 +56,28 @@ ks_rc base64_read(struct view text, enum base64_form form, struct buf *ret)
     return rc;
 }
 
+/* How many bytes text stands for, if it is base64 at all. */
+static size_t decoded_len(struct view text)
+{
+    size_t digits = text.len;
+
+    while (digits > 0 && text.bytes[digits - 1] == '=')
+        digits--;
+    return digits / 4 * 3 + digits % 4 * 3 / 4;
+}
+
+/* One piece of guarded memory of the right size: they cost more than the rest of a request to a key service. */
 ks_rc base64_read_secret(struct view text, enum base64_form form, struct secret **ret)
 {
-    CLEANUP(secret_freep) struct secret *room = NULL;
-    size_t len;
+    CLEANUP(secret_freep) struct secret *s = NULL;
+    size_t want = decoded_len(text), len;
 
-    ENSURE(text.len > 0, KS_E_USAGE, "empty base64");
-    TRY(secret_new(text.len / 4 * 3 + 3, &room));
-    TRY(decode(text, form, secret_bytes(room), text.len / 4 * 3 + 3, &len));
-    ENSURE(len > 0, KS_E_USAGE, "empty base64");
-    return secret_copy(view_of(secret_bytes(room), len), ret);
+    ENSURE(want > 0, KS_E_USAGE, "empty base64");
+    TRY(secret_new(want, &s));
+    TRY(decode(text, form, secret_bytes(s), want, &len));
+    ENSURE(len == want, KS_E_USAGE, "not base64 (%zu characters)", text.len);
+    *ret = TAKE(s);
+    return KS_SUCCESS;
 }
 
 ks_rc hex_write(struct view bytes, struct buf *ret)

@@ -82,6 +82,23 @@ static void read__not_base64__usage_and_unchanged(void **state)
     assert_null(secret);
 }
 
+static void read_secret__every_length__bytes(void **state)
+{
+    uint8_t bytes[100];
+
+    (void)state;
+    for (size_t len = 1; len < sizeof bytes; len++) {
+        for (int form = BASE64_STANDARD; form <= BASE64_URL; form++) {
+            CLEANUP(buf_done) struct buf text = buf_init(200);
+            CLEANUP(secret_freep) struct secret *secret = NULL;
+            memset(bytes, (int)(255 - len), len);
+            check_ok(base64_write(view_of(bytes, len), (enum base64_form)form, &text));
+            check_ok(base64_read_secret(buf_view(&text), (enum base64_form)form, &secret));
+            check_bytes(secret_view(secret), view_of(bytes, len));
+        }
+    }
+}
+
 static void read_secret__good__bytes(void **state)
 {
     CLEANUP(secret_freep) struct secret *secret = NULL;
@@ -117,6 +134,7 @@ int main(void)
         cmocka_unit_test(read__empty__nothing),
         cmocka_unit_test(read__not_base64__usage_and_unchanged),
         cmocka_unit_test(read_secret__good__bytes),
+        cmocka_unit_test(read_secret__every_length__bytes),
         cmocka_unit_test(write__no_room__limit_and_unchanged),
     };
 
