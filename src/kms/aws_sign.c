@@ -15,16 +15,39 @@
 #include "base/mem.h"
 #include "crypto/hash.h"
 
-enum { HEX_BYTES = 2 * HASH_BYTES + 1 };
+enum { HEX_BYTES = 2 * HASH_BYTES + 1, NAMES_BYTES = 1024 };
 
 #define ALGORITHM "AWS4-HMAC-SHA256"
 
-/* The library hashes two things: its canonical request, and the payload, which was kept from it. */
+/* What happens while the library makes the text to sign. */
+struct hashing {
+    struct view body;
+    char names[NAMES_BYTES]; /* of the signed headers; "" when they do not fit */
+};
+
+/* The names stand in the last line but one of the canonical request; the last is a hash. */
+static void keep_names(struct view canonical, struct hashing *h)
+{
+    const uint8_t *end = memrchr(canonical.bytes, '\n', canonical.len), *begin = end;
+
+    while (begin && begin > canonical.bytes && begin[-1] != '\n')
+        begin--;
+    size_t len = (size_t)(end - begin);
+    if (!end || len >= sizeof h->names)
+        return;
+    memcpy(h->names, begin, len);
+    h->names[len] = '\0';
+}
+
+/* The library hashes two things: the payload, which was kept from it, and its canonical request. */
 static bool hash_hook(void *arg, const char *input, size_t len, unsigned char *ret)
 {
-    const struct aws_to_sign *request = arg;
+    struct hashing *h = arg;
 
-    return ks_ok(hash_sha256(len ? view_of(input, len) : request->body, ret));
+    if (len == 0)
+        return ks_ok(hash_sha256(h->body, ret));
+    keep_names(view_of(input, len), h);
+    return ks_ok(hash_sha256(view_of(input, len), ret));
 }
 
 /* It is never asked for a signature. */
@@ -74,34 +97,18 @@ static ks_rc failed(kms_request_t *r)
 }
 
 static ks_rc make(const struct aws_to_sign *request, const struct aws_credentials *credentials,
-                  const struct tm *tm, kms_request_t **ret)
+                  struct hashing *h, const struct tm *tm, kms_request_t **ret)
 {
     CLEANUP(option_destroyp) kms_request_opt_t *option = kms_request_opt_new();
     CLEANUP(request_destroyp) kms_request_t *r = NULL;
-    union {
-        const struct aws_to_sign *in;
-        void *out;
-    } arg = {request}; /* the hooks only read */
 
     ENSURE(option, KS_E_NO_MEMORY, "no memory for a request");
-    kms_request_opt_set_crypto_hooks(option, hash_hook, hmac_hook, arg.out);
+    kms_request_opt_set_crypto_hooks(option, hash_hook, hmac_hook, h);
     r = kms_request_new(request->method, request->path, option);
     if (!r || !kms_request_set_date(r, tm) || !kms_request_set_region(r, request->region) ||
         !kms_request_set_service(r, request->service) || !add_headers(r, request, credentials))
         return failed(r);
     *ret = TAKE(r);
-    return KS_SUCCESS;
-}
-
-/* The names stand in the last line but one of the canonical request; the last is a hash. */
-static ks_rc signed_headers(const char *canonical, struct view *ret)
-{
-    const char *end = strrchr(canonical, '\n'), *begin = end;
-
-    while (begin && begin > canonical && begin[-1] != '\n')
-        begin--;
-    ENSURE(end && begin < end, KS_E_BUG, "the canonical request has no list of headers");
-    *ret = view_of(begin, (size_t)(end - begin));
     return KS_SUCCESS;
 }
 
@@ -132,14 +139,13 @@ static void to_hex(const uint8_t bytes[HASH_BYTES], char out[HEX_BYTES])
 }
 
 static ks_rc write_authorization(const struct aws_to_sign *request,
-                                 const struct aws_credentials *credentials, struct view names,
+                                 const struct aws_credentials *credentials, const char *names,
                                  const char *signature, struct aws_signature *out)
 {
-    int n = snprintf(out->authorization, sizeof out->authorization,
-                     ALGORITHM
-                     " Credential=%s/%.8s/%s/%s/aws4_request, SignedHeaders=%.*s, Signature=%s",
-                     credentials->access_key, out->date, request->region, request->service,
-                     (int)names.len, (const char *)names.bytes, signature);
+    int n = snprintf(
+        out->authorization, sizeof out->authorization,
+        ALGORITHM " Credential=%s/%.8s/%s/%s/aws4_request, SignedHeaders=%s, Signature=%s",
+        credentials->access_key, out->date, request->region, request->service, names, signature);
 
     ENSURE(n > 0 && (size_t)n < sizeof out->authorization, KS_E_LIMIT,
            "the request has too many headers to be signed");
@@ -150,25 +156,24 @@ ks_rc aws_sign(const struct aws_to_sign *request, const struct aws_credentials *
                struct aws_signature *ret)
 {
     CLEANUP(request_destroyp) kms_request_t *r = NULL;
-    CLEANUP(string_freep) char *canonical = NULL, *text = NULL;
+    CLEANUP(string_freep) char *text = NULL;
+    struct hashing hashing = {.body = request->body};
     struct aws_signature out;
     uint8_t signature[HASH_BYTES];
     char hex[HEX_BYTES];
-    struct view names = {0};
     struct tm tm;
     time_t now = (time_t)request->now_s;
 
     ENSURE(gmtime_r(&now, &tm) && strftime(out.date, sizeof out.date, "%Y%m%dT%H%M%SZ", &tm),
            KS_E_USAGE, "the date of the request is out of range");
-    TRY(make(request, credentials, &tm, &r));
-    canonical = kms_request_get_canonical(r);
+    TRY(make(request, credentials, &hashing, &tm, &r));
     text = kms_request_get_string_to_sign(r);
-    if (!canonical || !text)
+    if (!text)
         return failed(r);
-    TRY(signed_headers(canonical, &names));
+    ENSURE(hashing.names[0], KS_E_LIMIT, "the request has too many headers to be signed");
     TRY(derive(request, credentials, out.date, text, signature));
     to_hex(signature, hex);
-    TRY(write_authorization(request, credentials, names, hex, &out));
+    TRY(write_authorization(request, credentials, hashing.names, hex, &out));
     *ret = out;
     return KS_SUCCESS;
 }
