@@ -2,6 +2,7 @@
 /*
  * io/process.c - running another program and taking what it prints.
  *
+ * posix_spawn starts it without a copy of this process's memory, in which keys may be (glibc: CLONE_VM, CLONE_VFORK).
  * The program gets a process group of its own, so that what it started goes with it. Nothing of it is left when the
  * function returns: neither a process nor a descriptor.
  */
@@ -18,8 +19,6 @@
 #include "base/mem.h"
 
 enum { CHUNK = 4096, SIGNAL_BASE = 128 };
-
-extern char **environ;
 
 struct process {
     pid_t pid;

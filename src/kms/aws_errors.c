@@ -24,10 +24,10 @@ static const struct known {
 
 void aws_error_set(struct aws_error *e, const char *type, const char *message)
 {
-    const char *hash = type ? strrchr(type, '#') : NULL;
-    const char *name = hash ? hash + 1 : type;
+    const char *name = type ? type : "", *hash = strrchr(name, '#');
 
-    snprintf(e->type, sizeof e->type, "%.*s", name ? (int)strcspn(name, ":") : 0, name);
+    name = hash ? hash + 1 : name;
+    snprintf(e->type, sizeof e->type, "%.*s", (int)strcspn(name, ":"), name);
     snprintf(e->message, sizeof e->message, "%s", message ? message : "");
     for (char *c = e->message; *c; c++)
         if ((unsigned char)*c < ' ' || *c == 0x7f)

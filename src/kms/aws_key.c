@@ -190,7 +190,7 @@ static bool is_answer(const struct aws_key *asked, const struct aws_key *got)
 
 ks_rc aws_key_check_answer(const struct aws_key *key, const char *arn)
 {
-    struct aws_key got;
+    struct aws_key got = {.is_arn = false};
 
     ENSURE(strncmp(arn, "arn:", 4) == 0 && ks_ok(aws_key_parse(arn, NULL, &got)) &&
                is_answer(key, &got),

@@ -8,6 +8,7 @@ import base64
 import json
 import random
 import subprocess
+import time
 
 import pytest
 
@@ -208,5 +209,31 @@ def test_volume__role_of_the_customer__assumed(moto, keystead, tmp_path):
         made.mount()
         (made.at / "file").write_text("kept")
         assert wraps(made)[0]["auth_principal"] == role
+    finally:
+        made.end()
+
+
+def test_volume__credentials_of_a_program__renewed_in_the_volume_process(moto, keystead, tmp_path):
+    """The program is started anew for each fetch, from a process that is hardened and holds keys."""
+    count, program = tmp_path / "count", tmp_path / "program"
+    program.write_text(f"""#!/bin/sh
+echo "$1" >>'{count}'
+until=$(date -u -d '+3 seconds' +%Y-%m-%dT%H:%M:%SZ)
+echo '{{"Version":1,"AccessKeyId":"AKIAIOSFODNN7EXAMPLE","SecretAccessKey":"s","Expiration":"'$until'"}}'
+""")
+    program.chmod(0o755)
+    config = tmp_path / "config"
+    config.write_text(f"[default]\ncredential_process = {program} 'two words'\n")
+    without = {k: v for k, v in env(moto).items() if k not in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
+    made = Volume(keystead, tmp_path, ["--key", f"aws_kms:{new_key(client(moto))}"],
+                  {**without, "AWS_CONFIG_FILE": str(config)})
+    try:
+        made.mount()
+        end = time.monotonic() + 60
+        while len(count.read_text().splitlines()) < 6:
+            assert time.monotonic() < end, made.log.read_text()
+            time.sleep(0.05)
+        assert set(count.read_text().splitlines()) == {"two words"}
+        assert made.status()["state"] == "OPEN"
     finally:
         made.end()
