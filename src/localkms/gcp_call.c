@@ -40,7 +40,7 @@ static const struct {
 
 /* --- what run functions use --- */
 
-bool goog_fail(struct goog_call *c, enum goog_code code, const char *fmt, ...)
+void goog_refuse(struct goog_call *c, enum goog_code code, const char *fmt, ...)
 {
     va_list args;
 
@@ -48,12 +48,6 @@ bool goog_fail(struct goog_call *c, enum goog_code code, const char *fmt, ...)
     vsnprintf(c->message, sizeof c->message, fmt, args);
     va_end(args);
     c->code = code;
-    return false;
-}
-
-bool goog_fail_rc(struct goog_call *c, ks_rc rc)
-{
-    return ks_ok(rc) || goog_fail(c, GOOG_INTERNAL, "%s", ks_text(rc));
 }
 
 bool goog_reply(struct goog_call *c, json_t *value)

@@ -71,10 +71,14 @@ struct goog_call {
     json_t *details; /* of the error; NULL: none */
 };
 
-/* goog_fail(c, code, fmt, ...): what the answer will be; always false. */
-bool goog_fail(struct goog_call *c, enum goog_code code, const char *fmt, ...) KS_PRINTF(3, 4);
-/* goog_fail_rc(c, rc): an internal failure; true for a success. */
-bool goog_fail_rc(struct goog_call *c, ks_rc rc);
+/* goog_refuse(c, code, fmt, ...): what the answer will be. goog_fail: the same, and false. */
+void goog_refuse(struct goog_call *c, enum goog_code code, const char *fmt, ...) KS_PRINTF(3, 4);
+#define goog_fail(...) (goog_refuse(__VA_ARGS__), false)
+/* goog_fail_rc(c, rc): an internal failure, and false; true for a success. */
+static inline bool goog_fail_rc(struct goog_call *c, ks_rc rc)
+{
+    return ks_ok(rc) || goog_fail(c, GOOG_INTERNAL, "%s", ks_text(rc));
+}
 /* goog_reply(c, value): takes the reply over; an internal failure for NULL. */
 bool goog_reply(struct goog_call *c, json_t *value);
 /* goog_permit(c, name, permission): the policies of name and of all above it, as uses see them now; PERMISSION_DENIED. */

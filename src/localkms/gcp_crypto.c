@@ -175,8 +175,8 @@ static const struct goog_node *version_to_encrypt(struct goog_call *c)
         return n;
     n = version_of(c, n, goog_number(n, "primary"));
     if (!n)
-        goog_fail(c, GOOG_FAILED_PRECONDITION, "The CryptoKey %s has no primary version.",
-                  c->node->name);
+        goog_refuse(c, GOOG_FAILED_PRECONDITION, "The CryptoKey %s has no primary version.",
+                    c->node->name);
     return n;
 }
 

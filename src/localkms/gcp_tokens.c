@@ -253,9 +253,9 @@ static bool form_field(struct view form, const char *name, char *room, size_t le
     for (at += width + 1; at < form.len && form.bytes[at] != '&'; at++) {
         char ch = (char)form.bytes[at];
         if (ch == '%' && at + 2 < form.len) {
-            int value =
-                hex_value((char)form.bytes[at + 1]) << 4 | hex_value((char)form.bytes[at + 2]);
-            ch = value > 0 ? (char)value : 0;
+            int high = hex_value((char)form.bytes[at + 1]);
+            int low = hex_value((char)form.bytes[at + 2]);
+            ch = high >= 0 && low >= 0 ? (char)(high * 16 + low) : 0;
             at += 2;
         }
         if (!ch || used + 1 >= len)
