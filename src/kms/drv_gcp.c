@@ -212,6 +212,17 @@ static ks_rc try_token(struct kms *kms, const struct kms_call *call,
     return gcp_auth_try(of(kms)->auth, call);
 }
 
+/* Of a right on the key nothing can be said as long as nobody is there to have it. */
+static ks_rc need_token(struct kms *kms, const struct kms_call *call)
+{
+    CLEANUP(gcp_grant_done) struct gcp_grant grant = {0};
+    ks_rc rc = gcp_auth_get(of(kms)->auth, call, &grant);
+
+    if (rc.cls == KS_CLASS_DENIED)
+        return ks_fail(KS_E_CREDENTIAL, "it cannot be tried before we may act as the account");
+    return rc;
+}
+
 static ks_rc make_blob(struct kms *kms, const struct kms_call *call,
                        const struct key_context *context, struct buf *ret)
 {
@@ -227,6 +238,7 @@ static ks_rc try_encrypt(struct kms *kms, const struct kms_call *call,
 {
     CLEANUP(buf_done) struct buf blob = buf_init(KEY_BLOB_MAX);
 
+    TRY(need_token(kms, call));
     return make_blob(kms, call, context, &blob);
 }
 
@@ -238,6 +250,7 @@ static ks_rc try_decrypt(struct kms *kms, const struct kms_call *call,
     CLEANUP(buf_done) struct buf blob = buf_init(KEY_BLOB_MAX);
     CLEANUP(secret_freep) struct secret *plain = NULL;
 
+    TRY(need_token(kms, call));
     if (ks_ok(make_blob(kms, call, context, &blob)))
         return gcp_unwrap(kms, call, context, buf_view(&blob), &plain);
     ks_rc rc = gcp_unwrap(kms, call, context, view_text("no ciphertext"), &plain);
@@ -249,6 +262,7 @@ static ks_rc try_get(struct kms *kms, const struct kms_call *call,
 {
     char version[KEY_VERSION_BYTES];
 
+    TRY(need_token(kms, call));
     return gcp_version(kms, call, context, version);
 }
 

@@ -502,6 +502,23 @@ static void rights__decrypt_without_encrypt__told_apart(void **state)
     kms->driver->close(kms);
 }
 
+static void rights__principal_refuses__the_others_cannot_be_told(void **state)
+{
+    static const char *const names[] = {"cloudkms.cryptoKeyVersions.useToEncrypt",
+                                        "cloudkms.cryptoKeyVersions.useToDecrypt",
+                                        "cloudkms.cryptoKeys.get"};
+    struct kms *kms = open_key("keys@customer.iam.gserviceaccount.com");
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++)
+        wire_server_answer(f.server, 403, "", ERROR(403, "PERMISSION_DENIED", "no"));
+    check_rc(try_right(kms, "iam.serviceAccounts.getAccessToken"), DENIED);
+    for (size_t i = 0; i < 3; i++)
+        check_rc(try_right(kms, names[i]), CREDENTIAL);
+    assert_int_equal(wire_server_count(f.server), 4);
+    kms->driver->close(kms);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -521,6 +538,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(rights__granted__all_succeed, setup, teardown),
         cmocka_unit_test_setup_teardown(rights__decrypt_without_encrypt__told_apart, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(rights__principal_refuses__the_others_cannot_be_told, setup,
                                         teardown),
     };
 
