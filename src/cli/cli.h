@@ -29,6 +29,9 @@ enum cli_cmd {
     CMD_KMS_SERVE,
     CMD_KMS_ACCOUNT_CREATE,
     CMD_KMS_ACCOUNT_LIST,
+    CMD_KMS_USER_CREATE,
+    CMD_KMS_ROLE_CREATE,
+    CMD_KMS_ROLE_DELETE,
     CMD_KMS_DIAL_SET,
     CMD_KMS_DIAL_LIST,
     CMD_KMS_DIAL_CLEAR,
@@ -63,6 +66,7 @@ enum cli_cmd {
      ON(KMS_KEY_ENABLE) | ON(KMS_KEY_ROTATE) | ON(KMS_KEY_SCHEDULE_DELETION) |                     \
      ON(KMS_KEY_CANCEL_DELETION))
 /* Commands about a key service: those that open its state directory, those that ask it. */
+#define ON_KMS_ROLE (ON(KMS_USER_CREATE) | ON(KMS_ROLE_CREATE) | ON(KMS_ROLE_DELETE))
 #define ON_KMS_DIR (ON(KMS_SETUP) | ON(KMS_SERVE))
 #define ON_KMS_ADMIN                                                                               \
     (ON(KMS_ACCOUNT_CREATE) | ON(KMS_ACCOUNT_LIST) | ON(KMS_DIAL_SET) | ON(KMS_DIAL_LIST) |        \
@@ -171,6 +175,9 @@ ks_rc cmd_kms_setup(struct cli *cli) KS_MUST;
 ks_rc cmd_kms_serve(struct cli *cli) KS_MUST;
 ks_rc cmd_kms_account_create(struct cli *cli) KS_MUST;
 ks_rc cmd_kms_account_list(struct cli *cli) KS_MUST;
+ks_rc cmd_kms_user_create(struct cli *cli) KS_MUST;
+ks_rc cmd_kms_role_create(struct cli *cli) KS_MUST;
+ks_rc cmd_kms_role_delete(struct cli *cli) KS_MUST;
 ks_rc cmd_kms_dial_set(struct cli *cli) KS_MUST;
 ks_rc cmd_kms_dial_list(struct cli *cli) KS_MUST;
 ks_rc cmd_kms_dial_clear(struct cli *cli) KS_MUST;

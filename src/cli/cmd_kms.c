@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cli/cmd_kms.c - keystead kms ...: managing a key store in a directory.
+ * cli/cmd_kms.c - keystead kms init, keystead kms key ...: managing a key store in a directory.
  *
- * Each command opens the store, does one thing and says in one line what it means for volumes.
+ * With --dir they are about a running key service (cli/service_keys.h). Each command opens the store, does one thing and says in one line what it means for volumes.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -10,6 +10,7 @@
 #include "cli/args.h"
 #include "cli/ask.h"
 #include "cli/output.h"
+#include "cli/service_keys.h"
 #include "fuse/keyring_json.h"
 #include "kms/file_store.h"
 
@@ -26,6 +27,15 @@ static struct file_store_conf store_conf(struct cli *cli)
         .clock = clock_system(),
         .random = random_system(),
     };
+}
+
+/* Keys are in a store, or in a service. */
+static ks_rc check_place(const struct cli *cli)
+{
+    ENSURE(args_has(cli, OPT_STORE) != args_has(cli, OPT_DIR), KS_E_USAGE,
+           "say where the key is: --store DIR for a key store, or --dir DIR for a running key "
+           "service");
+    return KS_SUCCESS;
 }
 
 static ks_rc check_one_secret(const struct cli *cli)
@@ -101,6 +111,9 @@ ks_rc cmd_kms_key_create(struct cli *cli)
     CLEANUP(file_store_closep) struct file_store *store = NULL;
     struct file_key_info info;
 
+    TRY(check_place(cli));
+    if (args_has(cli, OPT_DIR))
+        return service_key_create(cli);
     TRY(open_store(cli, &store));
     TRY(file_store_key_create(store, cli->args[0], &info));
     if (cli->is_json)
@@ -122,6 +135,9 @@ ks_rc cmd_kms_key_show(struct cli *cli)
     CLEANUP(file_store_closep) struct file_store *store = NULL;
     struct file_key_info info;
 
+    TRY(check_place(cli));
+    if (args_has(cli, OPT_DIR))
+        return service_key_show(cli);
     TRY(open_store(cli, &store));
     TRY(file_store_key_show(store, cli->args[0], &info));
     if (cli->is_json)
@@ -166,6 +182,9 @@ ks_rc cmd_kms_key_list(struct cli *cli)
     CLEANUP(table_freep) struct table *table = NULL;
     struct listing listing = {NULL, NULL};
 
+    TRY(check_place(cli));
+    if (args_has(cli, OPT_DIR))
+        return service_key_list(cli);
     TRY(open_store(cli, &store));
     if (cli->is_json) {
         listing.keys = json_array();
@@ -186,11 +205,14 @@ ks_rc cmd_kms_key_list(struct cli *cli)
 
 /* Does one change to the key that is named in the arguments, and shows what it is now. */
 static ks_rc change_key(struct cli *cli, ks_rc (*change)(struct file_store *, const char *),
-                        const char *meaning)
+                        const char *operation, const char *meaning)
 {
     CLEANUP(file_store_closep) struct file_store *store = NULL;
     struct file_key_info info;
 
+    TRY(check_place(cli));
+    if (args_has(cli, OPT_DIR))
+        return service_key_change(cli, operation, meaning);
     TRY(open_store(cli, &store));
     TRY(change(store, cli->args[0]));
     TRY(file_store_key_show(store, cli->args[0], &info));
@@ -201,25 +223,25 @@ static ks_rc change_key(struct cli *cli, ks_rc (*change)(struct file_store *, co
 
 ks_rc cmd_kms_key_disable(struct cli *cli)
 {
-    return change_key(cli, file_store_key_disable,
+    return change_key(cli, file_store_key_disable, "DisableKey",
                       "volumes that no other key opens lock with their next probe");
 }
 
 ks_rc cmd_kms_key_enable(struct cli *cli)
 {
-    return change_key(cli, file_store_key_enable,
+    return change_key(cli, file_store_key_enable, "EnableKey",
                       "volumes that locked because of it open with their next probe");
 }
 
 ks_rc cmd_kms_key_rotate(struct cli *cli)
 {
-    return change_key(cli, file_store_key_rotate,
+    return change_key(cli, file_store_key_rotate, "RotateKeyOnDemand",
                       "volumes move to it with: keystead volume rotate PATH --level cmek");
 }
 
 ks_rc cmd_kms_key_cancel_deletion(struct cli *cli)
 {
-    return change_key(cli, file_store_key_cancel_deletion,
+    return change_key(cli, file_store_key_cancel_deletion, "CancelKeyDeletion",
                       "use it again with: keystead kms key enable");
 }
 
@@ -230,6 +252,9 @@ ks_rc cmd_kms_key_schedule_deletion(struct cli *cli)
     uint64_t days = args_has(cli, OPT_DAYS) ? cli->numbers[OPT_DAYS] : DAYS_DEFAULT;
     char warning[256], deletion[CLOCK_TEXT_BYTES];
 
+    TRY(check_place(cli));
+    if (args_has(cli, OPT_DIR))
+        return service_key_schedule_deletion(cli);
     ENSURE(days <= DAYS_MAX, KS_E_USAGE, "--days can be 0 to %d", DAYS_MAX);
     TRY(open_store(cli, &store));
     TRY(file_store_key_show(store, cli->args[0], &info));

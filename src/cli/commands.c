@@ -64,8 +64,10 @@ const struct cli_command cli_commands[CMD_COUNT] = {
     [CMD_KMS_KEY_CREATE] = {
         "kms key create", "NAME", 1, 1, cmd_kms_key_create, "make a key",
         "Names are made of a-z, 0-9, dot, dash and underscore, and begin with a letter or digit. The "
-        "key's material never leaves the store.",
-        "keystead kms key create orders --store /srv/kms --key-file /root/kms.key\n", JSON_KEY},
+        "key's material never leaves the store. With --dir, here and in the other commands about keys, the key is one of a "
+        "running key service (kms serve), asked as the root user of the account; its name is an alias there.",
+        "keystead kms key create orders --store /srv/kms --key-file /root/kms.key\n"
+        "keystead kms key create orders --dir /var/lib/keystead-kms\n", JSON_KEY},
     [CMD_KMS_KEY_LIST] = {
         "kms key list", "", 0, 0, cmd_kms_key_list, "list the keys",
         "Lists every key with its state, newest version and dates.",
@@ -126,6 +128,23 @@ const struct cli_command cli_commands[CMD_COUNT] = {
     [CMD_KMS_ACCOUNT_LIST] = {
         "kms account list", "", 0, 0, cmd_kms_account_list, "list the accounts", "Lists the accounts of a running key service.",
         "keystead kms account list --dir /var/lib/keystead-kms\n", "accounts[]: their numbers\n"},
+    [CMD_KMS_USER_CREATE] = {
+        "kms user create", "NAME", 1, 1, cmd_kms_user_create, "make somebody who may assume roles",
+        "Makes a user with an access key in an account of a running key service. The user may assume the roles that other "
+        "accounts let this one assume, and nothing else: as whom the provider of databases asks for its customers' keys. "
+        "The access key is in DIR/ACCOUNT.NAME.credentials.",
+        "keystead kms user create keystead --account 444455556666 --dir /var/lib/keystead-kms\n",
+        "user, credentials: its name, and the file of its access key\n"},
+    [CMD_KMS_ROLE_CREATE] = {
+        "kms role create", "NAME", 1, 1, cmd_kms_role_create, "let another account use a key",
+        "Makes a role in the customer's account, as the guides of managed databases have customers do: another account may "
+        "assume it under an ExternalId, and it may use the key, nothing else. The key service must be running.",
+        "keystead kms role create database --of-key orders --trust 444455556666 --external-id org-1 --dir /var/lib/keystead-kms\n",
+        "role, key: their ARNs\n"},
+    [CMD_KMS_ROLE_DELETE] = {
+        "kms role delete", "NAME", 1, 1, cmd_kms_role_delete, "take that away again",
+        "Whoever used a key in the role is refused from now on: volumes lock with their next probe.",
+        "keystead kms role delete database --dir /var/lib/keystead-kms\n", NULL},
     [CMD_KMS_DIAL_SET] = {
         "kms dial set", "EFFECT", 1, 1, cmd_kms_dial_set, "let something go wrong, for tests",
         "EFFECT is latency, throttle, error, deny, hang, reset, garbage, lag (changes of keys take effect late) or skew "

@@ -22,6 +22,8 @@ static const struct field {
     size_t at, room;
     bool may_be_cut;
 } fields[] = {
+    {"AccessKey", "AccessKeyId", FIELD(access_key), false}, /* of IAM */
+    {"AccessKey", "SecretAccessKey", FIELD(secret_key), false},
     {"Credentials", "AccessKeyId", FIELD(access_key), false},
     {"Credentials", "SecretAccessKey", FIELD(secret_key), false},
     {"Credentials", "SessionToken", FIELD(token), false},

@@ -22,6 +22,7 @@ fi
 
 normalise() {
     sed -E -e "s#$1#WORK#g" \
+        -e 's/\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/UUID/g; s/\b[0-9a-f]{64}\b/MATERIAL/g' \
         -e 's/\b[0-9a-f]{32}\b/ID/g' \
         -e 's/[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z/TIME/g' \
         -e 's/(process|"pid":) [0-9]+/\1 PID/g' \
