@@ -42,10 +42,10 @@ static ks_rc parse_path(const char *path, struct azure_key *k)
 ks_rc azure_key_parse(const char *text, struct azure_key *ret)
 {
     struct azure_key k = {.base = ""};
-    const char *path = strstr(text, "/keys/"), *host = strstr(text, "://");
-
     TRY(rest_check_url(text, "the uri of the key"));
-    ENSURE(path && host && (size_t)(path - text) < sizeof k.base, KS_E_USAGE,
+    const char *host = strstr(text, "://");
+    const char *path = strstr(host + 3, "/keys/");
+    ENSURE(path && (size_t)(path - text) < sizeof k.base, KS_E_USAGE,
            "the uri names no key of a vault; write it as " EXAMPLE);
     snprintf(k.base, sizeof k.base, "%.*s", (int)(path - text), text);
     host = k.base + (host + 3 - text);

@@ -92,7 +92,9 @@ ks_rc bound_open(const struct key_context *context, struct view bound, struct se
     struct view stored = rd_view(&r, HASH_BYTES);
     struct view plain = rd_view(&r, len);
 
-    rd_expect(&r, version == VERSION && len >= 1 && len <= KEY_PLAIN_MAX && rd_left(&r) < 8,
+    rd_expect(&r,
+              version == VERSION && len >= 1 && len <= KEY_PLAIN_MAX && rd_left(&r) < 8 &&
+                  bound.len % 8 == 0,
               "is no plaintext of ours");
     rd_zero(&r, rd_left(&r));
     TRY(rd_done(&r));

@@ -44,23 +44,32 @@ static ks_rc check_key(P11KitUri *uri)
     return KS_SUCCESS;
 }
 
+/* The length of a field of a token without the blanks that fill it. */
+static int field_len(const CK_UTF8CHAR *field, int room)
+{
+    int len = 0;
+
+    for (int i = 0; i < room && field[i]; i++)
+        if (field[i] != ' ')
+            len = i + 1;
+    return len;
+}
+
 /* The label, or else the serial number, for texts. */
 static ks_rc token_name(P11KitUri *uri, char ret[P11_URI_PART_BYTES])
 {
     const CK_TOKEN_INFO *info = p11_kit_uri_get_token_info(uri);
     const CK_UTF8CHAR *text = info->label;
-    int len = sizeof info->label;
+    int len = field_len(text, sizeof info->label);
 
-    if (text[0] == 0) {
+    if (len == 0) {
         text = info->serialNumber;
-        len = sizeof info->serialNumber;
+        len = field_len(text, sizeof info->serialNumber);
     }
-    ENSURE(text[0] != 0, KS_E_USAGE,
+    ENSURE(len > 0, KS_E_USAGE,
            "the PKCS#11 URI names no token; add token=LABEL, slots may change their numbers");
     ENSURE(p11_kit_uri_get_slot_id(uri) == (CK_SLOT_ID)-1, KS_E_USAGE,
            "the PKCS#11 URI names a slot by number, which may change; use token=LABEL");
-    while (len && (text[len - 1] == ' ' || text[len - 1] == 0))
-        len--;
     snprintf(ret, P11_URI_PART_BYTES, "%.*s", len, (const char *)text);
     return KS_SUCCESS;
 }

@@ -150,10 +150,14 @@ static bool is_loopback(const char *host)
 
 ks_rc rest_check_url(const char *url, const char *what)
 {
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]";
     const char *host = strstr(url, "://");
+    size_t len = host ? strspn(host + 3, allowed) : 0;
 
-    ENSURE(host && host[3] && host[3] != '/' && !strpbrk(url, "@# \\"), KS_E_USAGE,
-           "%s is no URL of a host", what);
+    ENSURE(len && host[3] != ':' && (!host[3 + len] || strchr("/?", host[3 + len])) &&
+               !strpbrk(url, "@# \\"),
+           KS_E_USAGE, "%s is no URL of a host", what);
     if (strncmp(url, "http://", 7) == 0)
         ENSURE(is_loopback(url + 7), KS_E_USAGE,
                "%s is reached without TLS, which would show credentials to the network; use https",

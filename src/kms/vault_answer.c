@@ -17,7 +17,7 @@
 enum { ERRORS_MAX = 16, WORDS_BYTES = 256, PLAIN_TEXT_MAX = 1024 };
 
 struct line {
-    int status;        /* 0: any */
+    int status;        /* 0: any from 400 on */
     const char *words; /* NULL: any */
     enum ks_code code;
     enum vault_verdict verdict;
@@ -70,7 +70,8 @@ static const struct line *find(int status, const char *words)
 
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
         const struct line *l = &lines[i];
-        if ((l->status == 0 || l->status == status) && (!l->words || strstr(words, l->words)))
+        bool is_status = l->status ? l->status == status : status >= 400;
+        if (is_status && (!l->words || strstr(words, l->words)))
             return l;
     }
     return &other;
@@ -177,6 +178,7 @@ static ks_rc read_ciphertext(const json_t *json, const char **ret_text, int64_t 
     TRY(json_may_int(data, "key_version", 1, INT32_MAX, &version));
     if (!version && sscanf(text, "vault:v%9" SCNd64, &version) != 1)
         return ks_fail(KS_E_USAGE, "no key_version");
+    ENSURE(version >= 1, KS_E_USAGE, "key_version is out of range");
     *ret_text = text;
     *ret_version = version;
     return KS_SUCCESS;

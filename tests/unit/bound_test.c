@@ -140,6 +140,8 @@ static void bound__malformed__format(void **state)
     at[1] = 32;
     at[len - 1] = 1; /* padding */
     check_rc(bound_open(&one, secret_view(bound), &got), FORMAT);
+    at[len - 1] = 0;
+    check_rc(bound_open(&one, view_of(at, len - 1), &got), FORMAT);
     check_rc(bound_open(&one, view_of(at, 10), &got), FORMAT);
     assert_null(got);
     secret_free(bound);

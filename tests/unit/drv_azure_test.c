@@ -593,6 +593,9 @@ static void open__malformed_spec__usage(void **state)
         {"", ""},
         {"orders", ""},
         {"http://v.vault.azure.net/keys/orders", ""},
+        {"https://:v.vault.azure.net/keys/orders", ""},
+        {"https://v}.vault.azure.net/keys/orders", ""},
+        {"https://keys/orders", ""},
         {"https://v.vault.azure.net/orders", ""},
         {"https://v.vault.azure.net/keys/", ""},
         {"https://v.vault.azure.net/keys/orders/", ""},
@@ -646,8 +649,7 @@ static void challenge__malformed__bad_reply(void **state)
         "Bearer authorization=\"http://login.windows.net/t\", resource=\"https://vault.azure.net\"",
         "Bearer authorization=\"\", resource=\"https://vault.azure.net\"",
         "Bearer authorization=\"https://login/../t\", resource=\"https://vault.azure.net\"",
-        "Bearer xauthorization=\"https://login.windows.net/t\", "
-        "resource=\"https://vault.azure.net\"",
+        "Bearer xauthorization=\"https://login.windows.net/t\", resource=\"https://v.azure.net\"",
     };
     struct azure_challenge c;
 

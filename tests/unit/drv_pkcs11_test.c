@@ -531,6 +531,7 @@ static void open__malformed_spec__usage(void **state)
         "token=mock",
         "object=orders?module-path=/m.so",
         "token=mock;object=orders",
+        "token=;object=orders?module-path=/m.so",
         "token=mock;object=orders?module-path=relative.so",
         "token=mock;object=orders?module-path=/m.so&pin-value=1234",
         "token=mock;object=orders;wrong=1?module-path=/m.so",
