@@ -222,6 +222,7 @@ static ks_rc write_headers(const struct sigv4_request *request, const char *name
 ks_rc canonical_write(const struct sigv4_request *request, const struct sigv4_claim *claim,
                       struct buf *ret)
 {
+    struct view names = view_text(claim->signed_headers);
     uint8_t digest[HASH_BYTES];
 
     TRY(buf_append(ret, view_text(request->method)));
@@ -232,7 +233,7 @@ ks_rc canonical_write(const struct sigv4_request *request, const struct sigv4_cl
     TRY(buf_append(ret, view_text("\n")));
     TRY(write_headers(request, claim->signed_headers, ret));
     TRY(buf_append(ret, view_text("\n")));
-    TRY(buf_append(ret, view_text(claim->signed_headers)));
+    TRY(buf_append(ret, names));
     TRY(buf_append(ret, view_text("\n")));
     TRY(hash_sha256(request->body, digest));
     return hex_write(view_of(digest, sizeof digest), ret);

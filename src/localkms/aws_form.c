@@ -4,6 +4,7 @@
  */
 #include "localkms/aws_form.h"
 
+#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -48,6 +49,16 @@ static ks_rc add_field(struct form *f, struct view pair)
     return KS_SUCCESS;
 }
 
+/* What goes into records and answers must be UTF-8, as JSON and XML are. */
+static ks_rc check_utf8(const struct form *f)
+{
+    json_t *probe = json_stringn((const char *)f->text.bytes, f->text.len);
+
+    json_decref(probe);
+    ENSURE(probe || f->text.len == 0, KS_E_USAGE, "not UTF-8");
+    return KS_SUCCESS;
+}
+
 ks_rc form_parse(struct view text, struct form **ret)
 {
     CLEANUP(form_freep) struct form *f = NULL;
@@ -62,6 +73,7 @@ ks_rc form_parse(struct view text, struct form **ret)
             TRY(add_field(f, view_of(from, len)));
         at += len + 1;
     }
+    TRY(check_utf8(f));
     *ret = TAKE(f);
     return KS_SUCCESS;
 }

@@ -11,7 +11,7 @@ enum { FORM_FIELDS_MAX = 512, FORM_BYTES_MAX = 256 * 1024 };
 
 struct form;
 
-/* form_parse(text, ret): fields in order, decoded. USAGE for malformed encoding, a NUL, or a name given twice; LIMIT. */
+/* form_parse(text, ret): fields in order, decoded. USAGE for malformed encoding, a NUL, what is not UTF-8, or a name given twice; LIMIT. */
 ks_rc form_parse(struct view text, struct form **ret) KS_MUST;
 void form_free(struct form *f);
 void form_freep(struct form **f);

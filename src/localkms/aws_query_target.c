@@ -95,12 +95,12 @@ static bool refuse_missing(struct query_call *c)
 
 static bool refuse_existing(struct query_call *c)
 {
-    static const char *const words[IAM_KINDS] = {
-        [IAM_USER] = "User", [IAM_ROLE] = "Role", [IAM_POLICY] = "A policy called"};
+    static const char *const words[IAM_KINDS] = {[IAM_USER] = "User with name",
+                                                 [IAM_ROLE] = "Role with name",
+                                                 [IAM_POLICY] = "A policy called"};
 
-    return query_fail(c, QUERY_EXISTS, "%s %s%s%s already exists.", words[c->target->kind],
-                      c->target->kind == IAM_POLICY ? "" : "with name ", c->target->name,
-                      c->target->kind == IAM_POLICY ? "" : "");
+    return query_fail(c, QUERY_EXISTS, "%s %s already exists.", words[c->target->kind],
+                      c->target->name);
 }
 
 bool query_permit(struct query_call *c)

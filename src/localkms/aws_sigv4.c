@@ -61,7 +61,8 @@ static bool keep(struct view v, char *room, size_t bytes)
 {
     if (v.len >= bytes)
         return false;
-    memcpy(room, v.bytes, v.len);
+    if (v.len)
+        memcpy(room, v.bytes, v.len);
     room[v.len] = '\0';
     return true;
 }

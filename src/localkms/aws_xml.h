@@ -18,7 +18,7 @@ struct xml {
     ks_rc rc;
 };
 
-/* xml_init(): an empty document. xml_done(x): frees it; for CLEANUP. */
+/* xml_init(): an empty document. xml_done(x): wipes and frees it, since answers hold keys; for CLEANUP. */
 struct xml xml_init(void);
 void xml_done(struct xml *x);
 /* xml_open(x, name), xml_close(x): an element around what is written in between. name is a literal. */

@@ -160,6 +160,7 @@ bool iam_principal_exists(struct iam *iam, const char *arn)
     }
     pthread_rwlock_rdlock(&iam->lock);
     const struct iam_object *o = iam_find_arn(iam, arn);
+    bool exists = o && o->kind != IAM_POLICY;
     pthread_rwlock_unlock(&iam->lock);
-    return o && o->kind != IAM_POLICY;
+    return exists;
 }

@@ -74,13 +74,14 @@ static bool delete_user(struct query_call *c)
 
 /* ---- access keys ---- */
 
-/* Whose keys: "" is the root user, who has no name. */
-static bool find_owner(struct query_call *c, const char **ret)
+/* Whose keys: "" is the root user, who has no name. NULL: c has failed. */
+static const char *find_owner(struct query_call *c)
 {
-    if (!c->target && c->who.kind != AWS_ROOT)
-        return refuse_no_user(c);
-    *ret = c->target ? c->target->name : "";
-    return true;
+    if (!c->target && c->who.kind != AWS_ROOT) {
+        (void)refuse_no_user(c);
+        return NULL;
+    }
+    return c->target ? c->target->name : "";
 }
 
 static void write_key(struct query_call *c, const struct iam_object *key)
@@ -94,10 +95,9 @@ static bool create_access_key(struct query_call *c)
 {
     CLEANUP(iam_key_pair_wipe) struct iam_key_pair pair = {{0}, {0}};
     struct lk_event event = query_event(c);
-    const char *owner = NULL;
+    const char *owner = find_owner(c);
 
-    if (!find_owner(c, &owner) ||
-        !query_done(c, iam_key_new(c->iam, c->who.account, owner, &event, &pair)))
+    if (!owner || !query_done(c, iam_key_new(c->iam, c->who.account, owner, &event, &pair)))
         return false;
     const struct iam_object *key = iam_find(c->iam, IAM_KEY, pair.id);
     xml_open(&c->xml, "AccessKey");
@@ -111,9 +111,9 @@ static bool create_access_key(struct query_call *c)
 static bool list_access_keys(struct query_call *c)
 {
     const struct iam_table *keys = &c->iam->tables[IAM_KEY];
-    const char *owner = NULL;
+    const char *owner = find_owner(c);
 
-    if (!find_owner(c, &owner))
+    if (!owner)
         return false;
     xml_open(&c->xml, "AccessKeyMetadata");
     for (size_t i = 0; i < keys->count; i++) {
@@ -130,18 +130,18 @@ static bool list_access_keys(struct query_call *c)
     return true;
 }
 
-static bool find_key(struct query_call *c, struct iam_object **ret)
+/* NULL: c has failed. */
+static struct iam_object *find_key(struct query_call *c)
 {
-    const char *id = query_text(c, "AccessKeyId"), *owner = NULL;
-
-    if (!find_owner(c, &owner))
-        return false;
+    const char *id = query_text(c, "AccessKeyId"), *owner = find_owner(c);
     struct iam_object *key = iam_find(c->iam, IAM_KEY, id);
-    if (!key || strcmp(key->account, c->who.account) != 0 || strcmp(key->owner, owner) != 0)
-        return query_fail(c, QUERY_NO_SUCH_ENTITY, "The Access Key with id %s cannot be found.",
-                          id);
-    *ret = key;
-    return true;
+
+    if (!owner)
+        return NULL;
+    if (key && strcmp(key->account, c->who.account) == 0 && strcmp(key->owner, owner) == 0)
+        return key;
+    query_fail(c, QUERY_NO_SUCH_ENTITY, "The Access Key with id %s cannot be found.", id);
+    return NULL;
 }
 
 static bool update_access_key(struct query_call *c)
@@ -157,7 +157,8 @@ static bool update_access_key(struct query_call *c)
                           "1 validation error detected: Value '%s' at 'status' failed to satisfy "
                           "constraint: Member must satisfy enum value set: [Active, Inactive]",
                           status);
-    if (!find_key(c, &key))
+    key = find_key(c);
+    if (!key)
         return false;
     record = json_deep_copy(key->record);
     if (!record || json_object_set_new(record, "active", json_boolean(is_active)) != 0)
@@ -168,9 +169,9 @@ static bool update_access_key(struct query_call *c)
 static bool delete_access_key(struct query_call *c)
 {
     struct lk_event event = query_event(c);
-    struct iam_object *key = NULL;
+    struct iam_object *key = find_key(c);
 
-    return find_key(c, &key) && query_done(c, iam_remove(c->iam, key, &event));
+    return key && query_done(c, iam_remove(c->iam, key, &event));
 }
 
 #define USER_NAME                                                                                  \

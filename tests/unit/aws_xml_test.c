@@ -105,6 +105,7 @@ static void form__malformed_or_too_much__refused(void **state)
     (void)state;
     check_rc(form_parse(view_text("a=%zz"), &f), USAGE);
     check_rc(form_parse(view_text("a=%00"), &f), USAGE);
+    check_rc(form_parse(view_text("a=%ff"), &f), USAGE);
     check_rc(form_parse(view_text("a=1&b=2&a=3"), &f), USAGE);
     memset(large, 'x', sizeof large - 1);
     check_rc(form_parse(view_text(large), &f), LIMIT);
