@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The whole path in about two minutes: unmodified databases on volumes whose key can be taken away.
 
-PostgreSQL and Redis from Debian run on two encrypted volumes. Keys are rotated under load, the key is
-disabled in its key store, nothing can be read any more, it is enabled again, and not a byte is lost.
+PostgreSQL and Redis from Debian run on two encrypted volumes, under a customer's key in a key service that speaks AWS's
+protocols. Keys are rotated under load, the customer disables the key, nothing can be read any more, it is enabled again,
+and not a byte is lost.
 
     make demo             runs it and leaves nothing behind
     KEEP=1 make demo      leaves it running and says how to look around and how to clean up
@@ -24,7 +25,8 @@ sys.path[:0] = [HERE, os.path.join(ROOT, "tests", "e2e")]
 
 from engines import Postgres, Redis  # noqa: E402
 from harness import memory, proc  # noqa: E402
-from harness.keystead import KeyStore, Keystead, Volume  # noqa: E402
+from harness.key_service import CUSTOMER, ORGANISATION, PROVIDER, ROLE, KeyService  # noqa: E402
+from harness.keystead import Keystead, Volume  # noqa: E402
 from harness.witness import Witness  # noqa: E402
 from story import Story  # noqa: E402
 
@@ -52,7 +54,7 @@ class Demo:
     def __init__(self, story, top):
         self.story, self.top = story, top
         self.cli = Told(story)
-        self.store = KeyStore(self.cli, os.path.join(top, "kms"))
+        self.service = None
         self.volumes = [self._volume("postgres"), self._volume("redis")]
         self.postgres, self.redis = (cls(v.mountpoint, os.path.join(top, f"{cls.name}-aux"))
                                      for cls, v in zip((Postgres, Redis), self.volumes))
@@ -66,13 +68,15 @@ class Demo:
                       os.path.join(self.top, f"{name}-mnt"), os.path.join(self.top, f"{name}.log"))
 
     def make_key(self):
-        with self.story.step("A key of the customer's own", "It lives in a key store outside of the "
-                             "volumes, sealed under a key file; another user or host may own it.") as s:
-            self.store.init()
-            self.store.create(KEY)
-            info = self.cli.json("kms", "key", "show", KEY, "--store", self.store.path,
-                                 "--key-file", self.store.key_file)
-            s.check(info["state"].upper() == "ENABLED", f"key {KEY} is enabled")
+        with self.story.step("A key of the customer's own", f"A key service with two accounts, in AWS's protocols: the "
+                             f"customer's ({CUSTOMER}) owns the key and a role that may use it; the provider's "
+                             f"({PROVIDER}) may assume that role under the ExternalId {ORGANISATION}, and runs the "
+                             "databases. In earnest it is another host, or AWS itself.") as s:
+            self.service = KeyService(self.cli, self.top)
+            self.service.create(KEY)
+            self.service.let_in(KEY)
+            s.check(self.service.arn(KEY).startswith("arn:aws:kms:"), self.service.arn(KEY))
+            s.fact(f"role {ROLE}, for {PROVIDER}")
 
     def make_volumes(self):
         with self.story.step("Two volumes under that key", "Each is a directory of ciphertext and a "
@@ -82,7 +86,7 @@ class Demo:
                 os.makedirs(engine.aux)
                 os.makedirs(volume.mountpoint)
                 on_lock, on_unlock = engine.hooks(self.top)
-                volume.create([self.store.spec(KEY)], "--organisation", "demo")
+                volume.create([self.service.spec(KEY)], "--organisation", ORGANISATION)
                 volume.mount("--on-lock", on_lock, "--on-unlock", on_unlock)
             s.check(all(v.state() == "OPEN" for v in self.volumes), "both volumes are open")
 
@@ -129,7 +133,7 @@ class Demo:
                              "customer's key gets a new version, the volumes are wrapped under it, and "
                              "new data keys seal all writes from then on.") as s:
             load = self.postgres.pgbench_background("-c", "4", "-T", str(PGBENCH_SECONDS))
-            self.store.rotate(KEY)
+            self.service.key("rotate", KEY)
             slowest = 0.0
             for level in ("cmek", "data", "store", "data"):
                 for volume in self.volumes:
@@ -163,11 +167,11 @@ class Demo:
                 self.witnesses.append(Witness(volume.mountpoint, path))
 
     def disable(self):
-        with self.story.step("The key is taken away", "Its owner disables it in the key store. The "
+        with self.story.step("The key is taken away", "The customer disables it in his account. The "
                              "volumes notice with their next probe (every 15 s at most), refuse "
                              "everything, stop the databases and wipe their keys.") as s:
             pids = [e.pid() for e in self.engines]
-            self.store.disable(KEY)
+            self.service.key("disable", KEY)
             began = time.monotonic()
             for witness in self.witnesses:
                 witness.wait_cut_off(60)
@@ -196,7 +200,7 @@ class Demo:
     def enable(self):
         with self.story.step("The key is given back", "Nobody does anything but enable the key: the "
                              "volumes open with their next probe and start their databases.") as s:
-            self.store.enable(KEY)
+            self.service.key("enable", KEY)
             began = time.monotonic()
             for volume in self.volumes:
                 volume.wait_state("OPEN")
@@ -237,6 +241,7 @@ class Demo:
             for engine in self.engines:
                 f.write(f"kill -9 $(head -n 1 {engine.pid_file}) 2>/dev/null\n")
             f.write("sleep 1\n")
+            f.write(f"kill {self.service.process.pid} 2>/dev/null\n")
             for volume in self.volumes:
                 f.write(f"{self.cli.binary} volume unmount {volume.mountpoint}\n"
                         f"umount -l {volume.mountpoint} 2>/dev/null\n")
@@ -246,15 +251,16 @@ class Demo:
 
     def how_to_look_around(self):
         run_dir = f"KEYSTEAD_RUN_DIR={os.environ['KEYSTEAD_RUN_DIR']}"
-        store = f"--store {self.store.path} --key-file {self.store.key_file}"
+        service = f"--dir {self.service.dir}"
         print(f"""
 It is still running. Look around:
   export {run_dir}
   {self.cli.binary} volume status {self.volumes[0].mountpoint}
   psql -h {self.postgres.aux} -p {self.postgres.port} -U postgres
   redis-cli -p {self.redis.port}
-  {self.cli.binary} kms key disable {KEY} {store}
-  {self.cli.binary} kms key enable {KEY} {store}
+  {self.cli.binary} kms key disable {KEY} {service}
+  {self.cli.binary} kms key enable {KEY} {service}
+  tail {self.service.dir}/audit.log
 End it:
   {self.clean_script()}""")
 
