@@ -45,7 +45,8 @@ fuzz: ## each fuzz target for FUZZ_SECONDS (default 20)
 demo: deps build ## the whole story on this machine; KEEP=1 leaves everything running
 	@KEYSTEAD_BIN=$(CURDIR)/$(BUILD)/release/src/cli/keystead tools/demo/run.sh
 
-bench: deps build ## measure against plain ext4, a passthrough and gocryptfs; BENCH_OPTIONS=--quick is short
+bench: peers build ## measure against plain ext4, a passthrough and gocryptfs, and key services; BENCH_OPTIONS=--quick is short
+	@KEYSTEAD_BIN=$(CURDIR)/$(BUILD)/release/src/cli/keystead bench/kms.py
 	@KEYSTEAD_BIN=$(CURDIR)/$(BUILD)/release/src/cli/keystead bench/run
 
 peers: deps ## install key services and clients that are not ours, as far as they can be had

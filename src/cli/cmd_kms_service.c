@@ -99,7 +99,8 @@ static void show_next(const struct cli *cli, const char *account, const char *cr
         output_text(stdout, cli->texts[OPT_KEY_FILE]);
     }
     printf("\nthen, for AWS's tools:\n  export AWS_ENDPOINT_URL=http://127.0.0.1:%d\n"
-           "  export AWS_REGION=us-east-1\n  export AWS_SHARED_CREDENTIALS_FILE=",
+           "  export AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1\n  export "
+           "AWS_SHARED_CREDENTIALS_FILE=",
            LK_PORT);
     output_text(stdout, credentials);
     putchar('\n');
