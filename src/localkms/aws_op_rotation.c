@@ -113,7 +113,7 @@ bool aws_enable_key_rotation(struct aws_call *c)
         return false;
     json_object_set_new(record, "rotation_days", json_integer((json_int_t)days));
     json_object_set_new(record, "rotation_next",
-                        json_integer((json_int_t)(c->now_s + days * DAY_S)));
+                        json_integer((json_int_t)c->now_s + (json_int_t)days * DAY_S));
     return aws_publish(c, record);
 }
 
@@ -260,7 +260,8 @@ static ks_rc rotate_due(struct realm *r, const struct aws_key *key, int64_t now_
     ENSURE(record, KS_E_NO_MEMORY, "no memory for a key");
     TRY(json_may_int(record, "rotation_days", 1, INT32_MAX, &days));
     TRY(rotate(r, key, record, "AUTOMATIC", &all));
-    json_object_set_new(record, "rotation_next", json_integer((json_int_t)(now_s + days * DAY_S)));
+    json_object_set_new(record, "rotation_next",
+                        json_integer((json_int_t)now_s + (json_int_t)days * DAY_S));
     return aws_keys_put(r, TAKE(record), all, false, &event);
 }
 
