@@ -74,6 +74,9 @@ void guard_free(struct guard *g);
 
 /* What the key service said; why is for people. */
 void guard_grant(struct guard *g);
+/* guard_extend(g, at_ms): while OPEN, the lease counts from at_ms (boot time) if that is later: another volume's probe of the same
+ * key was granted then. In any other state nothing: only a grant of its own opens a volume. */
+void guard_extend(struct guard *g, uint64_t at_ms);
 void guard_deny(struct guard *g, const char *why);
 void guard_unreach(struct guard *g, const char *why);
 void guard_tick(struct guard *g);

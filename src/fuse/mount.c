@@ -184,6 +184,7 @@ static ks_rc start_guard(struct process *p, const struct keyring *k, bool is_gra
         .random = p->random,
         .period_ms = k->settings.probe_ms,
         .probe = lockdown_probe,
+        .peek = lockdown_peek,
         .tell = lockdown_tell,
         .arg = p,
     };

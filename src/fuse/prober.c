@@ -32,7 +32,7 @@ uint32_t prober_jitter(uint32_t period_ms, struct random *random)
 }
 
 /* wait_turn(p): until the period is over or somebody asks; false to stop. */
-static bool wait_turn(struct prober *p)
+static bool wait_turn(struct prober *p, bool *ret_kicked)
 {
     pthread_mutex_lock(&p->mutex);
     struct timespec until = clock_deadline(prober_jitter(p->conf.period_ms, p->conf.random));
@@ -40,17 +40,20 @@ static bool wait_turn(struct prober *p)
     while (!p->is_stopping && !p->is_kicked && err == 0)
         err = pthread_cond_timedwait(&p->cond, &p->mutex, &until);
     bool is_going_on = !p->is_stopping;
+    *ret_kicked = p->is_kicked;
     p->is_kicked = false;
     p->begun++;
     pthread_mutex_unlock(&p->mutex);
     return is_going_on;
 }
 
-static void probe_once(struct prober *p)
+/* Who asks for a probe gets a real one. */
+static void probe_once(struct prober *p, bool is_kicked)
 {
     struct prober_result r = {.sequence = p->begun};
 
-    r.rc = p->conf.probe(p->conf.arg, &r.wrap_id);
+    if (is_kicked || !p->conf.peek || !p->conf.peek(p->conf.arg, &r.wrap_id, &r.shared_ms))
+        r.rc = p->conf.probe(p->conf.arg, &r.wrap_id);
     r.at_s = clock_wall_s(p->conf.clock);
     if (!ks_ok(r.rc))
         snprintf(r.text, sizeof r.text, "%s", ks_text(r.rc));
@@ -64,9 +67,10 @@ static void probe_once(struct prober *p)
 static void *prober_run(void *arg)
 {
     struct prober *p = arg;
+    bool is_kicked;
 
-    while (wait_turn(p))
-        probe_once(p);
+    while (wait_turn(p, &is_kicked))
+        probe_once(p, is_kicked);
     pthread_mutex_lock(&p->mutex);
     p->is_ended = true;
     pthread_cond_broadcast(&p->cond);

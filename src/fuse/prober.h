@@ -23,6 +23,8 @@ struct prober_result {
     ks_rc rc;
     uint32_t wrap_id; /* which wrap was granted; 0: none */
     char text[PROBER_TEXT_BYTES];
+    uint64_t
+        shared_ms; /* boot time at which somebody else's probe began that was taken for this one; 0: a real one */
 };
 
 struct prober_conf {
@@ -30,6 +32,8 @@ struct prober_conf {
     struct random *random;
     uint32_t period_ms;
     ks_rc (*probe)(void *arg, uint32_t *ret_wrap_id);
+    /* peek(arg, ret_wrap_id, ret_shared_ms): before a probe that nobody asked for: whether somebody else's will do. NULL: never. */
+    bool (*peek)(void *arg, uint32_t *ret_wrap_id, uint64_t *ret_shared_ms);
     void (*tell)(void *arg, const struct prober_result *result); /* on the prober's thread */
     void *arg;
 };

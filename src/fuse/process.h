@@ -39,6 +39,9 @@ struct process {
     struct shedder *shedder;
     struct guard *guard;
     struct prober *prober;
+    uint64_t
+        own_grant_ms; /* the prober's thread: when its last real probe that was granted began; 0: none */
+    uint64_t probe_began_ms; /* the prober's thread */
     struct surveyor *surveyor;
     struct rekeyer *rekeyer; /* NULL: volumes re-encrypt only on demand */
     struct control_server *control;
@@ -60,6 +63,10 @@ struct process {
 extern const struct guard_ops lockdown_ops;
 /* lockdown_probe, lockdown_tell: how the prober asks and whom it tells. */
 ks_rc lockdown_probe(void *arg, uint32_t *ret_wrap_id) KS_MUST;
+/* lockdown_peek: whether another volume's probe of the same key will do (fuse/probe_share.c). */
+bool lockdown_peek(void *arg, uint32_t *ret_wrap_id, uint64_t *ret_shared_ms);
+/* probe_share_note(p, began_ms, rc, wrap_id): tells the other volumes how a real probe ended. */
+void probe_share_note(struct process *p, uint64_t began_ms, ks_rc rc, uint32_t wrap_id);
 void lockdown_tell(void *arg, const struct prober_result *result);
 /* lockdown_sweep(process): one round of clearing the kernel's cache. */
 void lockdown_sweep(void *arg);

@@ -300,6 +300,36 @@ static void grant__keys_cannot_be_had__stays_locked_and_tries_again(void **unuse
     teardown(&f);
 }
 
+static void extend__locked__stays_locked(void **unused)
+{
+    struct fake f;
+
+    (void)unused;
+    setup(&f, false, false);
+    guard_extend(f.guard, f.now_ms);
+    guard_work(f.guard);
+    expect(&f, "", LEASE_LOCKED);
+    teardown(&f);
+}
+
+static void extend__open__lease_counts_from_the_time_given(void **unused)
+{
+    struct guard_status before, after;
+    struct fake f;
+
+    (void)unused;
+    setup(&f, true, false);
+    f.now_ms += 1000;
+    guard_status(f.guard, &before);
+    guard_extend(f.guard, f.now_ms - 400);
+    guard_status(f.guard, &after);
+    assert_int_equal(after.left_ms - before.left_ms, 600);
+    guard_extend(f.guard, f.now_ms - 900); /* an older one changes nothing */
+    guard_status(f.guard, &before);
+    assert_int_equal(before.left_ms, after.left_ms);
+    teardown(&f);
+}
+
 static void deny__while_unlocking__never_opens_and_wipes(void **unused)
 {
     struct fake f;
@@ -663,6 +693,8 @@ static void threads__deny_and_grant__end_where_they_should(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(extend__locked__stays_locked),
+        cmocka_unit_test(extend__open__lease_counts_from_the_time_given),
         cmocka_unit_test(new__granted__opens),
         cmocka_unit_test(new__revoked__stays_closed),
         cmocka_unit_test(deny__while_open__refuses_before_it_returns),

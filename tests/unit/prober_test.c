@@ -16,6 +16,8 @@ struct service {
     ks_rc rc;
     pthread_mutex_t gate; /* a probe waits for it */
     uint64_t told;        /* sequence of the last result told */
+    uint64_t shared_ms;   /* what peek says; 0: nothing */
+    unsigned probes;
 };
 
 static ks_rc probe(void *arg, uint32_t *ret_wrap_id)
@@ -24,11 +26,21 @@ static ks_rc probe(void *arg, uint32_t *ret_wrap_id)
 
     pthread_mutex_lock(&s->gate);
     pthread_mutex_unlock(&s->gate);
+    s->probes++;
     if (ks_ok(s->rc))
         *ret_wrap_id = 3;
     else
         return ks_fail((enum ks_code)s->rc.code, "orders: no");
     return KS_SUCCESS;
+}
+
+static bool peek(void *arg, uint32_t *ret_wrap_id, uint64_t *ret_shared_ms)
+{
+    const struct service *s = arg;
+
+    *ret_wrap_id = 7;
+    *ret_shared_ms = s->shared_ms;
+    return s->shared_ms != 0;
 }
 
 static void tell(void *arg, const struct prober_result *result)
@@ -40,7 +52,7 @@ static void tell(void *arg, const struct prober_result *result)
 
 static struct prober *start(struct service *s, uint32_t period_ms)
 {
-    struct prober_conf conf = {clock_system(), random_system(), period_ms, probe, tell, s};
+    struct prober_conf conf = {clock_system(), random_system(), period_ms, probe, peek, tell, s};
     struct prober *p = NULL;
 
     pthread_mutex_init(&s->gate, NULL);
@@ -148,9 +160,40 @@ static void jitter__any__is_within_a_tenth_and_not_constant(void **unused)
     assert_int_equal(prober_jitter(5, &random.random), 5);
 }
 
+static void turn__other_volume_has_probed__no_probe_of_its_own(void **unused)
+{
+    struct service s = {.shared_ms = 4711};
+    struct prober_result r;
+    struct prober *p = start(&s, 1);
+
+    (void)unused;
+    check_ok(prober_wait(p, 1, SOON_MS, &r));
+    assert_int_equal(r.shared_ms, 4711);
+    assert_int_equal(r.wrap_id, 7);
+    check_ok(r.rc);
+    assert_true(prober_stop(p, SOON_MS));
+    assert_int_equal(s.probes, 0);
+}
+
+static void kick__other_volume_has_probed__a_real_probe_all_the_same(void **unused)
+{
+    struct service s = {.shared_ms = 4711};
+    struct prober_result r;
+    struct prober *p = start(&s, LONG_MS);
+
+    (void)unused;
+    check_ok(prober_wait(p, prober_kick(p), SOON_MS, &r));
+    assert_int_equal(r.shared_ms, 0);
+    assert_int_equal(r.wrap_id, 3);
+    assert_true(prober_stop(p, SOON_MS));
+    assert_int_equal(s.probes, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(turn__other_volume_has_probed__no_probe_of_its_own),
+        cmocka_unit_test(kick__other_volume_has_probed__a_real_probe_all_the_same),
         cmocka_unit_test(kick__granted__tells_which_wrap),
         cmocka_unit_test(kick__denied__keeps_the_text),
         cmocka_unit_test(period__over__probes_by_itself),
