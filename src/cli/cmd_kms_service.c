@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -114,6 +115,7 @@ ks_rc cmd_kms_setup(struct cli *cli)
     const char *dir = cli->texts[OPT_DIR];
     const char *account = cli->texts[OPT_ACCOUNT] ? cli->texts[OPT_ACCOUNT] : ACCOUNT_PRESET;
 
+    umask(0077); /* what SQLite makes is for the owner only, as the directory is */
     TRY(credentials_path(cli, account, &path));
     TRY(make_state(cli, &root));
     TRY(realm_open(&(struct realm_conf){.dir = dir, .root = root}, &r));

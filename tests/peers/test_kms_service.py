@@ -337,6 +337,12 @@ def test_kill__in_the_middle_of_changes__nothing_answered_is_lost(own):
     own.start()
 
 
+def test_setup__files__for_their_owner_only(own):
+    own.start()
+    for path in [own.dir, *(p for p in own.dir.iterdir() if p.name != "endpoint")]:
+        assert path.stat().st_mode & 0o077 == 0, path
+
+
 def test_serve__second_process__busy(own):
     own.start()
     done = own.run("kms", "serve", "--key-file", own.key_file, "--listen", "127.0.0.1:0", check=False)
