@@ -62,7 +62,7 @@ static bool has_mapped_file(const char *pid, const char *dir)
         line[strcspn(line, "\n")] = '\0';
         found = file && is_below(file, dir);
     }
-    fclose(maps);
+    (void)fclose(maps);
     return found;
 }
 
@@ -85,7 +85,7 @@ static void name_of(const char *pid, char out[NAME_BYTES])
         return;
     if (fgets(out, NAME_BYTES, comm))
         out[strcspn(out, "\n")] = '\0';
-    fclose(comm);
+    (void)fclose(comm);
 }
 
 static ks_rc check_process(const char *pid, const char *dir)

@@ -110,8 +110,8 @@ static void check__good_ones__taken(void **state)
     static const char *const good[] = {
         "{}",
         "{\"bindings\":[],\"etag\":\"x\",\"version\":1}",
-        "{\"bindings\":[{\"role\":\"roles/owner\",\"members\":[\"user:a@b\",\"group:c@d\","
-        "\"domain:e\",\"allUsers\"]}]}",
+        ("{\"bindings\":[{\"role\":\"roles/owner\",\"members\":[\"user:a@b\",\"group:c@d\","
+         "\"domain:e\",\"allUsers\"]}]}"),
     };
 
     (void)state;
