@@ -19,6 +19,7 @@
 #include "cli/args.h"
 #include "cli/ask.h"
 #include "cli/credentials.h"
+#include "cli/key_option.h"
 #include "cli/output.h"
 #include "cli/resolve.h"
 #include "fuse/harden.h"
@@ -47,7 +48,17 @@ static struct root_conf root_conf(struct cli *cli, const char *key_file, bool is
 static ks_rc make_state(struct cli *cli, struct secret **ret_root)
 {
     struct root_conf conf = root_conf(cli, cli->texts[OPT_KEY_FILE], true);
+    struct key_spec spec;
 
+    if (args_has(cli, OPT_ROOT_KEY)) {
+        const struct cli_key key = {.spec = cli->texts[OPT_ROOT_KEY],
+                                    .principal = cli->texts[OPT_AUTH_PRINCIPAL]};
+        ENSURE(!cli->texts[OPT_KEY_FILE] && !cli->texts[OPT_PASSPHRASE_FILE], KS_E_USAGE,
+               "--root-key excludes --key-file and --passphrase-file");
+        TRY(key_option_spec(&key, &spec));
+        conf.spec = &spec;
+        conf.passphrase = ask_passphrase;
+    }
     TRY(realm_make_directory(conf.dir));
     ks_rc rc = root_make(&conf, ret_root);
     if (ks_is(

@@ -107,10 +107,12 @@ const struct cli_command cli_commands[CMD_COUNT] = {
     [CMD_KMS_SETUP] = {
         "kms setup", "", 0, 0, cmd_kms_setup, "make the state directory of a key service",
         "A key service keeps keys for many and answers on the network, in the protocols of AWS KMS, IAM and STS. Its state "
-        "lies in a directory of its own, sealed under a key file or a passphrase; a key file that does not exist is made. "
+        "lies in a directory of its own, sealed under a key file, a passphrase, or a key in an HSM or at another key service "
+        "(--root-key); a key file that does not exist is made. "
         "Makes the first account and writes the access key of its root user to a file that AWS's tools read.",
         "keystead kms setup --dir /var/lib/keystead-kms --key-file /etc/keystead/kms-root.key\n"
-        "keystead kms setup --dir /var/lib/keystead-kms --account 222233334444\n", NULL},
+        "keystead kms setup --dir /var/lib/keystead-kms --account 222233334444\n"
+        "keystead kms setup --dir /var/lib/keystead-kms --root-key 'pkcs11:token=hsm;object=root?module-path=/usr/lib/hsm.so&pin-source=file:/etc/keystead/pin'\n", NULL},
     [CMD_KMS_SERVE] = {
         "kms serve", "", 0, 0, cmd_kms_serve, "run a key service",
         "Serves the keys of a state directory until it is told to end (SIGTERM), in the foreground, logging to standard "

@@ -2,11 +2,13 @@
 /*
  * localkms/root.h - the root key of a state directory: 32 bytes that open it, from something that is kept elsewhere.
  *
- * Sources: a key file (also one that a service manager hands over as a credential), or a passphrase. DIR/root.json says
- * which, with the salt and the cost of the passphrase; it holds no secret.
+ * Sources: a key file (also one that a service manager hands over as a credential), a passphrase, or a key at another key
+ * service, an HSM above all, under which a random root key is wrapped. DIR/root.json says which, with the salt and the cost of the
+ * passphrase, or the name of that key and the wrap; it holds no secret.
  */
 #pragma once
 
+#include "base/key_spec.h"
 #include "base/random.h"
 #include "base/secret.h"
 #include "io/io.h"
@@ -16,7 +18,9 @@ enum { ROOT_BYTES = 32 };
 struct root_conf {
     struct io *io;
     const char *dir;
-    const char *key_file; /* at least 32 random bytes; NULL: a passphrase */
+    const char *key_file; /* at least 32 random bytes; NULL: a passphrase, or spec */
+    const struct key_spec
+        *spec; /* of a new directory: the key that wraps the root key; NULL: none */
     ks_rc (*passphrase)(void *arg, const char *what, struct secret **ret) KS_MUST;
     void *passphrase_arg;
     struct random *random;

@@ -6,10 +6,10 @@ import os
 
 import pytest
 
-from harness import memory
+from harness import memory, softhsm
 from harness.key_service import ORGANISATION, PROVIDER, KeyService
 
-EXIT_DENIED = 3
+EXIT_DENIED, EXIT_UNREACHABLE = 3, 4
 FAST = ("--probe", "200ms", "--lease", "2s", "--organisation", ORGANISATION)
 
 
@@ -102,3 +102,24 @@ def test_new_version_of_the_key__rotate__wrap_is_under_it(service, volume):
     active = [w for w in volume.status()["wraps"] if w["state"] == "ACTIVE"]
     assert len(active) == 1 and active[0]["key_version"] != before
     assert read(volume) == "kept"
+
+
+def test_root_key_in_a_token__service_starts_only_with_it(cli, work):
+    why = softhsm.missing()
+    if why:
+        pytest.skip(why)
+    hsm = softhsm.SoftHsm(work)
+    hsm.create("root")
+    service = KeyService(cli, work, root_key=hsm.spec("root")[1])
+    try:
+        service.create("orders")
+        service.stop()
+        hsm.unplug()
+        done = service.run("serve", "--listen", "127.0.0.1:0", check=False)
+        assert done.returncode == EXIT_UNREACHABLE, done.stderr
+        hsm.plug()
+        service.start()
+        assert service.arn("orders").startswith("arn:aws:kms:")
+    finally:
+        service.close()
+        os.environ.pop("SOFTHSM2_CONF", None)

@@ -4,6 +4,7 @@
  * wrong with the source is told.
  */
 #include "check.h"
+#include "kms/file_store.h"
 #include "localkms/root.h"
 #include "tmpdir.h"
 
@@ -56,6 +57,85 @@ static void root__same_source__same_key(void **state)
         secret_free(opened);
         tmpdir_remove(&f.dir);
     }
+}
+
+/* A key store with the key "root", opened by the fixture's key file. */
+static struct file_store_conf store_conf(const struct fixture *f, const struct path *store)
+{
+    return (struct file_store_conf){.io = io_posix(),
+                                    .path = store->text,
+                                    .key_file = f->key_file.text,
+                                    .clock = clock_system(),
+                                    .random = random_system()};
+}
+
+static struct key_spec make_key(struct fixture *f, struct path *store)
+{
+    struct key_spec spec = {.type = "FILE"};
+    struct file_store *opened = NULL;
+    struct file_key_info info;
+
+    *store = tmpdir_path(&f->dir, "store");
+    struct file_store_conf conf = store_conf(f, store);
+    check_ok(file_store_create(&conf));
+    check_ok(file_store_open(&conf, &opened));
+    check_ok(file_store_key_create(opened, "root", &info));
+    file_store_close(opened);
+    snprintf(spec.uri, sizeof spec.uri, "%s#root", store->text);
+    snprintf(spec.auth_principal, sizeof spec.auth_principal, "%s", f->key_file.text);
+    return spec;
+}
+
+static void disable_key(struct fixture *f, const struct path *store)
+{
+    struct file_store *opened = NULL;
+    struct file_store_conf conf = store_conf(f, store);
+
+    check_ok(file_store_open(&conf, &opened));
+    check_ok(file_store_key_disable(opened, "root"));
+    file_store_close(opened);
+}
+
+static void root__wrapped_by_a_key_elsewhere__same_while_it_may_be_used(void **state)
+{
+    struct secret *made = NULL, *opened = NULL;
+    struct path store;
+    struct fixture f;
+
+    (void)state;
+    set_up(&f);
+    struct key_spec spec = make_key(&f, &store);
+    struct root_conf conf = conf_of(&f, false);
+    conf.spec = &spec;
+    check_ok(root_make(&conf, &made));
+    conf.spec = NULL;
+    check_ok(root_open(&conf, &opened));
+    check_bytes(secret_view(opened), secret_view(made));
+    secret_free(TAKE(opened));
+    conf.key_file = f.key_file.text;
+    check_rc(root_open(&conf, &opened), USAGE);
+    conf.key_file = NULL;
+    disable_key(&f, &store);
+    check_rc(root_open(&conf, &opened), KEY_DISABLED);
+    assert_null(opened);
+    secret_free(made);
+    tmpdir_remove(&f.dir);
+}
+
+static void make__key_that_cannot_be_used__nothing_is_left(void **state)
+{
+    struct key_spec spec = {.type = "FILE", .uri = "/nonexistent/store#root"};
+    struct secret *made = NULL;
+    struct fixture f;
+
+    (void)state;
+    set_up(&f);
+    struct root_conf conf = conf_of(&f, false);
+    conf.spec = &spec;
+    assert_false(ks_ok(root_make(&conf, &made)));
+    assert_null(made);
+    check_rc(root_open(&conf, &made), NOT_FOUND);
+    tmpdir_remove(&f.dir);
 }
 
 static void root__other_passphrase__other_key(void **state)
@@ -161,6 +241,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(root__same_source__same_key),
+        cmocka_unit_test(root__wrapped_by_a_key_elsewhere__same_while_it_may_be_used),
+        cmocka_unit_test(make__key_that_cannot_be_used__nothing_is_left),
         cmocka_unit_test(root__other_passphrase__other_key),
         cmocka_unit_test(make__twice__exists),
         cmocka_unit_test(open__nothing_there__not_found),

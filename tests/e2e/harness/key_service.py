@@ -15,11 +15,13 @@ class KeyService:
 
     ENVIRONMENT = ("AWS_ENDPOINT_URL", "AWS_SHARED_CREDENTIALS_FILE")
 
-    def __init__(self, cli, work, *options):
-        self.cli, self.options = cli, options
+    def __init__(self, cli, work, root_key=None):
+        """root_key: the key that its root key is wrapped under, instead of a key file."""
+        self.cli = cli
         self.dir, self.key_file = os.path.join(work, "service"), os.path.join(work, "service.key")
         self.log = os.path.join(work, "service.log")
-        self.run("setup", "--key-file", self.key_file)
+        self.root = [] if root_key else ["--key-file", self.key_file]
+        self.run("setup", *(["--root-key", root_key] if root_key else self.root))
         self.process = None
         self.port = 0
         self.start()
@@ -37,8 +39,7 @@ class KeyService:
             os.unlink(endpoint)
         with open(self.log, "ab") as out:
             self.process = subprocess.Popen(
-                [self.cli.binary, "kms", "serve", "--dir", self.dir, "--key-file", self.key_file, "--listen",
-                 f"127.0.0.1:{self.port}", *self.options],
+                [self.cli.binary, "kms", "serve", "--dir", self.dir, *self.root, "--listen", f"127.0.0.1:{self.port}"],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=out)
         proc.wait_until(lambda: os.path.exists(endpoint) or self.process.poll() is not None, "the key service answers")
         assert self.process.poll() is None, proc.tail(self.log)
