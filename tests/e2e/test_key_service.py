@@ -7,7 +7,7 @@ import os
 import pytest
 
 from harness import memory, softhsm
-from harness.key_service import ORGANISATION, PROVIDER, KeyService
+from harness.key_service import ORGANISATION, PROVIDER, GoogleService, KeyService
 
 EXIT_DENIED, EXIT_UNREACHABLE = 3, 4
 FAST = ("--probe", "200ms", "--lease", "2s", "--organisation", ORGANISATION)
@@ -123,3 +123,18 @@ def test_root_key_in_a_token__service_starts_only_with_it(cli, work):
     finally:
         service.close()
         os.environ.pop("SOFTHSM2_CONF", None)
+
+
+def test_google_wire__version_disabled_and_enabled__volume_locks_and_opens(cli, work, new_volume):
+    service = GoogleService(cli, work)
+    try:
+        service.create("orders")
+        volume = new_volume([service.spec("orders")], *FAST)
+        volume.mount()
+        service.state("orders", "DISABLED")
+        volume.wait_state("LOCKED")
+        service.state("orders", "ENABLED")
+        volume.wait_state("OPEN")
+        volume.unmount()
+    finally:
+        service.close()

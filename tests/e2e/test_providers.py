@@ -9,7 +9,7 @@ import pytest
 from conftest import FAST, make_engine
 from engines import Redis, Sqlite
 from harness import openbao, softhsm
-from harness.key_service import ORGANISATION, KeyService
+from harness.key_service import ORGANISATION, GoogleService, KeyService
 
 
 class FileProvider:
@@ -61,7 +61,17 @@ class AwsProvider:
         self.service.key("schedule-deletion", name, "--days", "7", "--yes")
 
 
-KINDS = ("file", "pkcs11", "transit", "aws")
+class GoogleProvider:
+    """The embedded key service, over the wire of Google Cloud KMS."""
+
+    def __init__(self, cli, work):
+        self.service = GoogleService(cli, work)
+        self.service.create("orders")
+        self.spec, self.down, self.up = self.service.spec, self.service.stop, self.service.start
+        self.destroy = self.service.destroy
+
+
+KINDS = ("file", "pkcs11", "transit", "aws", "google")
 
 
 def why_missing(kind):
@@ -81,12 +91,13 @@ def provider(store, cli, work):
         if why:
             pytest.skip(why)
         if kind not in made:
-            made[kind] = {"pkcs11": HsmProvider, "transit": BaoProvider, "aws": lambda w: AwsProvider(cli, w)}[kind](work)
+            made[kind] = {"pkcs11": HsmProvider, "transit": BaoProvider, "aws": lambda w: AwsProvider(cli, w),
+                          "google": lambda w: GoogleProvider(cli, w)}[kind](work)
         return made[kind]
 
     yield get
-    if "aws" in made:
-        made["aws"].service.close()
+    for kind in {"aws", "google"} & set(made):
+        made[kind].service.close()
     if "transit" in made:
         made["transit"].bao.stop()
     os.environ.pop("SOFTHSM2_CONF", None)

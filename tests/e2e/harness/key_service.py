@@ -1,39 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
 """The embedded key service, with a customer's account and a provider's, driven by `keystead kms`."""
+import base64
 import json
 import os
 import signal
 import subprocess
+import time
+import urllib.request
 
 from . import proc
 
 CUSTOMER, PROVIDER, ORGANISATION, ROLE = "111122223333", "444455556666", "org-1", "database"
 
 
-class KeyService:
-    """The provider's credentials go where AWS's tools look for them: into the environment of this process."""
+class Service:
+    """A state directory and the process that serves it, on the same port every time."""
 
-    ENVIRONMENT = ("AWS_ENDPOINT_URL", "AWS_SHARED_CREDENTIALS_FILE")
-
-    def __init__(self, cli, work, root_key=None):
+    def __init__(self, cli, work, name="service", root_key=None):
         """root_key: the key that its root key is wrapped under, instead of a key file."""
         self.cli = cli
-        self.dir, self.key_file = os.path.join(work, "service"), os.path.join(work, "service.key")
-        self.log = os.path.join(work, "service.log")
-        self.root = [] if root_key else ["--key-file", self.key_file]
+        self.dir, self.log = os.path.join(work, name), os.path.join(work, f"{name}.log")
+        self.root = [] if root_key else ["--key-file", os.path.join(work, f"{name}.key")]
         self.run("setup", *(["--root-key", root_key] if root_key else self.root))
         self.process = None
-        self.port = 0
+        self.url, self.port = "", 0
         self.start()
-        self.run("account", "create", PROVIDER)
-        self.run("user", "create", "keystead", "--account", PROVIDER)
-        os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.path.join(self.dir, f"{PROVIDER}.keystead.credentials")
 
     def run(self, *args, **kwargs):
         return self.cli.run("kms", *args, "--dir", self.dir, **kwargs)
 
     def start(self):
-        """On the same port every time."""
         endpoint = os.path.join(self.dir, "endpoint")
         if os.path.exists(endpoint):
             os.unlink(endpoint)
@@ -44,9 +40,8 @@ class KeyService:
         proc.wait_until(lambda: os.path.exists(endpoint) or self.process.poll() is not None, "the key service answers")
         assert self.process.poll() is None, proc.tail(self.log)
         with open(endpoint) as f:
-            url = f.read().strip()
-        self.port = int(url.rpartition(":")[2])
-        os.environ["AWS_ENDPOINT_URL"] = url
+            self.url = f.read().strip()
+        self.port = int(self.url.rpartition(":")[2])
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
@@ -59,6 +54,22 @@ class KeyService:
     def close(self):
         if self.process.poll() is None:
             self.stop()
+
+
+class KeyService(Service):
+    """The provider's credentials go where AWS's tools look for them: into the environment of this process."""
+
+    ENVIRONMENT = ("AWS_ENDPOINT_URL", "AWS_SHARED_CREDENTIALS_FILE")
+
+    def __init__(self, cli, work, root_key=None):
+        super().__init__(cli, work, root_key=root_key)
+        self.run("account", "create", PROVIDER)
+        self.run("user", "create", "keystead", "--account", PROVIDER)
+        os.environ["AWS_ENDPOINT_URL"] = self.url
+        os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.path.join(self.dir, f"{PROVIDER}.keystead.credentials")
+
+    def close(self):
+        super().close()
         for name in self.ENVIRONMENT:
             os.environ.pop(name, None)
 
@@ -88,3 +99,66 @@ class KeyService:
     def events(self):
         with open(os.path.join(self.dir, "audit.log")) as f:
             return [json.loads(line) for line in f]
+
+
+def base64url(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=")
+
+
+class GoogleService(Service):
+    """The same service on Google's wire. We use the key as the owner of the customer's project."""
+
+    ENVIRONMENT = ("CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDKMS", "GOOGLE_APPLICATION_CREDENTIALS")
+    RING = "projects/customer/locations/europe-west1/keyRings/ring"
+
+    def __init__(self, cli, work):
+        super().__init__(cli, work, name="google")
+        with open(os.path.join(self.dir, "admin.token")) as f:
+            self.account = self.ask("POST", "keystead/v1/projects", f.read().strip(), {"project": "customer"})
+        key_file = os.path.join(work, "owner.json")
+        with open(key_file, "w") as f:
+            json.dump(self.account, f)
+        os.environ["CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDKMS"] = self.url + "/"
+        os.environ["GOOGLE_APPLICATION_CREDENTIALS"] = key_file
+        self.kms("POST", self.RING.replace("/ring", "?keyRingId=ring"), {})
+
+    def ask(self, method, path, bearer, body=None):
+        request = urllib.request.Request(
+            f"{self.url}/{path}", None if body is None else json.dumps(body).encode(),
+            {"Authorization": f"Bearer {bearer}", "Content-Type": "application/json"}, method=method)
+        with urllib.request.urlopen(request, timeout=20) as reply:
+            return json.load(reply)
+
+    def token(self):
+        """A JWT that the account signs for itself; openssl signs."""
+        now = int(time.time())
+        claims = {"iss": self.account["client_email"], "sub": self.account["client_email"], "iat": now, "exp": now + 600,
+                  "scope": "https://www.googleapis.com/auth/cloud-platform"}
+        head = {"alg": "RS256", "typ": "JWT", "kid": self.account["private_key_id"]}
+        text = b".".join(base64url(json.dumps(part).encode()) for part in (head, claims))
+        key = os.path.join(self.dir, "owner.pem")
+        with open(key, "w") as f:
+            f.write(self.account["private_key"])
+        signature = subprocess.run(["openssl", "dgst", "-sha256", "-sign", key], input=text, stdout=subprocess.PIPE,
+                                   check=True).stdout
+        return b".".join((text, base64url(signature))).decode()
+
+    def kms(self, method, path, body=None):
+        return self.ask(method, f"v1/{path}", self.token(), body)
+
+    def create(self, name):
+        self.kms("POST", f"{self.RING}/cryptoKeys?cryptoKeyId={name}", {"purpose": "ENCRYPT_DECRYPT"})
+
+    def state(self, name, state):
+        self.kms("PATCH", f"{self.RING}/cryptoKeys/{name}/cryptoKeyVersions/1?updateMask=state", {"state": state})
+
+    def destroy(self, name):
+        self.kms("POST", f"{self.RING}/cryptoKeys/{name}/cryptoKeyVersions/1:destroy", {})
+
+    def spec(self, name):
+        return ["--key", f"gcp_cloud_kms:{self.RING}/cryptoKeys/{name}"]
+
+    def close(self):
+        super().close()
+        for name in self.ENVIRONMENT:
+            os.environ.pop(name, None)
