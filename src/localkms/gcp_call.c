@@ -183,6 +183,12 @@ static bool is_known(const char *members, const char *name)
     return false;
 }
 
+/* Google's JavaScript client says "" where a message has no fields. */
+static bool says_nothing(struct view text)
+{
+    return text.len == 0 || view_is_equal(text, view_text("\"\""));
+}
+
 static bool read_body(struct goog_call *c)
 {
     struct view text = http_body(c->x);
@@ -192,7 +198,7 @@ static bool read_body(struct goog_call *c)
 
     if (!c->route->members)
         return true;
-    if (!ks_ok(json_read(text.len ? text : view_text("{}"), limits, "body", &c->body)) ||
+    if (!ks_ok(json_read(says_nothing(text) ? view_text("{}") : text, limits, "body", &c->body)) ||
         !json_is_object(c->body))
         return goog_fail(c, GOOG_INVALID_ARGUMENT,
                          "Invalid JSON payload received. The body is no valid JSON object.");

@@ -246,6 +246,7 @@ static void encrypt__bad_requests__invalid_argument(void **state)
         "{\"plaintext\":7}",
         "{\"plain\":\"\"}",
         "[]",
+        "\"x\"",
         "{",
         "{\"plaintext\":\"\",\"plaintext\":\"\"}",
     };
@@ -377,6 +378,13 @@ static void create__bad_requests__refused(void **state)
     make_key();
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         ask_fails(owner, "POST", bad[i].path, bad[i].body, bad[i].want);
+}
+
+static void create__body_of_the_javascript_client__is_no_fields(void **state)
+{
+    (void)state;
+    ask_ok(owner, "POST", RINGS "?keyRingId=r", "\"\"");
+    ask_fails(owner, "POST", RINGS "?keyRingId=n", "\" \"", "INVALID_ARGUMENT");
 }
 
 static void unknown_paths__not_an_answer_about_a_key(void **state)
@@ -720,6 +728,7 @@ int main(void)
         TEST(destroy__its_time_has_come__material_is_gone),
         TEST(versions__new_primary__old_ciphertexts_still_open),
         TEST(create__bad_requests__refused),
+        TEST(create__body_of_the_javascript_client__is_no_fields),
         TEST(unknown_paths__not_an_answer_about_a_key),
         TEST(rights__granted_and_taken__count_at_once),
         TEST(policies__bad_or_outdated__refused),
