@@ -57,7 +57,12 @@ npm_install() {
         return 1
     }
     mkdir -p "$1" && cp "$here/../$2/package.json" "$here/../$2/package-lock.json" "$1/" &&
-        (cd "$1" && npm ci --silent --no-audit --no-fund --ignore-scripts)
+        (cd "$1" && npm ci --loglevel=error --engine-strict --no-audit --no-fund --ignore-scripts)
+}
+
+# The JavaScript clients of AWS and Google.
+install_npm() {
+    npm_install "$1" tests/peers/npm
 }
 
 # go_install DIR MODULE@VERSION
@@ -100,7 +105,7 @@ peer() {
         echo "peers: $name is installed"
     else
         rm -rf "$dir"
-        grep -v '^ *$' "$peers/$name.log" | tail -n 1 | cut -c1-300 >"$peers/$name.missing"
+        grep -v -e '^ *$' -e 'complete log of this run' "$peers/$name.log" | tail -n 1 | cut -c1-300 >"$peers/$name.missing"
         echo "peers: $name cannot be installed here: $(cat "$peers/$name.missing")"
     fi
 }
@@ -108,6 +113,6 @@ peer() {
 mkdir -p "$peers"
 exec 9>"$peers/lock"
 flock -w "$seconds_max" 9
-for name in python localemu google local_kms gcp_kms_emulator; do
+for name in python localemu google npm local_kms gcp_kms_emulator; do
     peer "$name"
 done
