@@ -222,10 +222,12 @@ ks_rc flush_add(struct transfer *t, const struct transfer_spot *spot, struct sid
 
 /* --- flushing --- */
 
-static bool is_unchanged(const struct stat *a, const struct stat *b)
+static ks_rc check_unchanged(const struct stat *a, const struct stat *b)
 {
-    return a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
-           a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+    ENSURE(a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+               a->st_mtim.tv_nsec == b->st_mtim.tv_nsec,
+           KS_E_BUSY, "changed while it was copied; stop what uses it and start again");
+    return KS_SUCCESS;
 }
 
 static ks_rc compare_nodes(struct transfer *t, const struct transfer_moved *m,
@@ -243,8 +245,7 @@ static ks_rc compare_nodes(struct transfer *t, const struct transfer_moved *m,
     }
     t->from->ops->release(t->from, from);
     TRY(rc);
-    ENSURE(is_unchanged(&m->st, &from_st), KS_E_BUSY,
-           "changed while it was copied; stop what uses it and start again");
+    TRY(check_unchanged(&m->st, &from_st));
     ENSURE(is_same, KS_E_IO, "its copy read back is not the same; the disk may be failing");
     return KS_SUCCESS;
 }
@@ -280,9 +281,16 @@ static ks_rc name_copy(struct transfer *t, struct transfer_moved *m)
     return KS_SUCCESS;
 }
 
+/* It may have waited long since it was compared: for its other names, or because its copy was there already. */
 static ks_rc remove_work(struct side *side, struct side_node *dir, const char *name, void *arg)
 {
-    (void)arg;
+    const struct transfer_moved *m = arg;
+    struct side_node *node;
+    struct stat st;
+
+    TRY(side->ops->lookup(side, dir, name, &node, &st));
+    side->ops->release(side, node);
+    TRY(check_unchanged(&m->st, &st));
     return side->ops->unlink(side, dir, name);
 }
 
@@ -311,7 +319,7 @@ static ks_rc remove_originals(struct transfer *t, bool is_end)
     for (size_t i = 0; i < t->moved_count; i++) {
         struct transfer_moved *m = &t->moved[i];
         if (ks_ok(rc) && !must_wait(m, is_end)) {
-            rc = ks_wrap(at_path(t->from, m->path, remove_work, NULL), "%s", m->path);
+            rc = ks_wrap(at_path(t->from, m->path, remove_work, m), "%s", m->path);
             if (ks_ok(rc)) {
                 moved_done(m);
                 t->result->progress.objects++;

@@ -330,6 +330,55 @@ static void changed_meanwhile__busy_and_stays(void **state)
     assert_int_equal(root_entries(&b->plain.side), 0);
 }
 
+/* Appends to "file" when it was copied and compared long ago. */
+static bool disturb_later(void *arg, const struct transfer_progress *p)
+{
+    struct bench *b = arg;
+
+    if (p->bytes > MIB && b->rounds_left++ == 0) {
+        FILE *f = fopen(at(b, "file").text, "ab");
+        assert_non_null(f);
+        assert_int_equal(fputc('x', f), 'x');
+        fclose(f);
+    }
+    return true;
+}
+
+static void check_disturbed_stays(struct bench *b, size_t size)
+{
+    struct transfer_conf conf = {.from = &b->plain.side,
+                                 .to = &b->volume.side,
+                                 .pending_max = 1,
+                                 .progress = disturb_later,
+                                 .arg = b};
+
+    ks_rc rc = transfer_run(&conf, &b->result);
+    check_rc(rc, BUSY);
+    check_text(rc, "stop what uses it");
+    assert_int_equal(stat_of(b, "file").st_size, size + 1);
+}
+
+static void linked_elsewhere__changed_before_its_removal__busy_and_stays(void **state)
+{
+    struct bench *b = *state;
+
+    put(b, "file", 100);
+    put(b, "middle", 2 * MIB);
+    assert_int_equal(link(at(b, "file").text, tmpdir_path(&b->tmp, "elsewhere").text), 0);
+    check_disturbed_stays(b, 100);
+}
+
+static void same_contents_there__changed_before_its_removal__busy_and_stays(void **state)
+{
+    struct bench *b = *state;
+
+    put(b, "file", 100);
+    check_ok(adopt(b));
+    put(b, "file", 100);
+    put(b, "middle", 2 * MIB);
+    check_disturbed_stays(b, 100);
+}
+
 /* --- the order of naming, sync and removal, also between two file systems --- */
 
 static struct side_ops watched_to, watched_from;
@@ -388,6 +437,8 @@ int main(void)
         WITH_BENCH(unfinished_copies__from_before__are_removed),
         WITH_BENCH(linked_elsewhere__is_moved_and_counted),
         WITH_BENCH(changed_meanwhile__busy_and_stays),
+        WITH_BENCH(linked_elsewhere__changed_before_its_removal__busy_and_stays),
+        WITH_BENCH(same_contents_there__changed_before_its_removal__busy_and_stays),
         WITH_BENCH(original__removed_after_its_copys_name_is_durable),
     };
 
