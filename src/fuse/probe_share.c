@@ -3,13 +3,15 @@
  * fuse/probe_share.c - takes another volume's probe of the same key for our own, where that is as good.
  *
  * Only for key services in the network, only while the volume is open, only a grant that began in the last half of the
- * probe period, and only as long as a real probe of our own was granted within the lease: a service may
+ * probe period, and only as long as a real probe of our own was granted not long ago: a service may
  * refuse one volume by its context. A failure is never taken from others; it makes all of them ask. The lease counts
  * from the beginning of the probe that was taken.
  */
 #include "fuse/process.h"
 #include "kms/board.h"
 #include "kms/run_dir.h"
+
+enum { OWN_MS_MAX = 30 * 1000 }; /* a period more, an answer and a lock: within 60 s */
 
 static ks_rc open_board(struct process *p, const struct keyring_wrap *w, struct board **ret)
 {
@@ -52,9 +54,11 @@ void probe_share_note(struct process *p, uint64_t began_ms, ks_rc rc, uint32_t w
     }
 }
 
-static bool is_own_recent(const struct process *p, const struct keyring *k, uint64_t now_ms)
+bool probe_share_is_own_recent(uint64_t own_grant_ms, uint64_t now_ms, uint32_t lease_ms_max)
 {
-    return p->own_grant_ms != 0 && now_ms - p->own_grant_ms < k->settings.lease_ms_max;
+    uint32_t most = lease_ms_max < OWN_MS_MAX ? lease_ms_max : OWN_MS_MAX;
+
+    return own_grant_ms != 0 && now_ms - own_grant_ms < most;
 }
 
 bool lockdown_peek(void *arg, uint32_t *ret_wrap_id, uint64_t *ret_shared_ms)
@@ -66,7 +70,7 @@ bool lockdown_peek(void *arg, uint32_t *ret_wrap_id, uint64_t *ret_shared_ms)
 
     guard_status(p->guard, &g);
     if (g.state != LEASE_OPEN || !ks_ok(backing_keyring(p->backing, &k)) ||
-        !is_own_recent(p, k, now))
+        !probe_share_is_own_recent(p->own_grant_ms, now, k->settings.lease_ms_max))
         return false;
     for (size_t i = 0; i < k->wrap_count; i++) {
         CLEANUP(board_closep) struct board *b = NULL;

@@ -67,6 +67,9 @@ ks_rc lockdown_probe(void *arg, uint32_t *ret_wrap_id) KS_MUST;
 bool lockdown_peek(void *arg, uint32_t *ret_wrap_id, uint64_t *ret_shared_ms);
 /* probe_share_note(p, began_ms, rc, wrap_id): tells the other volumes how a real probe ended. */
 void probe_share_note(struct process *p, uint64_t began_ms, ks_rc rc, uint32_t wrap_id);
+/* probe_share_is_own_recent(own_grant_ms, now_ms, lease_ms_max): whether our own real probe was granted so lately that others'
+ * may be taken: within the lease, and within 30 s, so that a refusal of this volume alone is found in its bound too. */
+bool probe_share_is_own_recent(uint64_t own_grant_ms, uint64_t now_ms, uint32_t lease_ms_max);
 void lockdown_tell(void *arg, const struct prober_result *result);
 /* lockdown_sweep(process): one round of clearing the kernel's cache. */
 void lockdown_sweep(void *arg);
