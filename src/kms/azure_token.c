@@ -15,7 +15,12 @@
 
 #define METADATA "http://169.254.169.254/metadata/identity/oauth2/token"
 
-enum { FORM_MAX = 32 * 1024, AHEAD_S = 300, METADATA_CONNECT_MS = 1000 };
+enum {
+    FORM_MAX = 32 * 1024,
+    AHEAD_S = 300,
+    PAUSE_MS = 30 * 1000, /* after a renewal that failed */
+    METADATA_CONNECT_MS = 1000,
+};
 
 /* --- settings --- */
 
@@ -267,14 +272,29 @@ static ks_rc fetch(struct azure_token *t, const struct kms_call *call)
     return KS_SUCCESS;
 }
 
+/* With a good token in hand the renewal may take half of the time that the call has left: a token service that hangs
+ * must not hide what the vault says. */
+static struct kms_call shorter(const struct kms_call *call, uint64_t now)
+{
+    struct kms_call c = *call;
+
+    if (c.deadline_ms > now)
+        c.deadline_ms = now + (c.deadline_ms - now) / 2;
+    return c;
+}
+
 static ks_rc get_locked(struct azure_token *t, const struct kms_call *call, struct secret **ret)
 {
     uint64_t now = clock_boot_ms(call->clock);
+    bool is_good = t->header && now < t->end_ms;
 
-    if (!t->header || now >= t->refresh_ms) {
-        ks_rc rc = fetch(t, call);
-        if (!ks_ok(rc) && (!t->header || now >= t->end_ms))
+    if (!is_good || now >= t->refresh_ms) {
+        struct kms_call mine = is_good ? shorter(call, now) : *call;
+        ks_rc rc = fetch(t, &mine);
+        if (!ks_ok(rc) && !is_good)
             return rc;
+        if (!ks_ok(rc))
+            t->refresh_ms = now + PAUSE_MS;
     }
     return secret_copy(secret_view(t->header), ret);
 }

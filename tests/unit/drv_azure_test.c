@@ -477,7 +477,16 @@ static void token__near_its_end__refreshed_but_kept_when_that_fails(void **state
     answer(500, "");
     answer(200, unwrapped);
     check_ok(unwrap_with(kms, &call));
-    manual.now_ms += 300 * 1000;
+    manual.now_ms += 15 * 1000; /* not asked for again at once */
+    answer(200, unwrapped);
+    check_ok(unwrap_with(kms, &call));
+    check_header(4, "Authorization", "Bearer ey.one");
+    manual.now_ms += 15 * 1000;
+    answer(500, "");
+    answer(200, unwrapped);
+    check_ok(unwrap_with(kms, &call));
+    check_header(6, "Authorization", "Bearer ey.one");
+    manual.now_ms += 270 * 1000;
     answer(500, "");
     check_rc(unwrap_with(kms, &call), UNREACHABLE);
     kms_driver_azure.close(kms);
