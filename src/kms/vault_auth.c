@@ -248,14 +248,16 @@ static ks_rc obtain(struct vault_auth *a, const struct kms_call *call)
     return a->method == VAULT_TOKEN ? take_token(a, call) : login(a, call);
 }
 
-/* A renewal that fails leaves the token as it is: it is good until its time is over. */
+/* A renewal that fails leaves the token as it is: it is good until its time is over, and half of what is left is
+ * waited before the next one. */
 static void renew(struct vault_auth *a, const struct kms_call *call)
 {
     CLEANUP(rest_reply_done) struct rest_reply reply = {.status = 0};
     CLEANUP(json_decrefp) json_t *body = json_object();
     struct vault_lease lease;
 
-    a->renew_ms = 0;
+    uint64_t now = clock_boot_ms(call->clock);
+    a->renew_ms = now + (a->end_ms - now) / 2;
     if (body && ks_ok(send(a, call, "token/renew-self", a->token, body, &reply)) &&
         reply.status == 200 && reply.json && ks_ok(vault_read_login(reply.json, &lease)))
         keep(a, NULL, &lease, call);

@@ -531,6 +531,13 @@ static void approle__logs_in_renews_and_logs_in_again(void **state)
     answer(500, ERRORS("no"));
     answer(200, good_plaintext);
     check_ok(unwrap_with(kms, &call));
+
+    manual.now_ms += 15000; /* and is tried again after half of what was left */
+    answer(200, "{\"auth\":{\"client_token\":\"s.two\",\"lease_duration\":90,\"renewable\":true}}");
+    answer(200, good_plaintext);
+    check_ok(unwrap_with(kms, &call));
+    check_request(8, "POST", "/v1/auth/token/renew-self", "s.two");
+    check_request(9, "POST", "/v1/transit/decrypt/orders", "s.two");
     kms_driver_transit.close(kms);
 }
 
