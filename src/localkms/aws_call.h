@@ -139,6 +139,9 @@ bool aws_permit(struct aws_call *c, const char *action, const struct aws_key *ke
                 const json_t *context) KS_MUST;
 /* aws_permit_account(c, action, resource): for what is no key: by the caller's policies alone. */
 bool aws_permit_account(struct aws_call *c, const char *action, const char *resource) KS_MUST;
+/* aws_asked(c, action, key): what policies may ask about the request beyond its encryption context, for aws_access.conditions;
+ * key may be NULL. The caller owns it; NULL without memory, and then nothing may be decided (aws_asked.c). */
+json_t *aws_asked(const struct aws_call *c, const char *action, const struct aws_key *key);
 /* aws_seen(c, key): the key as uses see it: before a change whose dialled delay is not over. */
 const struct aws_key *aws_seen(struct aws_call *c, const struct aws_key *key);
 

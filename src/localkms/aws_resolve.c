@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "localkms/aws_call.h"
 
 /* arn:aws:kms:REGION:ACCOUNT:key/ID or :alias/NAME, taken apart. */
@@ -120,22 +121,32 @@ static bool refuse(struct aws_call *c, const struct aws_refusal *refusal)
 bool aws_permit(struct aws_call *c, const char *action, const struct aws_key *key,
                 const json_t *context)
 {
+    CLEANUP(json_decrefp) json_t *conditions = aws_asked(c, action, key);
     struct aws_refusal refusal = {0};
 
+    if (!conditions)
+        return aws_fail(c, AWS_INTERNAL_FAULT, "no memory for a decision");
     c->is_granted = c->op->has_grant && aws_granted(key, &c->who, action, context);
     struct aws_access access = {.action = action,
                                 .resource = key->arn,
                                 .account = key->account,
                                 .resource_policy = key->policy,
                                 .is_granted = c->is_granted,
-                                .encryption_context = context};
+                                .encryption_context = context,
+                                .conditions = conditions};
     return aws_authorize(c->realm->iam, &c->who, &access, &refusal) || refuse(c, &refusal);
 }
 
 bool aws_permit_account(struct aws_call *c, const char *action, const char *resource)
 {
+    CLEANUP(json_decrefp) json_t *conditions = aws_asked(c, action, NULL);
     struct aws_refusal refusal = {0};
-    struct aws_access access = {.action = action, .resource = resource, .account = c->who.account};
+    struct aws_access access = {.action = action,
+                                .resource = resource,
+                                .account = c->who.account,
+                                .conditions = conditions};
 
+    if (!conditions)
+        return aws_fail(c, AWS_INTERNAL_FAULT, "no memory for a decision");
     return aws_authorize(c->realm->iam, &c->who, &access, &refusal) || refuse(c, &refusal);
 }

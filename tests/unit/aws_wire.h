@@ -83,8 +83,9 @@ static inline void wire_sign(const struct creds *creds, const char *service,
     snprintf(claim.service, sizeof claim.service, "%s", service);
     snprintf(claim.time, sizeof claim.time, "%s", request->headers[1].value);
     snprintf(claim.day, sizeof claim.day, "%.8s", claim.time);
-    snprintf(claim.signed_headers, sizeof claim.signed_headers, "host;x-amz-date%s",
-             creds->token[0] ? ";x-amz-security-token" : "");
+    for (size_t i = 0, n = 0; i < request->header_count; i++)
+        n += (size_t)snprintf(claim.signed_headers + n, sizeof claim.signed_headers - n, "%s%s",
+                              i ? ";" : "", request->headers[i].name);
     check_ok(canonical_write(request, &claim, &canonical));
     check_ok(hash_sha256(buf_view(&canonical), mac));
     check_ok(hex_write(view_of(mac, sizeof mac), &hex_text));
@@ -100,9 +101,9 @@ static inline void wire_sign(const struct creds *creds, const char *service,
              creds->id, claim.day, service, claim.signed_headers, buf_text(&hex_text));
 }
 
-/* wire_send(w, creds, service, body): status; the body of the answer is in w->reply. */
-static inline int wire_send(struct wire *w, const struct creds *creds, const char *service,
-                            const char *body)
+/* wire_send_to(w, creds, service, target, body): status; the body of the answer is in w->reply. target: of KMS, or NULL. */
+static inline int wire_send_to(struct wire *w, const struct creds *creds, const char *service,
+                               const char *target, const char *body)
 {
     char url[64], host[32], date[SIGV4_TIME_BYTES], authorization[2048];
     struct http_request request = {.method = "POST", .url = url, .body = view_text(body)};
@@ -115,6 +116,8 @@ static inline int wire_send(struct wire *w, const struct creds *creds, const cha
     if (creds->token[0])
         to_sign.headers[to_sign.header_count++] =
             (struct sigv4_header){"x-amz-security-token", creds->token};
+    if (target)
+        to_sign.headers[to_sign.header_count++] = (struct sigv4_header){"x-amz-target", target};
     wire_sign(creds, service, &to_sign, authorization, sizeof authorization);
     for (size_t i = 1; i < to_sign.header_count; i++)
         request.headers[request.header_count++] =
@@ -125,6 +128,26 @@ static inline int wire_send(struct wire *w, const struct creds *creds, const cha
     http_reply_done(&w->reply);
     check_ok(http_client_send(w->client, &request, &w->reply));
     return w->reply.status;
+}
+
+static inline int wire_send(struct wire *w, const struct creds *creds, const char *service,
+                            const char *body)
+{
+    return wire_send_to(w, creds, service, NULL, body);
+}
+
+/* wire_kms(w, creds, "Decrypt", fmt, ...): a request to KMS; the body is JSON. */
+static inline int wire_kms(struct wire *w, const struct creds *creds, const char *operation,
+                           const char *fmt, ...)
+{
+    char target[80], body[8192];
+    va_list args;
+
+    snprintf(target, sizeof target, "TrentService.%s", operation);
+    va_start(args, fmt);
+    assert_in_range(vsnprintf(body, sizeof body, fmt, args), 0, sizeof body - 1);
+    va_end(args);
+    return wire_send_to(w, creds, "kms", target, body);
 }
 
 static inline void wire_encode(const char *text, struct buf *ret)
