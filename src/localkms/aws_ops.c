@@ -183,7 +183,7 @@ static const struct aws_op ops[] = {
       {"DestinationEncryptionContext", AWS_MAP, 0, 256, NO, NULL},
       ALGORITHM("SourceEncryptionAlgorithm"), ALGORITHM("DestinationEncryptionAlgorithm"), GRANT_TOKENS,
       DRY_RUN}},
-    {"RetireGrant", "kms:RetireGrant", aws_retire_grant, AWS_TURN, 0, NULL, YES, YES, NULL,
+    {"RetireGrant", "kms:RetireGrant", aws_retire_grant, AWS_TURN, 0, NULL, YES, NO, NULL,
      {{"GrantToken", AWS_TEXT, 1, 8192, NO, NULL}, MAY_KEY_ID, GRANT_ID(NO), DRY_RUN}},
     {"RevokeGrant", "kms:RevokeGrant", aws_revoke_grant, AWS_TURN, AWS_IN_ANY, "KeyId", YES, NO, NULL,
      {KEY_ID, GRANT_ID(YES), DRY_RUN}},

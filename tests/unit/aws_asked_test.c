@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Goal of this test: policies get to see what a request to KMS asks for, whether they allow under a condition or deny.
+ * Goal of this test: policies get to see what a request to KMS asks for, whether they allow under a condition or deny; and a
+ * grant gives nobody more than was meant: not to retire the grants of others, not to pass on without its constraints.
  */
 #include "aws_wire.h"
 
@@ -169,12 +170,70 @@ static void conditions__alias_of_the_request__decides(void **state)
     wire_stop(&k.w);
 }
 
+/* Grants made by the root user; the id is left in id. */
+static void give(struct kms *k, const char *grantee, const char *rest, char id[128])
+{
+    check_status(&k->w,
+                 wire_kms(&k->w, &k->root, "CreateGrant",
+                          "{\"KeyId\":\"%s\",\"GranteePrincipal\":\"%s\",%s}", k->key, grantee,
+                          rest),
+                 200);
+    member(&k->w, "GrantId", id, 128);
+}
+
+static void retire_grant__of_somebody_else__refused(void **state)
+{
+    struct kms k;
+    char own[128], foreign[128];
+    (void)state;
+
+    kms_start(&k);
+    give(&k, AGENT, "\"Operations\":[\"Decrypt\",\"RetireGrant\"]", own);
+    give(&k, OTHER, "\"Operations\":[\"Decrypt\"]", foreign);
+    check_status(&k.w,
+                 wire_kms(&k.w, &k.agent, "RetireGrant", "{\"KeyId\":\"%s\",\"GrantId\":\"%s\"}",
+                          k.key, foreign),
+                 400);
+    assert_true(wire_has(&k.w, "AccessDeniedException"));
+    check_status(&k.w,
+                 wire_kms(&k.w, &k.agent, "RetireGrant", "{\"KeyId\":\"%s\",\"GrantId\":\"%s\"}",
+                          k.key, own),
+                 200);
+    wire_stop(&k.w);
+}
+
+static void create_grant__by_a_grantee_with_constraints__not_passed_on_without(void **state)
+{
+    struct kms k;
+    char id[128];
+    (void)state;
+
+    kms_start(&k);
+    give(&k, AGENT,
+         "\"Operations\":[\"CreateGrant\",\"Decrypt\"],\"Constraints\":{"
+         "\"EncryptionContextEquals\":{}}",
+         id);
+    check_status(
+        &k.w,
+        wire_kms(&k.w, &k.agent, "CreateGrant", "{\"KeyId\":\"%s\"," GRANT "[\"Decrypt\"]}", k.key),
+        400);
+    assert_true(wire_has(&k.w, "AccessDeniedException"));
+    give(&k, AGENT, "\"Operations\":[\"CreateGrant\",\"Decrypt\"]", id);
+    check_status(
+        &k.w,
+        wire_kms(&k.w, &k.agent, "CreateGrant", "{\"KeyId\":\"%s\"," GRANT "[\"Decrypt\"]}", k.key),
+        200);
+    wire_stop(&k.w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(conditions__of_the_request_and_its_key__decide),
         cmocka_unit_test(conditions__of_a_key_to_be_made__decide),
         cmocka_unit_test(conditions__alias_of_the_request__decides),
+        cmocka_unit_test(retire_grant__of_somebody_else__refused),
+        cmocka_unit_test(create_grant__by_a_grantee_with_constraints__not_passed_on_without),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
