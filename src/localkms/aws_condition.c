@@ -6,6 +6,7 @@
  * other needs the key. IfExists holds when the key is absent. ForAllValues holds for no values, ForAnyValue does not.
  */
 #include <arpa/inet.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,7 +50,8 @@ static bool number_parse(const char *text, double *ret)
     char *end;
 
     *ret = strtod(text, &end);
-    return end != text && *end == '\0' && text[0] > ' ';
+    /* what is no number compares with nothing: "nan" would be as large as any limit */
+    return end != text && *end == '\0' && text[0] > ' ' && isfinite(*ret);
 }
 
 /* "2030-01-01T00:00:00Z", "2030-01-01", or seconds since 1970. */

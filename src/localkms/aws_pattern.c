@@ -52,7 +52,7 @@ static bool add(char room[EXPANDED_BYTES], size_t *n, struct view text)
     return true;
 }
 
-/* The value of "key" or "key, 'default'". Control characters, which would act as wildcards, make it unusable. */
+/* The value of "key" or "key, 'default'"; NULL when there is none. One that does not fit leaves the question open. */
 static const char *variable_value(struct view variable, struct question *q, char room[256])
 {
     struct values values;
@@ -67,6 +67,7 @@ static const char *variable_value(struct view variable, struct question *q, char
     values_find(q, key, &values);
     if (values.count == 1 && strlen(values.items[0]) < 256)
         return memcpy(room, values.items[0], strlen(values.items[0]) + 1);
+    q->is_uncertain |= values.count == 1;
     if (values.count > 0 || !comma)
         return NULL;
     struct view preset = view_of(comma + 1, variable.len - len - 1);
@@ -95,9 +96,11 @@ const char *pattern_expand(const struct pattern *pattern, struct question *q,
         const char *text =
             end ? variable_value(view_of(variable + 2, (size_t)(end - variable) - 2), q, value)
                 : "";
-        if (!text || strpbrk(text, "\1\2"))
+        if (!text)
             return NULL;
-        if (!add(room, &n, view_of(at, plain)) || !add(room, &n, view_text(text))) {
+        /* control characters would act as wildcards */
+        if (strpbrk(text, "\1\2") || !add(room, &n, view_of(at, plain)) ||
+            !add(room, &n, view_text(text))) {
             q->is_uncertain = true;
             return NULL;
         }

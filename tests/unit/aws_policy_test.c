@@ -50,6 +50,13 @@ struct decision {
     STATEMENT("\"Effect\":\"Deny\",\"NotPrincipal\":{\"AWS\":" principal                           \
               "},\"Action\":\"kms:*\",\"Resource\":\"*\"")
 
+#define SIXTY_FOUR "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define LONG_VALUE SIXTY_FOUR SIXTY_FOUR SIXTY_FOUR SIXTY_FOUR
+#define DENY_OF_ANOTHER                                                                            \
+    "\"Effect\":\"Deny\",\"Principal\":\"*\",\"Action\":\"kms:*\",\"Resource\":\"*\","             \
+    "\"Condition\":{\"StringEquals\":{\"kms:EncryptionContext:a\":\"${kms:EncryptionContext:b}\"}" \
+    "}"
+
 static const struct decision decisions[] = {
     /* the preset key policy: everything, to the account */
     {KEY_PRESET, POLICY_KEY, {'u', "kms:Decrypt"}, "a"},
@@ -282,6 +289,21 @@ static const struct decision decisions[] = {
      {.who = 'u',
       .action = "kms:CreateGrant",
       .conditions = "{\"kms:GrantOperations\":[\"Decrypt\",\"CreateGrant\"]}"},
+     "-"},
+    /* a variable whose value cannot be filled in: nobody slips past a Deny that way */
+    {STATEMENT(DENY_OF_ANOTHER),
+     POLICY_KEY,
+     {.who = 'u',
+      .action = "kms:Decrypt",
+      .context = "{\"a\":\"" LONG_VALUE "\",\"b\":\"" LONG_VALUE "\"}"},
+     "d"},
+    {STATEMENT(DENY_OF_ANOTHER),
+     POLICY_KEY,
+     {.who = 'u', .action = "kms:Decrypt", .context = "{\"a\":\"\\u0001\",\"b\":\"\\u0001\"}"},
+     "d"},
+    {STATEMENT(DENY_OF_ANOTHER),
+     POLICY_KEY,
+     {.who = 'u', .action = "kms:Decrypt", .context = "{\"a\":\"x\",\"b\":\"y\"}"},
      "-"},
 };
 
