@@ -235,17 +235,10 @@ static ks_rc run(struct request *q, json_t **ret)
     return route->run(q, ret);
 }
 
-static void wipe(struct buf *b)
-{
-    if (b->bytes)
-        mem_wipe(b->bytes, b->len);
-    buf_done(b);
-}
-
 static void handle(struct realm *r, struct http_exchange *x)
 {
     struct request q = {.realm = r, .x = x, .rest = ""};
-    CLEANUP(wipe) struct buf text = buf_init(ANSWER_BYTES_MAX);
+    CLEANUP(buf_done) struct buf text = buf_init_wiping(ANSWER_BYTES_MAX);
     CLEANUP(json_decrefp) json_t *reply = NULL;
 
     q.event =

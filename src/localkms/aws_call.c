@@ -282,16 +282,9 @@ static void answer_fault(struct aws_call *c)
     http_answer(c->x, status, CONTENT_TYPE, buf_view(&text));
 }
 
-static void wipe(struct buf *b)
-{
-    if (b->bytes)
-        mem_wipe(b->bytes, b->len);
-    buf_done(b);
-}
-
 static void answer(struct aws_call *c)
 {
-    CLEANUP(wipe) struct buf text = buf_init(ANSWER_BYTES_MAX);
+    CLEANUP(buf_done) struct buf text = buf_init_wiping(ANSWER_BYTES_MAX);
     ks_rc rc = write_audit(c);
 
     if (c->fault == AWS_FAULT_NONE && ks_ok(rc) && c->reply)

@@ -15,17 +15,10 @@
 enum { PLAIN_BYTES_MAX = 4096, BLOB_BYTES_MAX = 6144, RANDOM_BYTES_MAX = 1024 };
 static const char ALGORITHM[] = "SYMMETRIC_DEFAULT";
 
-static void wipe(struct buf *b)
-{
-    if (b->bytes)
-        mem_wipe(b->bytes, b->len);
-    buf_done(b);
-}
-
 /* Bytes as a JSON string of base64; NULL without memory. */
 static json_t *encode(struct view bytes)
 {
-    CLEANUP(wipe) struct buf text = buf_init(2 * BLOB_BYTES_MAX);
+    CLEANUP(buf_done) struct buf text = buf_init_wiping(2 * BLOB_BYTES_MAX);
 
     if (!ks_ok(base64_write(bytes, BASE64_STANDARD, &text)))
         return NULL;
@@ -65,7 +58,7 @@ static bool seal(struct aws_call *c, const struct aws_key *key, const json_t *co
 
 bool aws_encrypt(struct aws_call *c)
 {
-    CLEANUP(wipe) struct buf plain = buf_init(PLAIN_BYTES_MAX);
+    CLEANUP(buf_done) struct buf plain = buf_init_wiping(PLAIN_BYTES_MAX);
     CLEANUP(buf_done) struct buf blob = buf_init(BLOB_BYTES_MAX);
 
     if (!check_use(c) || !aws_blob(c, "Plaintext", &plain) ||
@@ -89,7 +82,7 @@ struct opening {
 static void opening_done(struct opening *o)
 {
     buf_done(&o->blob);
-    wipe(&o->plain);
+    buf_done(&o->plain);
 }
 
 static bool is_same(const struct aws_key *key, const char *id)
@@ -127,7 +120,7 @@ static bool open_blob(struct aws_call *c, struct opening *o)
     char id[AWS_KEY_NAME_BYTES] = "", material_id[AWS_MATERIAL_ID_BYTES] = "";
 
     o->blob = buf_init(BLOB_BYTES_MAX);
-    o->plain = buf_init(BLOB_BYTES_MAX);
+    o->plain = buf_init_wiping(BLOB_BYTES_MAX);
     if (!aws_blob(c, "CiphertextBlob", &o->blob))
         return false;
     bool is_ours = ks_ok(aws_blob_names(buf_view(&o->blob), id, material_id));
@@ -202,7 +195,7 @@ static bool data_key_bytes(struct aws_call *c, size_t *ret)
 
 static bool generate(struct aws_call *c, bool is_shown)
 {
-    CLEANUP(wipe) struct buf plain = buf_init(RANDOM_BYTES_MAX);
+    CLEANUP(buf_done) struct buf plain = buf_init_wiping(RANDOM_BYTES_MAX);
     CLEANUP(buf_done) struct buf blob = buf_init(BLOB_BYTES_MAX);
     size_t bytes = 0; /* aws_fail always refuses, which the analyzer does not see */
     uint8_t *tail;

@@ -72,7 +72,7 @@ static void *on_target(void *arg, const char *target, struct MHD_Connection *con
         return NULL;
     x->server = s;
     x->begun_ms = clock_boot_ms(clock_system());
-    x->body = buf_init(s->body_bytes_max);
+    x->body = buf_init_wiping(s->body_bytes_max);
     x->answer = buf_init(SIZE_MAX / 4);
     x->raw = buf_init(SIZE_MAX / 4);
     if (!ks_ok(mem_text(target, &x->path))) {
