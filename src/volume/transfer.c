@@ -157,6 +157,9 @@ static ks_rc enter_dir(struct transfer *t, const struct transfer_spot *spot, str
     remembered.st_mtim = there.st_mtim;
     if (!S_ISDIR(there.st_mode))
         rc = ks_fail(KS_E_EXISTS, "the other side has something else of this name; move it away");
+    else if (there.st_dev != t->to_dev)
+        rc = ks_fail(KS_E_UNSUPPORTED,
+                     "another file system is mounted there on the other side; unmount it");
     if (ks_ok(rc))
         rc = remember_dir(t, spot->path, &remembered);
     if (!ks_ok(rc))
@@ -264,9 +267,11 @@ static ks_rc finish_dirs(struct transfer *t)
 static ks_rc run(struct transfer *t)
 {
     struct side_node *from = t->from->ops->root(t->from), *to = t->to->ops->root(t->to);
-    struct stat st;
+    struct stat st, to_st;
 
     TRY(t->from->ops->stat(t->from, from, &st));
+    TRY(t->to->ops->stat(t->to, to, &to_st));
+    t->to_dev = to_st.st_dev;
     TRY(measure(t, from));
     ks_rc rc = move_dir(t, from, to, "");
     if (!ks_ok(rc)) {

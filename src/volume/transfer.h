@@ -42,6 +42,7 @@ struct transfer_result {
 /*
  * transfer_run(conf, ret): moves everything below the roots; the roots themselves stay, the receiving one gets the
  * other's owner, mode and times. EXISTS when a name is taken on the other side by something else; both stay as they are.
+ * UNSUPPORTED when another file system is mounted within the receiving side: its syncs would not reach it.
  * Errors of both sides, with the path. *ret is written in any case, as far as it came.
  */
 ks_rc transfer_run(const struct transfer_conf *conf, struct transfer_result *ret) KS_MUST;

@@ -40,6 +40,7 @@ struct transfer {
     const struct transfer_conf *conf;
     struct transfer_result *result;
     struct side *from, *to;
+    dev_t to_dev;           /* the one file system that sync_all makes durable */
     uint8_t *chunk, *other; /* TRANSFER_CHUNK each */
     struct transfer_moved *moved;
     size_t moved_count, moved_room;

@@ -424,6 +424,37 @@ static void original__removed_after_its_copys_name_is_durable(void **state)
     assert_int_equal(removed, 7);
 }
 
+/* As if another file system were mounted at "mounted". */
+static ks_rc lookup_mounted(struct side *s, struct side_node *dir, const char *name,
+                            struct side_node **ret, struct stat *ret_stat)
+{
+    TRY(real_to->lookup(s, dir, name, ret, ret_stat));
+    if (strcmp(name, "mounted") == 0)
+        ret_stat->st_dev++;
+    return KS_SUCCESS;
+}
+
+static void mount_within_the_receiving_side__unsupported_and_stays(void **state)
+{
+    struct bench *b = *state;
+
+    assert_int_equal(mkdir(at(b, "mounted").text, 0755), 0);
+    put(b, "mounted/file", 100);
+    check_ok(adopt(b));
+    assert_int_equal(mkdir(at(b, "mounted").text, 0755), 0);
+    real_to = b->plain.side.ops;
+    watched_to = *real_to;
+    watched_to.lookup = lookup_mounted;
+    b->plain.side.ops = &watched_to;
+    ks_rc rc = release(b);
+    check_rc(rc, UNSUPPORTED);
+    check_text(rc, "mounted: another file system");
+    assert_int_equal(root_entries(&b->volume.side), 1);
+    b->plain.side.ops = real_to;
+    check_ok(release(b));
+    check_put(b, "mounted/file", 100);
+}
+
 #define WITH_BENCH(test) cmocka_unit_test_setup_teardown(test, bench_new, bench_free)
 
 int main(void)
@@ -439,6 +470,7 @@ int main(void)
         WITH_BENCH(changed_meanwhile__busy_and_stays),
         WITH_BENCH(linked_elsewhere__changed_before_its_removal__busy_and_stays),
         WITH_BENCH(same_contents_there__changed_before_its_removal__busy_and_stays),
+        WITH_BENCH(mount_within_the_receiving_side__unsupported_and_stays),
         WITH_BENCH(original__removed_after_its_copys_name_is_durable),
     };
 
