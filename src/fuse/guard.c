@@ -369,6 +369,14 @@ ks_rc guard_new(const struct guard_conf *conf, bool is_granted, bool is_revoked,
     return KS_SUCCESS;
 }
 
+static void end_worker(struct guard *g)
+{
+    lock(g);
+    g->is_stopping = true;
+    unlock(g);
+    pthread_join(g->worker, NULL);
+}
+
 ks_rc guard_start(struct guard *g)
 {
     pthread_attr_t attr;
@@ -376,9 +384,12 @@ ks_rc guard_start(struct guard *g)
     pthread_attr_init(&attr);
     pthread_attr_setstacksize(&attr, STACK_BYTES);
     int err = pthread_create(&g->worker, &attr, worker_run, g);
-    if (err == 0)
+    bool is_working = err == 0;
+    if (is_working)
         err = pthread_create(&g->ticker, &attr, ticker_run, g);
     pthread_attr_destroy(&attr);
+    if (err && is_working)
+        end_worker(g);
     if (err)
         return ks_fail_os(err, "cannot start the threads that guard the volume");
     g->is_started = true;
@@ -389,10 +400,7 @@ void guard_stop(struct guard *g)
 {
     if (!g || !g->is_started)
         return;
-    lock(g);
-    g->is_stopping = true;
-    unlock(g);
-    pthread_join(g->worker, NULL);
+    end_worker(g);
     pthread_join(g->ticker, NULL);
     g->is_started = false;
 }
