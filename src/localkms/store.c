@@ -386,8 +386,8 @@ ks_rc lk_store_commit(struct lk_store *s, const struct lk_change *changes, size_
     return rc;
 }
 
-ks_rc lk_store_audit(struct lk_store *s, int64_t after, unsigned count_max,
-                     ks_rc (*each)(void *arg, int64_t seq, const char *event), void *arg)
+static ks_rc read_audit(struct lk_store *s, int64_t after, unsigned count_max,
+                        ks_rc (*each)(void *arg, int64_t seq, const char *event), void *arg)
 {
     CLEANUP(statement_done) sqlite3_stmt *row = NULL;
     int err;
@@ -398,4 +398,13 @@ ks_rc lk_store_audit(struct lk_store *s, int64_t after, unsigned count_max,
     while ((err = sqlite3_step(row)) == SQLITE_ROW)
         TRY(each(arg, sqlite3_column_int64(row, 0), (const char *)sqlite3_column_text(row, 1)));
     return err == SQLITE_DONE ? KS_SUCCESS : fail_sql(s->db, err);
+}
+
+ks_rc lk_store_audit(struct lk_store *s, int64_t after, unsigned count_max,
+                     ks_rc (*each)(void *arg, int64_t seq, const char *event), void *arg)
+{
+    pthread_mutex_lock(&s->mutex);
+    ks_rc rc = read_audit(s, after, count_max, each, arg);
+    pthread_mutex_unlock(&s->mutex);
+    return rc;
 }

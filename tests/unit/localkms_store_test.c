@@ -3,6 +3,7 @@
  * Goal of this test: the store gives back exactly what was committed, all of a change or nothing, to the holder of the
  * root key only; and it notices secrets that were changed or moved.
  */
+#include <pthread.h>
 #include <sqlite3.h>
 #include <stdio.h>
 
@@ -296,6 +297,44 @@ static void audit__events__in_order_and_from_a_place(void **state)
     tear_down(&f);
 }
 
+static ks_rc count_event(void *arg, int64_t seq, const char *event)
+{
+    int *count = arg;
+
+    (void)seq;
+    assert_string_equal(event, "{}");
+    (*count)++;
+    return KS_SUCCESS;
+}
+
+enum { CHANGES = 300 };
+
+static void *change_often(void *arg)
+{
+    struct fixture *f = arg;
+
+    for (int i = 0; i < CHANGES; i++)
+        check_ok(put(f, "k", "a", "\"text\""));
+    return NULL;
+}
+
+static void audit__read_while_others_commit__whole(void **state)
+{
+    struct fixture f;
+    pthread_t thread;
+    int count = 0;
+
+    (void)state;
+    set_up(&f);
+    assert_int_equal(pthread_create(&thread, NULL, change_often, &f), 0);
+    while (count < CHANGES) {
+        count = 0;
+        check_ok(lk_store_audit(f.store, 0, CHANGES, count_event, &count));
+    }
+    pthread_join(thread, NULL);
+    tear_down(&f);
+}
+
 /* Whether the bytes are anywhere in the file. */
 static bool file_holds(const char *dir, const char *name, const char *needle)
 {
@@ -347,6 +386,7 @@ int main(void)
         cmocka_unit_test(open__newer_or_unfinished__refused),
         cmocka_unit_test(seal__other_purpose__auth),
         cmocka_unit_test(audit__events__in_order_and_from_a_place),
+        cmocka_unit_test(audit__read_while_others_commit__whole),
         cmocka_unit_test(commit__destroying__leaves_no_trace_in_the_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
