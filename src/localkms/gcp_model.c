@@ -232,13 +232,15 @@ static void put(struct gcp *g, struct goog_node *n, uint64_t seen_ms)
 
 static ks_rc write_record(const struct goog_node *n, struct buf *text, struct lk_change *ret)
 {
+    /* a version without material may have had some until now */
+    enum lk_verb verb = n->kind == GOOG_VERSION && !n->secret ? LK_PUT_ANEW : LK_PUT;
     CLEANUP(json_decrefp)
     json_t *doc = json_pack("{s:i,s:O,s:O,s:O?}", "kind", (int)n->kind, "doc", n->doc, "own",
                             n->own, "policy", n->policy);
 
     ENSURE(doc, KS_E_NO_MEMORY, "no memory for a resource");
     TRY(json_write(doc, true, text));
-    *ret = (struct lk_change){LK_PUT, {KIND, n->name, buf_view(text), n->secret}};
+    *ret = (struct lk_change){verb, {KIND, n->name, buf_view(text), n->secret}};
     return KS_SUCCESS;
 }
 

@@ -5,6 +5,8 @@
  */
 #include "localkms/gcp_call.h"
 
+#include <sys/stat.h>
+
 #include "base/base64.h"
 #include "base/json.h"
 #include "crypto/hash.h"
@@ -301,6 +303,16 @@ static void states__each_move__as_the_table_says(void **state)
     ask_fails(owner, "PATCH", FIRST, "{\"state\":\"ENABLED\"}", "INVALID_ARGUMENT");
 }
 
+static int64_t log_bytes(void)
+{
+    char path[512];
+    struct stat st = {.st_size = -1};
+
+    snprintf(path, sizeof path, "%s/store.db-wal", f.tmp.path);
+    assert_int_equal(stat(path, &st), 0);
+    return (int64_t)st.st_size;
+}
+
 static void destroy__its_time_has_come__material_is_gone(void **state)
 {
     char body[1024];
@@ -317,6 +329,7 @@ static void destroy__its_time_has_come__material_is_gone(void **state)
     ask_fails(owner, "POST", FIRST ":restore", "{}", "FAILED_PRECONDITION");
     check_ok(goog_tick(f.realm));
     assert_null(goog_find(f.realm, FIRST)->secret);
+    assert_int_equal(log_bytes(), 0); /* of the store: nothing of it is left there */
     ask_ok(owner, "GET", FIRST, "");
     assert_true(at("destroyEventTime")[0] != 0);
 }
