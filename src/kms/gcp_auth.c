@@ -15,7 +15,7 @@
 
 enum {
     RENEW_MS = 225 * 1000, /* the metadata server hands out a new token that long before the end */
-    RECHECK_MS = 60 * 1000,
+    RECHECK_MS = 30 * 1000,
     PAUSE_MS = 15 * 1000, /* between two tries to renew a token that still lives */
     LAST_MS = 10 * 1000,  /* a token this close to its end is not used any more */
     PRINCIPAL_LIFETIME_S = 900,

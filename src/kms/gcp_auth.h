@@ -3,7 +3,7 @@
  * kms/gcp_auth.h - the access tokens of one driver, kept fresh (private to kms/gcp_*).
  *
  * Our own token, and where the key is used as another service account (auth_principal) a token for that. The
- * first is renewed ahead of its end. The second is asked for anew every minute although it would live longer: a
+ * first is renewed ahead of its end. The second is asked for anew every half minute although it would live longer: a
  * customer who takes back the right to act as that account takes back the key, and an old token would hide it.
  */
 #pragma once
