@@ -137,6 +137,7 @@ static inline int wire_send(struct wire *w, const struct creds *creds, const cha
 }
 
 /* wire_kms(w, creds, "Decrypt", fmt, ...): a request to KMS; the body is JSON. */
+KS_PRINTF(4, 5)
 static inline int wire_kms(struct wire *w, const struct creds *creds, const char *operation,
                            const char *fmt, ...)
 {
