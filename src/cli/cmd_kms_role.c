@@ -21,15 +21,10 @@ static bool is_account(const char *text)
     return strlen(text) == ACCOUNT_LEN && strspn(text, "0123456789") == ACCOUNT_LEN;
 }
 
-static void decrefp(json_t **j)
-{
-    json_decref(*j);
-}
-
 /* Adds a policy document; takes it over. */
 static ks_rc add_policy(struct buf *form, const char *name, json_t *policy)
 {
-    CLEANUP(decrefp) json_t *taken = policy;
+    CLEANUP(json_decrefp) json_t *taken = policy;
     CLEANUP(buf_done) struct buf text = buf_init(FORM_BYTES_MAX);
 
     ENSURE(taken, KS_E_NO_MEMORY, "out of memory");
@@ -83,7 +78,7 @@ static ks_rc allow_key(struct key_service *s, const char *role, const char *arn)
 
 static ks_rc find_key(struct key_service *s, const char *name, char ret_arn[ARN_BYTES])
 {
-    CLEANUP(decrefp) json_t *reply = NULL;
+    CLEANUP(json_decrefp) json_t *reply = NULL;
     json_t *metadata = NULL;
     const char *arn;
     char id[ARN_BYTES];

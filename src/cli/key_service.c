@@ -99,14 +99,9 @@ static ks_rc send(struct key_service *s, struct aws_exchange *x, struct http_rep
     return aws_http_send(&s->http, &call, x, ret, &cure);
 }
 
-static void decrefp(json_t **j)
-{
-    json_decref(*j);
-}
-
 ks_rc key_service_kms(struct key_service *s, const char *operation, json_t *body, json_t **ret)
 {
-    CLEANUP(decrefp) json_t *taken = body;
+    CLEANUP(json_decrefp) json_t *taken = body;
     CLEANUP(buf_done) struct buf text = buf_init(AWS_REPLY_BYTES_MAX);
     CLEANUP(http_reply_done) struct http_reply reply = {0};
     char target[128];

@@ -128,9 +128,8 @@ static ks_rc open_or_make_dir(const struct backing_conf *conf, struct creation *
     return c->io->ops->open_root(c->io, conf->path, &c->dir);
 }
 
-/* Calls check(io, node, name) for each entry of dir until one fails. */
-static ks_rc each_entry(struct io *io, struct io_node *dir,
-                        ks_rc (*check)(struct io *, struct io_node *, const char *))
+ks_rc backing_each(struct io *io, struct io_node *dir,
+                   ks_rc (*each)(struct io *, struct io_node *, const char *))
 {
     struct io_dirent entry;
     struct io_dir *stream;
@@ -141,7 +140,7 @@ static ks_rc each_entry(struct io *io, struct io_node *dir,
         rc = io->ops->dir_next(io, stream, &entry);
         if (ks_ok(rc) && entry.name[0] && strcmp(entry.name, ".") != 0 &&
             strcmp(entry.name, "..") != 0)
-            rc = check(io, dir, entry.name);
+            rc = each(io, dir, entry.name);
     } while (ks_ok(rc) && entry.name[0]);
     io->ops->dir_close(io, stream);
     return rc;
@@ -159,7 +158,7 @@ static ks_rc check_empty_subdir(struct io *io, struct io_node *dir, const char *
     struct io_node *sub;
 
     TRY(io->ops->lookup(io, dir, name, &sub, NULL));
-    ks_rc rc = each_entry(io, sub, refuse_any);
+    ks_rc rc = backing_each(io, sub, refuse_any);
     io->ops->node_close(io, sub);
     return ks_is(rc, KS_E_NOT_EMPTY) ? ks_fail(KS_E_NOT_EMPTY, "it is not empty (%s/)", name) : rc;
 }
@@ -209,7 +208,7 @@ static ks_rc make_on_disk(const struct backing_conf *conf, struct creation *c)
 
     TRY(open_or_make_dir(conf, c));
     TRY(check_no_volume(c->io, c->dir));
-    TRY(each_entry(c->io, c->dir, check_entry));
+    TRY(backing_each(c->io, c->dir, check_entry));
     TRY(make_subdir(c, BACKING_TREE));
     TRY(make_subdir(c, BACKING_LONG));
     TRY(ks_wrap(c->io->ops->sync_dir(c->io, c->dir), "cannot sync the directory"));
@@ -238,7 +237,7 @@ static ks_rc check_before(const struct backing_conf *conf)
     TRY(rc);
     rc = check_no_volume(conf->io, dir);
     if (ks_ok(rc))
-        rc = each_entry(conf->io, dir, check_entry);
+        rc = backing_each(conf->io, dir, check_entry);
     conf->io->ops->node_close(conf->io, dir);
     return rc;
 }

@@ -12,6 +12,9 @@
 
 /* backing_dir(b, ret_io): the directory itself, and the back end that it is on. */
 struct io_node *backing_dir(struct backing *b, struct io **ret_io);
+/* backing_each(io, dir, each): calls each(io, dir, name) for every entry but "." and ".." until one fails. */
+ks_rc backing_each(struct io *io, struct io_node *dir,
+                   ks_rc (*each)(struct io *, struct io_node *, const char *)) KS_MUST;
 /* backing_check_exclusive(b): STATE when it was opened for reading only. */
 ks_rc backing_check_exclusive(const struct backing *b) KS_MUST;
 
