@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * node/engine.h - a database engine on a mounted volume: from a template to a process that is looked after.
+ *
+ * The template (engines/NAME.yml, docs/ENGINES.md) says how an engine is found, initialised, started, asked whether it is ready,
+ * and stopped. An engine runs as an unprivileged user, in its own session and process group, with its output in a log file of
+ * bounded size. It is started only while the volume is open; when it ends by itself it is started again with growing pauses.
+ */
+#pragma once
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "base/rc.h"
+#include "base/secret.h"
+
+struct engine_template;
+struct engine;
+
+/* engine_template_load(dir, name, ret): from dir/NAME.yml. NOT_FOUND (lists those that are there), USAGE with file and member for one that is
+ * malformed. "none" needs no file: no process at all. */
+ks_rc engine_template_load(const char *dir, const char *name, struct engine_template **ret) KS_MUST;
+void engine_template_free(struct engine_template *t);
+/* engine_template_check(t): whether its programs and its user are there; NOT_FOUND says what to install. */
+ks_rc engine_template_check(const struct engine_template *t) KS_MUST;
+/* engine_templates(dir, each, arg): each template that can be read, with the result of its check. */
+ks_rc engine_templates(const char *dir,
+                       void (*each)(void *arg, const struct engine_template *t, ks_rc check),
+                       void *arg) KS_MUST;
+const char *engine_template_name(const struct engine_template *t);
+
+struct engine_conf {
+    const struct engine_template *kind; /* must outlive the engine */
+    const char *mountpoint; /* the mounted volume; the engine gets a directory of its own in it */
+    const char *state_dir;  /* of this engine, on the host: log, pid, password file; mode 0700 */
+    const char *address;    /* numeric address it listens on */
+    uint16_t port;
+    const char *cluster_name;
+    struct clock *clock;
+    struct random *random;
+    /* told(arg): its state changed; from the engine's thread; must only wake others. */
+    void (*told)(void *arg);
+    void *arg;
+};
+
+enum engine_phase {
+    ENGINE_PHASE_IDLE,     /* not wanted */
+    ENGINE_PHASE_STARTING, /* initialising or not ready yet */
+    ENGINE_PHASE_RUNNING,
+    ENGINE_PHASE_STOPPING,
+    ENGINE_PHASE_FAILED, /* ended by itself or cannot be started; will be tried again */
+};
+
+struct engine_status {
+    enum engine_phase phase;
+    char message[1024];   /* why it failed, with the end of its log; never a password */
+    char connection[256]; /* without password; "" for none */
+    uint32_t restarts;
+};
+
+/* engine_new(conf, ret): takes over a process that an earlier life of the node left running, when it is provably the same one. Starts
+ * one thread. */
+ks_rc engine_new(const struct engine_conf *conf, struct engine **ret) KS_MUST;
+/* engine_start(e): wanted from now on. Returns at once. */
+void engine_start(struct engine *e);
+/* engine_stop(e, ms_max): not wanted any more; returns when no process of it is left: asked to end, and killed after ms_max. */
+void engine_stop(struct engine *e, uint32_t ms_max);
+void engine_status(struct engine *e, struct engine_status *ret);
+/* engine_password(e, ret): of the engine's administrator, made at its initialisation, kept in state_dir; NOT_FOUND for engines without. */
+ks_rc engine_password(struct engine *e, struct secret **ret) KS_MUST;
+/* engine_free(e, is_leaving_it): stops it unless it is to go on running without us. NULL does nothing. */
+void engine_free(struct engine *e, bool is_leaving_it);
