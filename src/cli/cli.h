@@ -3,7 +3,7 @@
  * cli/cli.h - what every command of the executable works with: the tables of commands and options, and
  * the command line as parsed by them.
  *
- * The two tables (cli/commands.c, cli/options.def) are the only source of parsing, help, man page,
+ * The two tables (cli/commands.def, cli/options.def) are the only source of parsing, help, man page,
  * Markdown reference and shell completion. Values are borrowed from argv; no secret is ever among them.
  */
 #pragma once
@@ -16,51 +16,15 @@
 #include "key/keyring.h"
 
 enum cli_cmd {
-    CMD_KMS_INIT,
-    CMD_KMS_KEY_CREATE,
-    CMD_KMS_KEY_LIST,
-    CMD_KMS_KEY_SHOW,
-    CMD_KMS_KEY_DISABLE,
-    CMD_KMS_KEY_ENABLE,
-    CMD_KMS_KEY_ROTATE,
-    CMD_KMS_KEY_SCHEDULE_DELETION,
-    CMD_KMS_KEY_CANCEL_DELETION,
-    CMD_KMS_SETUP,
-    CMD_KMS_SERVE,
-    CMD_KMS_ACCOUNT_CREATE,
-    CMD_KMS_ACCOUNT_LIST,
-    CMD_KMS_USER_CREATE,
-    CMD_KMS_ROLE_CREATE,
-    CMD_KMS_ROLE_DELETE,
-    CMD_KMS_DIAL_SET,
-    CMD_KMS_DIAL_LIST,
-    CMD_KMS_DIAL_CLEAR,
-    CMD_KEY_CHECK,
-    CMD_KEY_GRANTS,
-    CMD_VOLUME_CREATE,
-    CMD_VOLUME_MOUNT,
-    CMD_VOLUME_UNMOUNT,
-    CMD_VOLUME_STATUS,
-    CMD_VOLUME_INSPECT,
-    CMD_VOLUME_VERIFY,
-    CMD_VOLUME_ROTATE,
-    CMD_VOLUME_REKEY,
-    CMD_VOLUME_GENERATIONS,
-    CMD_VOLUME_ADOPT,
-    CMD_VOLUME_RELEASE,
-    CMD_VOLUME_LOCK,
-    CMD_VOLUME_UNLOCK,
-    CMD_VOLUME_ADD_WRAP,
-    CMD_VOLUME_REMOVE_WRAP,
-    CMD_VOLUME_SET,
-    CMD_VERSION,
-    CMD_HELP,
-    CMD_COMPLETION,
+#define CLI_COMMAND(id, run, name, args, arg_min, arg_max, summary, text, examples, json) CMD_##id,
+#include "cli/commands.def"
+#undef CLI_COMMAND
     CMD_COUNT,
 };
 
-/* Sets of commands, for the "allowed" and "required" columns of the options. */
-#define ON(cmd) (UINT64_C(1) << CMD_##cmd)
+/* A set of commands, for the "allowed" and "required" columns of the options. */
+__extension__ typedef unsigned __int128 cli_set;
+#define ON(cmd) ((cli_set)1 << CMD_##cmd)
 #define ON_KMS_KEY                                                                                 \
     (ON(KMS_KEY_CREATE) | ON(KMS_KEY_LIST) | ON(KMS_KEY_SHOW) | ON(KMS_KEY_DISABLE) |              \
      ON(KMS_KEY_ENABLE) | ON(KMS_KEY_ROTATE) | ON(KMS_KEY_SCHEDULE_DELETION) |                     \
@@ -108,7 +72,7 @@ struct cli_option {
     enum cli_option_type type;
     const char *value;  /* its name in usage lines; the words of a choice, with | between them */
     const char *preset; /* for people; NULL: none */
-    uint64_t allowed, required;
+    cli_set allowed, required;
     const char *help;
 };
 extern const struct cli_option cli_options[OPTION_COUNT_ALL];
@@ -122,7 +86,7 @@ struct cli_command {
     const char *summary;  /* one line, no full stop */
     const char *text;     /* paragraphs */
     const char *examples; /* one command per line */
-    const char *json;     /* its JSON keys, one per line; NULL: no JSON output */
+    const char *json;     /* its JSON keys, one per line; NULL: no JSON output and no --output */
 };
 extern const struct cli_command cli_commands[CMD_COUNT];
 
@@ -152,7 +116,9 @@ struct cli {
 static inline bool cli_is_allowed(const struct cli_option *option,
                                   const struct cli_command *command)
 {
-    return (option->allowed >> (command - cli_commands) & 1) != 0;
+    return option == &cli_options[OPT_OUTPUT]
+               ? command->json != NULL
+               : (option->allowed >> (command - cli_commands) & 1) != 0;
 }
 
 static inline bool cli_is_required(const struct cli_option *option,
@@ -162,43 +128,7 @@ static inline bool cli_is_required(const struct cli_option *option,
 }
 
 /* The commands: each does all of one command and returns its result; output goes to stdout. */
-ks_rc cmd_kms_init(struct cli *cli) KS_MUST;
-ks_rc cmd_kms_key_create(struct cli *cli) KS_MUST;
-ks_rc cmd_kms_key_list(struct cli *cli) KS_MUST;
-ks_rc cmd_kms_key_show(struct cli *cli) KS_MUST;
-ks_rc cmd_kms_key_disable(struct cli *cli) KS_MUST;
-ks_rc cmd_kms_key_enable(struct cli *cli) KS_MUST;
-ks_rc cmd_kms_key_rotate(struct cli *cli) KS_MUST;
-ks_rc cmd_kms_key_schedule_deletion(struct cli *cli) KS_MUST;
-ks_rc cmd_kms_key_cancel_deletion(struct cli *cli) KS_MUST;
-ks_rc cmd_kms_setup(struct cli *cli) KS_MUST;
-ks_rc cmd_kms_serve(struct cli *cli) KS_MUST;
-ks_rc cmd_kms_account_create(struct cli *cli) KS_MUST;
-ks_rc cmd_kms_account_list(struct cli *cli) KS_MUST;
-ks_rc cmd_kms_user_create(struct cli *cli) KS_MUST;
-ks_rc cmd_kms_role_create(struct cli *cli) KS_MUST;
-ks_rc cmd_kms_role_delete(struct cli *cli) KS_MUST;
-ks_rc cmd_kms_dial_set(struct cli *cli) KS_MUST;
-ks_rc cmd_kms_dial_list(struct cli *cli) KS_MUST;
-ks_rc cmd_kms_dial_clear(struct cli *cli) KS_MUST;
-ks_rc cmd_volume_create(struct cli *cli) KS_MUST;
-ks_rc cmd_volume_mount(struct cli *cli) KS_MUST;
-ks_rc cmd_volume_unmount(struct cli *cli) KS_MUST;
-ks_rc cmd_volume_status(struct cli *cli) KS_MUST;
-ks_rc cmd_volume_inspect(struct cli *cli) KS_MUST;
-ks_rc cmd_volume_verify(struct cli *cli) KS_MUST;
-ks_rc cmd_volume_adopt(struct cli *cli) KS_MUST;
-ks_rc cmd_volume_release(struct cli *cli) KS_MUST;
-ks_rc cmd_volume_rotate(struct cli *cli) KS_MUST;
-ks_rc cmd_volume_rekey(struct cli *cli) KS_MUST;
-ks_rc cmd_volume_generations(struct cli *cli) KS_MUST;
-ks_rc cmd_volume_lock(struct cli *cli) KS_MUST;
-ks_rc cmd_volume_unlock(struct cli *cli) KS_MUST;
-ks_rc cmd_volume_add_wrap(struct cli *cli) KS_MUST;
-ks_rc cmd_volume_remove_wrap(struct cli *cli) KS_MUST;
-ks_rc cmd_volume_set(struct cli *cli) KS_MUST;
-ks_rc cmd_version(struct cli *cli) KS_MUST;
-ks_rc cmd_key_check(struct cli *cli) KS_MUST;
-ks_rc cmd_key_grants(struct cli *cli) KS_MUST;
-ks_rc cmd_help(struct cli *cli) KS_MUST;
-ks_rc cmd_completion(struct cli *cli) KS_MUST;
+#define CLI_COMMAND(id, run, name, args, arg_min, arg_max, summary, text, examples, json)          \
+    ks_rc run(struct cli *cli) KS_MUST;
+#include "cli/commands.def"
+#undef CLI_COMMAND

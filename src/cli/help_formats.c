@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "cli/args.h"
 #include "cli/help.h"
 
 enum { USAGE_BYTES = 1024 };
@@ -197,36 +198,76 @@ static void bash_words(const char *words)
         putchar(*at == '|' ? ' ' : *at);
 }
 
-/* The words that may follow name, a group or "" for the beginning: each once. */
-static void bash_group(const char *name)
+/* Calls each(group, len) for each beginning of a command's name that is a group, "" as the first. */
+static void each_group(void (*each)(const char *group, size_t len))
 {
-    size_t len = strlen(name), last_len = 0;
-    const char *last = "";
-
-    printf("    \"%s\") words=\"", name);
+    each("", 0);
     for (size_t i = 0; i < CMD_COUNT; i++) {
-        const char *word = cli_commands[i].name;
-        if (len > 0 && (strncmp(word, name, len) != 0 || word[len] != ' '))
+        const char *name = cli_commands[i].name;
+        const char *before = i > 0 ? cli_commands[i - 1].name : "";
+        for (const char *at = strchr(name, ' '); at; at = strchr(at + 1, ' '))
+            if (strncmp(name, before, (size_t)(at - name) + 1) != 0)
+                each(name, (size_t)(at - name));
+    }
+}
+
+static bool is_in_group(const char *name, const char *group, size_t len)
+{
+    return len == 0 || (strncmp(name, group, len) == 0 && name[len] == ' ');
+}
+
+/* The words that may follow a group, each once: commands of one group stand together. */
+static void bash_words_after(const char *group, size_t len)
+{
+    const char *last = "";
+    size_t last_len = 0;
+
+    for (size_t i = 0; i < CMD_COUNT; i++) {
+        if (!is_in_group(cli_commands[i].name, group, len))
             continue;
-        word += len > 0 ? len + 1 : 0;
+        const char *word = cli_commands[i].name + len + (len > 0);
         size_t word_len = strcspn(word, " ");
         if (word_len != last_len || strncmp(word, last, word_len) != 0)
             printf("%.*s ", (int)word_len, word);
         last = word;
         last_len = word_len;
     }
+}
+
+static void bash_options(const struct cli_command *c)
+{
+    printf("--help");
+    for (size_t i = 0; i < OPTION_COUNT_ALL; i++)
+        if (cli_is_allowed(&cli_options[i], c))
+            printf(" --%s", cli_options[i].name);
+}
+
+/* A group; when it is a command too, with its options. */
+static void bash_group(const char *group, size_t len)
+{
+    printf("    \"%.*s\") words=\"", (int)len, group);
+    bash_words_after(group, len);
+    for (size_t i = 0; i < CMD_COUNT; i++)
+        if (strlen(cli_commands[i].name) == len && strncmp(cli_commands[i].name, group, len) == 0)
+            bash_options(&cli_commands[i]);
     printf("\" ;;\n");
+}
+
+static void bash_group_pattern(const char *group, size_t len)
+{
+    printf("\"%.*s\"|", (int)len, group);
 }
 
 static void bash_command(const struct cli_command *c)
 {
-    printf("    \"%s\") words=\"--help", c->name);
-    for (size_t i = 0; i < OPTION_COUNT_ALL; i++)
-        if (cli_is_allowed(&cli_options[i], c))
-            printf(" --%s", cli_options[i].name);
+    if (args_is_group(c->name))
+        return;
+    printf("    \"%s\") words=\"", c->name);
+    bash_options(c);
     printf("\" ;;\n");
 }
 
+/* The values of an option; those of another option of that name are the same. */
 static void bash_value(const struct cli_option *o)
 {
     printf("    --%s", o->name);
@@ -251,21 +292,21 @@ void help_bash(void)
     for (size_t i = 0; i < OPTION_COUNT_ALL; i++)
         if (cli_options[i].value)
             bash_value(&cli_options[i]);
-    printf("  esac\n  for ((i = 1; i < COMP_CWORD; i++)); do\n"
-           "    case \"$name\" in \"\"|kms|\"kms key\"|volume|help*) ;; *) break ;; esac\n"
+    printf("  esac\n  for ((i = 1; i < COMP_CWORD; i++)); do\n    case \"$name\" in ");
+    each_group(bash_group_pattern);
+    printf("help*) ;; *) break ;; esac\n"
            "    [[ ${COMP_WORDS[i]} == -* ]] && break\n"
            "    name=\"${name:+$name }${COMP_WORDS[i]}\"\n  done\n"
            "  case \"${name#help }\" in\n");
-    static const char *const groups[] = {"", "kms", "kms key", "volume"};
-    for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++)
-        bash_group(groups[i]);
+    each_group(bash_group);
     for (size_t i = 0; i < CMD_COUNT; i++)
         bash_command(&cli_commands[i]);
-    printf("  esac\n  [[ $name == help ]] && words=\"kms volume version completion\"\n"
-           "  if [[ $cur == -* || $name == \"\" || $name == kms || $name == \"kms key\" || "
-           "$name == volume || $name == help* ]]; then\n"
-           "    COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
-           "  elif [[ $name == completion ]]; then\n"
-           "    COMPREPLY=($(compgen -W \"bash\" -- \"$cur\"))\n  else\n"
-           "    COMPREPLY=($(compgen -f -- \"$cur\"))\n  fi\n}\ncomplete -F _keystead keystead\n");
+    printf("  esac\n  [[ $name == help ]] && words=\"");
+    bash_words_after("", 0);
+    printf("\"\n  [[ $name == completion ]] && words=bash\n"
+           "  COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
+           "  [[ $cur == -* ]] && return\n  case \"$name\" in ");
+    each_group(bash_group_pattern);
+    printf("help*|completion) ;; *) COMPREPLY=($(compgen -f -- \"$cur\")) ;; esac\n}\n"
+           "complete -F _keystead keystead\n");
 }
