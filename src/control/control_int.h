@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * control/control_int.h - the control plane from inside: what its files share.
+ *
+ * The store is the truth. In memory stand only what may be forgotten: when a node was heard last, the passwords that nodes
+ * reported, checks that somebody waits for, who is to be woken. Every change is one piece of work: one transaction of the
+ * store, and the news that are told once it is durable, never before.
+ *
+ * The reconciler's work stands in three places, all level-triggered and all part of a piece of work: reconcile_region
+ * (control/reconcile.h) brings keys and status of a region to what its volumes reported, cluster_settle brings the life of
+ * clusters and regions to it, and wish_changed gives volumes a new goal. They are called after each change and each report
+ * about a region, and by the ticker; a call that has nothing to do changes nothing.
+ *
+ * From the files of CMEK come: reconcile_region(struct work *w, const char *cluster, const char *region) in control/reconcile.h;
+ * checks_new(ret), checks_free(checks) and check_desired(c, node, ret), which appends the checks that this node was not
+ * yet given to the JSON array ret, in control/check.h; schedule_tick(c) in control/schedule.h, a bounded batch of what is due.
+ */
+#pragma once
+
+#include <pthread.h>
+
+#include "control/control.h"
+
+struct store;     /* control/store.h */
+struct store_tx;  /* control/store.h */
+struct authority; /* control/authority.h */
+struct live;      /* control/live.h */
+struct checks;    /* control/check.h */
+struct ticker;    /* control/ticker.h */
+
+enum {
+    NODE_AWAY_S =
+        90,         /* a node that was not heard for so long is away: it asks at least every 55 s */
+    NEWS_MAX = 256, /* nodes told one by one; beyond it all are */
+    TICK_MS = 1000, /* between two looks at what is due */
+    TICK_BATCH = 100,  /* regions or clusters that one transaction of the ticker takes up */
+    GOAL_NONE = -1,    /* of cluster_volume.reached */
+    PLACED_MAX = 4096, /* volumes of a cluster */
+};
+
+struct control {
+    struct store *store;
+    struct clock *clock;
+    struct random *random;
+    char dir[1024];
+    char engine[WORD_BYTES]; /* of clusters that name none */
+    bool is_development;
+    struct authority *authority;
+    struct live *live;
+    struct checks *checks;
+    struct ticker *ticker;
+    pthread_mutex_t watch_mutex;
+    void (*told)(void *arg, char kind, const char *id);
+    void *told_arg;
+};
+
+/* control_tell(c, kind, id): whoever watches hears it now. For what is not part of a transaction; from any thread. */
+void control_tell(struct control *c, char kind, const char *id);
+
+/* -- a piece of work (control/work.c) ---------------------------------------------------------------------------- */
+
+struct news {
+    bool is_for_all; /* too many to name: every node is told */
+    size_t count;
+    struct {
+        char kind; /* as in control_watch */
+        char id[ID_BYTES];
+    } items[NEWS_MAX];
+};
+
+struct work {
+    struct control *c;
+    struct store_tx *tx;
+    int64_t now; /* wall seconds; the same for all that is written */
+    struct news news;
+};
+
+/*
+ * work_begin(c, w): the write transaction; one at a time. work_end(w) makes it durable and tells the news; after a failure nothing has
+ * changed and nothing is told. work_abandon(w) (for CLEANUP) takes back what was not ended.
+ *
+ *     CLEANUP(work_abandon) struct work w = {0};
+ *     TRY(work_begin(c, &w));
+ *     ...
+ *     return work_end(&w);
+ */
+ks_rc work_begin(struct control *c, struct work *w) KS_MUST;
+ks_rc work_end(struct work *w) KS_MUST;
+void work_abandon(struct work *w);
+/* work_tell(w, kind, id): news for the end of the work. The same news twice is told once. */
+void work_tell(struct work *w, char kind, const char *id);
+
+/* -- goals (control/wish.c) ---------------------------------------------------------------------------------------- */
+
+/* wish_changed(w, cluster, region): every volume of the region (NULL: of the cluster) gets a new goal, and its node is told. Whatever
+ * changes what docs/NODES.md calls desired must call it in the same work. */
+ks_rc wish_changed(struct work *w, const char *cluster, const char *region) KS_MUST;
+
+/* -- the life of clusters (control/settle.c) ----------------------------------------------------------------------- */
+
+/* cluster_settle(w, cluster): CREATING to CREATED, regions ADDING to READY, what is being removed to gone, DELETING to DELETED, as
+ * far as its volumes are; messages while it waits; ends the operations of these. */
+ks_rc cluster_settle(struct work *w, const char *cluster) KS_MUST;
+/* cluster_touch(w, cluster): its revision rises. For every change of it, its regions, its keys that a caller can see. */
+ks_rc cluster_touch(struct work *w, const char *cluster) KS_MUST;
+
+/* -- nodes ----------------------------------------------------------------------------------------------------------- */
+
+/* node_is_away(c, node): not heard for NODE_AWAY_S. node_seen_text(c, node, out): "heard 12 s ago", "never heard", for messages. */
+bool node_is_away(struct control *c, const struct node *node);
+void node_seen_text(struct control *c, const struct node *node, char out[NAME_BYTES]);

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * control/live.c - when nodes were heard and what engines' passwords are, in memory.
+ */
+#include "control/live.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "control/id_map.h"
+
+struct heard {
+    struct live_heard_at last;
+    bool is_new; /* since they were taken */
+};
+
+struct live {
+    pthread_mutex_t mutex;
+    struct id_map nodes;     /* struct heard */
+    struct id_map passwords; /* slots of the pool */
+    struct secret_pool *pool;
+};
+
+ks_rc live_new(struct live **ret)
+{
+    struct live *l;
+
+    TRY(mem_new(1, sizeof *l, &l));
+    ks_rc rc = secret_pool_new(LIVE_PASSWORD_BYTES, &l->pool);
+    if (!ks_ok(rc)) {
+        mem_free(l);
+        return rc;
+    }
+    pthread_mutex_init(&l->mutex, NULL);
+    *ret = l;
+    return KS_SUCCESS;
+}
+
+void live_free(struct live *l)
+{
+    if (!l)
+        return;
+    for (size_t i = 0; i < l->nodes.room; i++)
+        mem_free(id_map_at(&l->nodes, i));
+    id_map_clear(&l->nodes);
+    id_map_clear(&l->passwords);
+    secret_pool_free(l->pool);
+    pthread_mutex_destroy(&l->mutex);
+    mem_free(l);
+}
+
+static ks_rc heard_new(struct live *l, const char *node, struct heard **ret)
+{
+    struct heard *h;
+
+    TRY(mem_new(1, sizeof *h, &h));
+    ks_rc rc = id_map_put(&l->nodes, node, h);
+    if (!ks_ok(rc)) {
+        mem_free(h);
+        return rc;
+    }
+    memcpy(h->last.node, node, strlen(node) + 1);
+    *ret = h;
+    return KS_SUCCESS;
+}
+
+ks_rc live_heard(struct live *l, const char *node, int64_t now_s)
+{
+    ks_rc rc = KS_SUCCESS;
+
+    pthread_mutex_lock(&l->mutex);
+    struct heard *h = id_map_get(&l->nodes, node);
+    if (!h)
+        rc = heard_new(l, node, &h);
+    if (ks_ok(rc)) {
+        h->last.at = now_s;
+        h->is_new = true;
+    }
+    pthread_mutex_unlock(&l->mutex);
+    return rc;
+}
+
+int64_t live_last(struct live *l, const char *node)
+{
+    pthread_mutex_lock(&l->mutex);
+    const struct heard *h = id_map_get(&l->nodes, node);
+    int64_t at = h ? h->last.at : 0;
+    pthread_mutex_unlock(&l->mutex);
+    return at;
+}
+
+static size_t take_heard(struct live *l, struct live_heard_at *out)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < l->nodes.room; i++) {
+        struct heard *h = id_map_at(&l->nodes, i);
+        if (!h || !h->is_new)
+            continue;
+        h->is_new = false;
+        out[n++] = h->last;
+    }
+    return n;
+}
+
+ks_rc live_take_heard(struct live *l, struct live_heard_at **ret, size_t *ret_count)
+{
+    struct live_heard_at *out = NULL;
+
+    pthread_mutex_lock(&l->mutex);
+    ks_rc rc = mem_new(l->nodes.count + 1, sizeof *out, &out);
+    if (ks_ok(rc)) {
+        *ret_count = take_heard(l, out);
+        *ret = out;
+    }
+    pthread_mutex_unlock(&l->mutex);
+    return rc;
+}
+
+static void forget_password(struct live *l, const char *volume)
+{
+    char *slot = id_map_take(&l->passwords, volume);
+
+    if (slot)
+        secret_pool_put(l->pool, slot);
+}
+
+static ks_rc keep_password(struct live *l, const char *volume, const char *password)
+{
+    void *slot = id_map_get(&l->passwords, volume);
+
+    if (!slot) {
+        TRY(secret_pool_get(l->pool, &slot));
+        ks_rc rc = id_map_put(&l->passwords, volume, slot);
+        if (!ks_ok(rc)) {
+            secret_pool_put(l->pool, slot);
+            return rc;
+        }
+    }
+    mem_wipe(slot, LIVE_PASSWORD_BYTES);
+    memcpy(slot, password, strlen(password));
+    return KS_SUCCESS;
+}
+
+ks_rc live_set_password(struct live *l, const char *volume, const char *password)
+{
+    ENSURE(!password || strlen(password) < LIVE_PASSWORD_BYTES, KS_E_LIMIT,
+           "a password of %d bytes or more", LIVE_PASSWORD_BYTES);
+    ks_rc rc = KS_SUCCESS;
+    pthread_mutex_lock(&l->mutex);
+    if (password)
+        rc = keep_password(l, volume, password);
+    else
+        forget_password(l, volume);
+    pthread_mutex_unlock(&l->mutex);
+    return rc;
+}
+
+bool live_password(struct live *l, const char *volume, char out[LIVE_PASSWORD_BYTES])
+{
+    pthread_mutex_lock(&l->mutex);
+    const char *slot = id_map_get(&l->passwords, volume);
+    if (slot)
+        memcpy(out, slot, LIVE_PASSWORD_BYTES);
+    pthread_mutex_unlock(&l->mutex);
+    return slot != NULL;
+}

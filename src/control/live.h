@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * control/live.h - what the control plane knows only as long as it runs: when nodes were heard, passwords of engines.
+ *
+ * Nothing here is needed to be right: after a start nodes report everything anew. Passwords are in guarded memory, are never
+ * written anywhere, and are wiped when their volume goes. Thread-safe.
+ */
+#pragma once
+
+#include "base/rc.h"
+#include "base/secret.h"
+#include "control/model.h"
+
+struct live;
+
+enum { LIVE_PASSWORD_BYTES = 128 };
+
+ks_rc live_new(struct live **ret) KS_MUST;
+void live_free(struct live *l);
+
+/* live_heard(l, node, now_s): the node asked or reported. Cheap: each request of a node calls it. */
+ks_rc live_heard(struct live *l, const char *node, int64_t now_s) KS_MUST;
+/* live_last(l, node): when it was heard last since the start; 0: not yet. */
+int64_t live_last(struct live *l, const char *node);
+struct live_heard_at {
+    char node[ID_BYTES];
+    int64_t at;
+};
+/* live_take_heard(l, ret, ret_count): the nodes that were heard since the call before, for storing that now and then; mem_free. */
+ks_rc live_take_heard(struct live *l, struct live_heard_at **ret, size_t *ret_count) KS_MUST;
+
+/* live_set_password(l, volume, password): LIMIT for one of LIVE_PASSWORD_BYTES or longer. NULL forgets it. */
+ks_rc live_set_password(struct live *l, const char *volume, const char *password) KS_MUST;
+/* live_password(l, volume, out): false when none was reported; the caller wipes out. */
+bool live_password(struct live *l, const char *volume, char out[LIVE_PASSWORD_BYTES]);

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goal: what is known only in memory is found again, and a password is gone when it is taken back.
+ */
+#include "base/mem.h"
+#include "base/secret.h"
+#include "check.h"
+#include "control/live.h"
+#include <string.h>
+
+static int open_live(void **state)
+{
+    struct live *l;
+
+    check_ok(live_new(&l));
+    *state = l;
+    return 0;
+}
+
+static int close_live(void **state)
+{
+    live_free(*state);
+    return 0;
+}
+
+static void nodes__heard__are_told_once_with_the_last_time(void **state)
+{
+    struct live *l = *state;
+    struct live_heard_at *heard;
+    size_t count;
+
+    assert_int_equal(live_last(l, "a"), 0);
+    check_ok(live_heard(l, "a", 10));
+    check_ok(live_heard(l, "b", 11));
+    check_ok(live_heard(l, "a", 12));
+    assert_int_equal(live_last(l, "a"), 12);
+    check_ok(live_take_heard(l, &heard, &count));
+    assert_int_equal(count, 2);
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(heard[i].at, strcmp(heard[i].node, "a") == 0 ? 12 : 11);
+    mem_free(heard);
+    check_ok(live_take_heard(l, &heard, &count));
+    assert_int_equal(count, 0);
+    mem_free(heard);
+    assert_int_equal(live_last(l, "b"), 11);
+}
+
+static void a_name_that_is_too_long__heard__is_refused(void **state)
+{
+    char id[ID_BYTES + 1];
+
+    memset(id, 'a', ID_BYTES);
+    id[ID_BYTES] = 0;
+    check_rc(live_heard(*state, id, 1), BUG);
+    check_rc(live_set_password(*state, id, "x"), BUG);
+}
+
+static void a_password__set_changed_and_taken_back__is_what_was_set_last(void **state)
+{
+    char out[LIVE_PASSWORD_BYTES];
+
+    assert_false(live_password(*state, "v", out));
+    check_ok(live_set_password(*state, "v", "first, and a long one"));
+    check_ok(live_set_password(*state, "v", "second"));
+    assert_true(live_password(*state, "v", out));
+    assert_string_equal(out, "second");
+    check_ok(live_set_password(*state, "v", NULL));
+    check_ok(live_set_password(*state, "v", NULL));
+    assert_false(live_password(*state, "v", out));
+}
+
+static void a_password_that_is_too_long__set__leaves_the_one_before(void **state)
+{
+    char text[LIVE_PASSWORD_BYTES + 1], out[LIVE_PASSWORD_BYTES];
+
+    memset(text, 'x', LIVE_PASSWORD_BYTES);
+    text[LIVE_PASSWORD_BYTES] = 0;
+    check_ok(live_set_password(*state, "v", "before"));
+    check_rc(live_set_password(*state, "v", text), LIMIT);
+    assert_true(live_password(*state, "v", out));
+    assert_string_equal(out, "before");
+    text[LIVE_PASSWORD_BYTES - 1] = 0;
+    check_ok(live_set_password(*state, "v", text));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(nodes__heard__are_told_once_with_the_last_time, open_live,
+                                        close_live),
+        cmocka_unit_test_setup_teardown(a_name_that_is_too_long__heard__is_refused, open_live,
+                                        close_live),
+        cmocka_unit_test_setup_teardown(
+            a_password__set_changed_and_taken_back__is_what_was_set_last, open_live, close_live),
+        cmocka_unit_test_setup_teardown(a_password_that_is_too_long__set__leaves_the_one_before,
+                                        open_live, close_live),
+    };
+    secret_allow_swap(true);
+    check_ok(secret_init());
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
