@@ -2,8 +2,9 @@
 /*
  * crypto/certificate.h - key pairs, signatures and certificates (RFC 5280) of a fleet's own authority.
  *
- * ECDSA on P-256 with SHA-256 only. Private keys leave as PEM (PKCS#8) in wiping buffers and nowhere else. Thread-safe
- * for different key pairs; one key pair may sign from several threads.
+ * ECDSA on P-256 with SHA-256 only. Private keys leave as PEM (PKCS#8) in wiping buffers and nowhere else. All functions
+ * are thread-safe; one key pair may sign from several threads. What is made is valid from five minutes before now on, for hosts
+ * whose clocks are a little behind. Texts of more than 64 KiB are FORMAT. A common name has 1 to 64 bytes of UTF-8, else USAGE.
  */
 #pragma once
 
@@ -45,14 +46,14 @@ ks_rc certificate_issue(const struct key_pair *authority_key, struct view author
                         struct random *random, struct buf *ret) KS_MUST;
 
 struct certificate_facts {
-    char name[256];       /* common name */
+    char name[256];       /* common name; "" when it has none */
     char fingerprint[65]; /* SHA-256 of the DER form, lower-case hex */
     int64_t not_before, not_after;
 };
 /* certificate_read(text, ret): the first certificate of a PEM text, or one in DER. FORMAT. */
 ks_rc certificate_read(struct view text, struct certificate_facts *ret) KS_MUST;
-/* certificate_is_issued_by(certificate, authority, use, now): AUTH when the signature, the purpose or the time does not fit; now 0: whatever
- * the time is. */
+/* certificate_is_issued_by(certificate, authority, use, now): AUTH when the signature, the purpose or the time does not fit, or when it has
+ * no purpose; FORMAT; now 0: whatever the time is. */
 ks_rc certificate_is_issued_by(struct view certificate, struct view authority,
                                enum certificate_use use, int64_t now) KS_MUST;
 /* certificate_verify(certificate, data, signature): AUTH when the signature (DER) is not by its key over data. */

@@ -242,6 +242,14 @@ static bool is_announced_too_long(const struct http_exchange *x)
     return errno != 0 || n > x->server->body_bytes_max;
 }
 
+/* The status of what is refused before its body is read; 0: nothing. */
+static int early_refusal(const struct http_exchange *x)
+{
+    if (x->server->tls_ca && http_peer_certificate(x).len == 0)
+        return MHD_HTTP_FORBIDDEN;
+    return is_announced_too_long(x) ? MHD_HTTP_CONTENT_TOO_LARGE : 0;
+}
+
 static enum MHD_Result begin(struct http_exchange *x, struct MHD_Connection *connection,
                              const char *method)
 {
@@ -252,11 +260,12 @@ static enum MHD_Result begin(struct http_exchange *x, struct MHD_Connection *con
     x->method = method;
     if (info)
         http_peer_write(info->client_addr, x->peer);
-    if (!is_announced_too_long(x))
+    int status = early_refusal(x);
+    if (status == 0)
         return MHD_YES;
     if (!admit(x))
         return MHD_NO;
-    http_answer(x, MHD_HTTP_CONTENT_TOO_LARGE, NULL, view_text(""));
+    http_answer(x, status, NULL, view_text(""));
     return conclude(x);
 }
 

@@ -22,10 +22,10 @@ struct http_server_conf {
     uint16_t port;         /* 0: any free one */
     const char *cert_file; /* PEM; NULL: plain HTTP */
     const char *key_file;  /* PEM */
-    const char
-        *client_ca_file;      /* PEM: clients must show a certificate of these; NULL: none asked */
-    uint32_t threads;         /* 0: one per processor */
-    uint32_t connections_max; /* 0: 4096 */
+    const char *
+        client_ca_file; /* PEM: who shows no client certificate of these gets 403; NULL: none asked */
+    uint32_t threads;   /* 0: one per processor */
+    uint32_t connections_max;            /* 0: 4096 */
     uint32_t connections_per_client_max; /* 0: no bound of its own */
     uint32_t idle_seconds_max;           /* 0: 60 */
     size_t body_bytes_max; /* 0: 1 MiB; beyond it the client gets 413 and handle is not called */

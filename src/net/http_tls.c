@@ -70,12 +70,14 @@ struct view http_peer_certificate(const struct http_exchange *x)
 {
     gnutls_session_t session = session_of(x);
     unsigned count = 0, status = 0;
+    char purpose[] = GNUTLS_KP_TLS_WWW_CLIENT;
+    gnutls_typed_vdata_st demand = {GNUTLS_DT_KEY_PURPOSE_OID, (unsigned char *)purpose, 0};
 
     if (!session || !x->server->tls_ca)
         return view_of(NULL, 0);
     const gnutls_datum_t *chain = gnutls_certificate_get_peers(session, &count);
-    if (!chain || count == 0 || gnutls_certificate_verify_peers2(session, &status) != 0 ||
-        status != 0)
+    if (!chain || count == 0 ||
+        gnutls_certificate_verify_peers(session, &demand, 1, &status) != 0 || status != 0)
         return view_of(NULL, 0);
     return view_of(chain[0].data, chain[0].size);
 }
