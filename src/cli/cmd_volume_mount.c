@@ -17,6 +17,7 @@
 #include "cli/output.h"
 #include "cli/passphrases.h"
 #include "cli/target.h"
+#include "fuse/keyring_json.h"
 #include "fuse/mount.h"
 #include "fuse/mount_point.h"
 
@@ -79,6 +80,9 @@ static ks_rc report(struct target *t, const char *mountpoint)
     /* The mount is there whether or not it answers already; the state is an extra. */
     if (ks_ok(target_refresh(t)))
         state = json_string_value(json_object_get(t->status, "state"));
+    if (t->cli->is_json)
+        return output_json(json_pack("{s:s, s:o}", "state", state ? state : "OPEN", "mountpoint",
+                                     json_text(mountpoint)));
     printf("volume ");
     output_text(stdout, t->keyring->label);
     printf(" is mounted at ");

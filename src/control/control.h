@@ -252,6 +252,10 @@ ks_rc control_join_token_create(struct control *c, const struct caller *by, cons
  * unknown, used, expired. */
 ks_rc control_node_join(struct control *c, const char *token, const char *request_pem,
                         const char *name, const char *address, json_t **ret) KS_MUST;
+/* control_node_renew(c, node, request, ret): one more certificate for a node that is joined; reply of docs/NODES.md. Its other one is good
+ * until control_node_authenticate saw the new one. */
+ks_rc control_node_renew(struct control *c, const char *node, const char *request_pem,
+                         json_t **ret) KS_MUST;
 ks_rc control_node_list(struct control *c, const struct caller *by, struct slice *slice,
                         struct node **ret, size_t *ret_count) KS_MUST;
 /* control_node_remove: its certificate is good for nothing any more. STATE while it has volumes. */

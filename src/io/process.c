@@ -23,6 +23,7 @@ enum { CHUNK = 4096, SIGNAL_BASE = 128 };
 struct process {
     pid_t pid;
     int out, pidfd;
+    bool is_telling_errors; /* they go where the output goes */
 };
 
 static void process_end(struct process *p)
@@ -52,18 +53,20 @@ static int set_attributes(posix_spawnattr_t *a)
                                            POSIX_SPAWN_SETPGROUP);
 }
 
-static int set_files(posix_spawn_file_actions_t *f, int out)
+static int set_files(posix_spawn_file_actions_t *f, int out, bool is_telling_errors)
 {
     int err = posix_spawn_file_actions_addopen(f, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
 
     if (!err)
         err = posix_spawn_file_actions_adddup2(f, out, STDOUT_FILENO);
-    if (!err)
+    if (!err && is_telling_errors)
+        err = posix_spawn_file_actions_adddup2(f, out, STDERR_FILENO);
+    else if (!err)
         err = posix_spawn_file_actions_addopen(f, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
     return err ? err : posix_spawn_file_actions_addclosefrom_np(f, STDERR_FILENO + 1);
 }
 
-static int spawn(const char *const *argv, int out, pid_t *ret)
+static int spawn(const char *const *argv, int out, struct process *p)
 {
     posix_spawn_file_actions_t files;
     posix_spawnattr_t attributes;
@@ -74,11 +77,11 @@ static int spawn(const char *const *argv, int out, pid_t *ret)
 
     posix_spawn_file_actions_init(&files);
     posix_spawnattr_init(&attributes);
-    int err = set_files(&files, out);
+    int err = set_files(&files, out, p->is_telling_errors);
     if (!err)
         err = set_attributes(&attributes);
     if (!err)
-        err = posix_spawnp(ret, argv[0], &files, &attributes, args.out, environ);
+        err = posix_spawnp(&p->pid, argv[0], &files, &attributes, args.out, environ);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&files);
     return err;
@@ -91,7 +94,7 @@ static ks_rc start(const char *const *argv, struct process *p)
     if (pipe2(fds, O_CLOEXEC) != 0)
         return ks_fail_os(errno, "no pipe for %.200s", argv[0]);
     p->out = fds[0];
-    int err = spawn(argv, fds[1], &p->pid);
+    int err = spawn(argv, fds[1], p);
     close(fds[1]);
     if (err) {
         p->pid = 0;
@@ -141,22 +144,46 @@ static ks_rc run(struct process *p, uint64_t deadline_ms, struct clock *clock, s
     return wait_for(p->pidfd, deadline_ms, clock);
 }
 
+/* finish(p, ret_status): takes its exit code, and what it has left behind away. */
+static void finish(struct process *p, int *ret_status)
+{
+    int status = 0;
+
+    kill(-p->pid, SIGKILL);
+    while (waitpid(p->pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    p->pid = 0;
+    *ret_status = WIFSIGNALED(status) ? SIGNAL_BASE + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static ks_rc run_to_end(const char *const *argv, struct process *p, uint64_t deadline_ms,
+                        struct clock *clock, struct buf *ret)
+{
+    size_t before = ret->len;
+
+    TRY(start(argv, p));
+    ks_rc rc = run(p, deadline_ms, clock, ret);
+    if (!ks_ok(rc))
+        ret->len = before;
+    return ks_wrap(rc, "%.200s", argv[0]);
+}
+
 ks_rc process_run(const char *const *argv, uint64_t deadline_ms, struct clock *clock,
                   struct buf *ret, int *ret_status)
 {
-    CLEANUP(process_end) struct process p = {0, -1, -1};
-    size_t before = ret->len;
-    int status = 0;
+    CLEANUP(process_end) struct process p = {0, -1, -1, false};
 
-    TRY(start(argv, &p));
-    ks_rc rc = run(&p, deadline_ms, clock, ret);
-    if (!ks_ok(rc))
-        ret->len = before;
-    TRY(ks_wrap(rc, "%.200s", argv[0]));
-    kill(-p.pid, SIGKILL); /* what it has left behind; it has ended itself */
-    while (waitpid(p.pid, &status, 0) < 0 && errno == EINTR)
-        ;
-    p.pid = 0;
-    *ret_status = WIFSIGNALED(status) ? SIGNAL_BASE + WTERMSIG(status) : WEXITSTATUS(status);
+    TRY(run_to_end(argv, &p, deadline_ms, clock, ret));
+    finish(&p, ret_status);
+    return KS_SUCCESS;
+}
+
+ks_rc process_run_told(const char *const *argv, uint64_t deadline_ms, struct clock *clock,
+                       struct buf *ret, int *ret_status)
+{
+    CLEANUP(process_end) struct process p = {0, -1, -1, true};
+
+    TRY(run_to_end(argv, &p, deadline_ms, clock, ret));
+    finish(&p, ret_status);
     return KS_SUCCESS;
 }

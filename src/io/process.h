@@ -16,3 +16,6 @@
  */
 ks_rc process_run(const char *const *argv, uint64_t deadline_ms, struct clock *clock,
                   struct buf *ret, int *ret_status) KS_MUST;
+/* process_run_told: the same, and what it prints as errors is appended to ret too. */
+ks_rc process_run_told(const char *const *argv, uint64_t deadline_ms, struct clock *clock,
+                       struct buf *ret, int *ret_status) KS_MUST;

@@ -35,6 +35,7 @@ struct lane {
 struct http_client {
     struct clock *clock;
     char *ca_file, *cert_file, *key_file, *proxy, *no_proxy, *user_agent;
+    bool is_unverified;
     pthread_mutex_t mutex; /* idle */
     struct lane *idle;
     unsigned idle_count;
@@ -100,6 +101,7 @@ ks_rc http_client_new(const struct http_client_conf *conf, struct http_client **
     TRY(mem_new(1, sizeof *c, &c));
     pthread_mutex_init(&c->mutex, NULL);
     c->clock = conf->clock ? conf->clock : clock_system();
+    c->is_unverified = conf->is_unverified;
     TRY(copy_text(conf->ca_file, &c->ca_file));
     TRY(copy_text(conf->cert_file, &c->cert_file));
     TRY(copy_text(conf->key_file, &c->key_file));
@@ -296,6 +298,10 @@ static void set_tls(CURL *easy, const struct http_client *c)
         curl_easy_setopt(easy, CURLOPT_SSLCERT, c->cert_file);
     if (c->key_file)
         curl_easy_setopt(easy, CURLOPT_SSLKEY, c->key_file);
+    if (c->is_unverified) {
+        curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+        curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+    }
     curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_tls);
 }

@@ -24,6 +24,8 @@ struct http_client_conf {
         *proxy; /* URL of a proxy for https and http; NULL: none, whatever the environment says */
     const char *no_proxy;   /* comma-separated hosts that are reached directly */
     const char *user_agent; /* NULL: "keystead/VERSION" */
+    bool
+        is_unverified; /* takes any certificate: for what is checked otherwise; no secret may be sent */
 };
 
 enum { HTTP_HEADERS_MAX = 32, HTTP_URL_MAX = 8192 };

@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "check.h"
+#include "fuse/control_line.h"
 
 enum { SOON_MS = 5000 };
 
@@ -115,6 +116,42 @@ static void call__nobody_listens__is_not_found(void **unused)
 
     (void)unused;
     check_rc(control_call("/tmp/keystead-no-such.sock", request, SOON_MS, &reply), NOT_FOUND);
+    json_decref(request);
+}
+
+static void open__lines_come__until_closed(void **unused)
+{
+    struct fixture f;
+    struct control_line line;
+    json_t *request = json_pack("{s:s}", "op", "count"), *got = NULL;
+    int fd = -1;
+
+    (void)unused;
+    setup(&f);
+    check_ok(control_open(f.path, request, &fd));
+    check_ok(control_line_init(&line, fd));
+    for (int i = 1; i <= 3; i++) {
+        check_ok(control_line_read(&line, SOON_MS, &got));
+        assert_int_equal(json_integer_value(json_object_get(got, "progress")), i);
+        json_decref(got);
+    }
+    check_ok(control_line_read(&line, SOON_MS, &got));
+    assert_true(json_is_true(json_object_get(got, "ok")));
+    json_decref(got);
+    control_line_done(&line);
+    close(fd);
+    json_decref(request);
+    teardown(&f);
+}
+
+static void open__nobody_listens__is_not_found(void **unused)
+{
+    json_t *request = json_object();
+    int fd = -1;
+
+    (void)unused;
+    check_rc(control_open("/tmp/keystead-no-such.sock", request, &fd), NOT_FOUND);
+    assert_int_equal(fd, -1);
     json_decref(request);
 }
 
@@ -282,6 +319,8 @@ int main(void)
         cmocka_unit_test(call__echo__comes_back_ok),
         cmocka_unit_test(call__operation_fails__gives_its_code_and_text),
         cmocka_unit_test(call__nobody_listens__is_not_found),
+        cmocka_unit_test(open__lines_come__until_closed),
+        cmocka_unit_test(open__nobody_listens__is_not_found),
         cmocka_unit_test(call__with_progress__gets_each_line),
         cmocka_unit_test(call__while_another_operation_runs__is_answered),
         cmocka_unit_test(garbage__is_told_and_cut_off),

@@ -425,6 +425,21 @@ static void send__certificate_for_another_name__unreachable(void **state)
     tls_stop(&t);
 }
 
+static void send__unverified__any_certificate_of_any_name(void **state)
+{
+    struct tls_fixture t = {0};
+    struct http_client_conf conf = {.is_unverified = true};
+
+    (void)state;
+    tls_start(&t, true);
+    http_client_free(t.f.client);
+    check_ok(http_client_new(&conf, &t.f.client));
+    snprintf(t.f.url, sizeof t.f.url, "https://127.0.0.1:%u/", wire_server_port(t.f.server));
+    t.f.request.url = t.f.url;
+    check_ok(send_it(&t.f));
+    tls_stop(&t);
+}
+
 static void send__missing_client_certificate__credential(void **state)
 {
     struct tls_fixture t = {0};
@@ -489,6 +504,7 @@ int main(void)
         cmocka_unit_test(send__certificate_of_a_known_authority__answered),
         cmocka_unit_test(send__self_signed_certificate__unreachable_and_says_so),
         cmocka_unit_test(send__certificate_for_another_name__unreachable),
+        cmocka_unit_test(send__unverified__any_certificate_of_any_name),
         cmocka_unit_test(send__missing_client_certificate__credential),
         cmocka_unit_test(header__cut_missing_and_of_any_case),
     };

@@ -75,6 +75,27 @@ static void run__signals_blocked_and_ignored_here__as_usual_there(void **state)
     assert_int_equal(status, 128 + SIGTERM);
 }
 
+static void run_told__errors__among_what_it_prints(void **state)
+{
+    const char *const argv[] = {"sh", "-c", "echo out; echo err >&2; exit 7", NULL};
+    int status = -1;
+
+    (void)state;
+    check_ok(process_run_told(argv, 0, clock_system(), &out, &status));
+    assert_int_equal(status, 7);
+    check_bytes(buf_view(&out), view_text("out\nerr\n"));
+}
+
+static void run_told__no_such_program__not_found(void **state)
+{
+    const char *const argv[] = {"/nonexistent/program", NULL};
+    int status = -1;
+
+    (void)state;
+    check_rc(process_run_told(argv, 0, clock_system(), &out, &status), NOT_FOUND);
+    assert_int_equal(status, -1);
+}
+
 static void run__no_such_program__not_found(void **state)
 {
     const char *const argv[] = {"/nonexistent/program", NULL};
@@ -122,6 +143,8 @@ int main(void)
         TEST(run__nothing_to_read_and_nothing_open__ends),
         TEST(run__signals_blocked_and_ignored_here__as_usual_there),
         TEST(run__no_such_program__not_found),
+        TEST(run_told__errors__among_what_it_prints),
+        TEST(run_told__no_such_program__not_found),
         TEST(run__longer_than_its_time__killed_with_its_children),
         TEST(run__more_output_than_allowed__limit_and_output_untouched),
         TEST(run__exactly_what_is_allowed__success),
