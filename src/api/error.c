@@ -24,7 +24,10 @@ static const struct row {
     {"TOO_LARGE", 413, "the body is too large"},
     {"MEDIA_TYPE", 415, "a body must be JSON"},
     {"REPEATED_OTHERWISE", 422, "the Idempotency-Key came with another request before"},
+    {"UNPROCESSABLE", 422, "that cannot be, and waiting does not mend it"},
     {"TOO_MANY_REQUESTS", 429, "too many requests"},
+    {"CLUSTER_LOCKED", 503, "an operation is at work on the cluster"},
+    {"NO_ANSWER", 503, "there was no answer in time"},
     {"TOO_MANY_WAIT", 503, "too many requests wait"},
     /* of results, by their names in base/errors.def */
     {"USAGE", 400, "that cannot be"},
