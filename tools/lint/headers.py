@@ -14,7 +14,7 @@ FLAGS = ["-std=gnu11", "-D_GNU_SOURCE", "-DFUSE_USE_VERSION=314", "-Wall", "-Wex
 
 def main():
     packages = subprocess.run(
-        ["pkg-config", "--cflags", "fuse3", "jansson", "libsodium", "libcrypto", "cmocka", "p11-kit-1", "libkms_message"],
+        ["pkg-config", "--cflags", "fuse3", "jansson", "yaml-0.1", "libsodium", "libcrypto", "cmocka", "p11-kit-1", "libkms_message"],
         check=True, capture_output=True, text=True,
     ).stdout.split()
     command = ["gcc", *FLAGS, *packages, f"-I{ROOT}/src", f"-I{ROOT}/tests", "-x", "c", "-"]
