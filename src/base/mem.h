@@ -30,6 +30,13 @@ void mem_freep(void *ptr_to_ptr);
 void mem_wipe(void *ptr, size_t len);
 
 /*
+ * mem_wipe_trail(): zeroes what earlier calls of this thread left behind it: 64 KiB of its stack below the caller, and the
+ * vector registers. Ciphers and copies leave keys and plaintext there, and a signal stores all registers on the stack. For a
+ * thread that is about to wait with nothing of its own to remember; its stack must have the room.
+ */
+void mem_wipe_trail(void);
+
+/*
  * Memory for libraries that keep secrets in it and take allocation functions (libcurl, jansson): as malloc and
  * friends, zeroed at birth and wiped before it goes back to the heap. Not to be mixed with mem_free.
  */

@@ -147,6 +147,7 @@ ks_rc cmd_volume_mount(struct cli *cli)
         .is_starting_locked = args_has(cli, OPT_START_LOCKED),
         .is_swap_allowed = args_has(cli, OPT_ALLOW_SWAP),
         .is_allow_other = geteuid() == 0,
+        .is_ring_wanted = args_has(cli, OPT_IO_URING),
         .ready_fd = -1,
     };
     if (args_has(cli, OPT_FOREGROUND))

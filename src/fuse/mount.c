@@ -160,6 +160,7 @@ static ks_rc start_mount(struct process *p)
         .mountpoint = p->mountpoint,
         .source = p->backing_path,
         .is_allow_other = p->conf->is_allow_other,
+        .is_ring_wanted = p->conf->is_ring_wanted,
         .threads = p->conf->threads,
     };
 

@@ -23,6 +23,7 @@ struct mount_conf {
     bool is_starting_locked; /* a denial at the start is not an error: come up locked and wait */
     bool is_swap_allowed;    /* go on when memory cannot be locked */
     bool is_allow_other;     /* other users may enter (default for root) */
+    bool is_ring_wanted;     /* requests over io_uring, where the kernel offers it */
     unsigned threads;        /* 0: default */
     bool
         is_rekeying; /* after a rotation of the data key everything older is re-encrypted by itself */

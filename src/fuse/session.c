@@ -30,11 +30,13 @@ enum {
     SCRUB_POLL_MS = 2,
     READAHEAD_KB = 1024,
     INIT_MS_MAX = 20000,
+    RING_THREADS_MIN = 4, /* for each queue: some wait for a disk while others serve */
 };
 
 struct worker {
     struct session *session;
     pthread_t thread;
+    struct ring *ring; /* where its requests come from; NULL: the device */
     struct fuse_buf buf;
     size_t dirty_bytes;        /* how much of buf held requests since the last scrub */
     _Atomic uint64_t scrubbed; /* the last scrub this thread has done */
@@ -53,15 +55,18 @@ struct session {
     atomic_bool is_ended;
     pthread_mutex_t mutex;
     pthread_cond_t cond;
-    bool is_agreed; /* under mutex: INIT was answered */
+    unsigned queue_count; /* of the io_uring transport; 0: not used */
+    bool is_agreed;       /* under mutex: INIT was answered */
+    bool is_ring;         /* under mutex: and rings were agreed on */
 };
 
-static void on_agreed(void *arg)
+static void on_agreed(void *arg, bool is_ring)
 {
     struct session *s = arg;
 
     pthread_mutex_lock(&s->mutex);
     s->is_agreed = true;
+    s->is_ring = is_ring;
     pthread_cond_broadcast(&s->cond);
     pthread_mutex_unlock(&s->mutex);
 }
@@ -123,6 +128,24 @@ static ks_rc make_fuse(struct session *s, const struct session_conf *conf)
     return KS_SUCCESS;
 }
 
+/* The first thread reads the device, for what comes through it in any case; the others share the queues. */
+static ks_rc make_rings(struct session *s, const struct session_conf *conf)
+{
+    unsigned queues = conf->is_ring_wanted ? ring_queue_count() : 0;
+
+    if (queues == 0)
+        return KS_SUCCESS;
+    for (unsigned k = 1; k < s->worker_count; k++) {
+        ks_rc rc = ring_new((k - 1) % queues, &s->workers[k].ring);
+        if (!ks_ok(rc)) {
+            log_line(LOG_NOTICE, "requests come through the device: %s", ks_text(rc));
+            return KS_SUCCESS;
+        }
+    }
+    s->queue_count = queues;
+    return KS_SUCCESS;
+}
+
 static void session_freep(struct session **s)
 {
     session_free(*s);
@@ -141,6 +164,8 @@ ks_rc session_mount(const struct session_conf *conf, struct session **ret)
     s->shedder = conf->shedder;
     s->env = (struct ops_env){conf->volume, conf->trouble, BACKGROUND_MAX};
     s->worker_count = conf->threads ? conf->threads : SESSION_THREADS_DEFAULT;
+    if (conf->is_ring_wanted && s->worker_count < 1 + RING_THREADS_MIN * ring_queue_count())
+        s->worker_count = 1 + RING_THREADS_MIN * ring_queue_count();
     ENSURE(s->worker_count <= SESSION_THREADS_MAX, KS_E_USAGE, "at most %d threads",
            SESSION_THREADS_MAX);
     TRY(mem_new(s->worker_count, sizeof *s->workers, &s->workers));
@@ -149,7 +174,8 @@ ks_rc session_mount(const struct session_conf *conf, struct session **ret)
     ENSURE(fuse_session_mount(s->se, conf->mountpoint) == 0, KS_E_IO,
            "cannot mount on %s (see the log; is /dev/fuse there, and may this user mount?)",
            conf->mountpoint);
-    TRY(wire_attach(s->se, on_agreed, s));
+    TRY(make_rings(s, conf));
+    TRY(wire_attach(s->se, s->queue_count > 0, on_agreed, s));
     *ret = TAKE(s);
     return KS_SUCCESS;
 }
@@ -160,16 +186,35 @@ static void scrub_own(struct worker *w)
 
     if (atomic_load(&w->scrubbed) == wanted)
         return;
+    if (w->ring && !ring_wipe(w->ring))
+        return; /* an answer is in it, that goes out first */
     if (w->buf.mem)
         mem_wipe(w->buf.mem, w->dirty_bytes);
     w->dirty_bytes = 0;
     ops_scratch_wipe();
+    mem_wipe_trail();
     atomic_store(&w->scrubbed, wanted);
+}
+
+/* serve_ring(w): the same for a thread with a ring. */
+static bool serve_ring(struct worker *w)
+{
+    struct fuse_buf request;
+    int n = wire_receive(w->ring, w->session->se, &request);
+
+    if (n == -EINTR)
+        return true;
+    if (n > 0)
+        fuse_session_process_buf(w->session->se, &request);
+    shedder_look(w->session->shedder);
+    return n > 0 || ring_is_refused(w->ring);
 }
 
 /* serve_one(w): false when the mount has ended. */
 static bool serve_one(struct worker *w)
 {
+    if (w->ring && !ring_is_refused(w->ring))
+        return serve_ring(w);
     int n = fuse_session_receive_buf(w->session->se, &w->buf);
 
     if (n == -EINTR || n == -EAGAIN)
@@ -202,10 +247,43 @@ static void worker_end(struct worker *w)
     atomic_fetch_sub(&w->session->running, 1);
 }
 
+/* A ring can be given to the kernel only when both have agreed on rings. */
+static void await_agreement(struct worker *w)
+{
+    struct session *s = w->session;
+
+    pthread_mutex_lock(&s->mutex);
+    while (!s->is_agreed && !session_is_ended(s))
+        pthread_cond_wait(&s->cond, &s->mutex);
+    bool is_ring = s->is_ring;
+    pthread_mutex_unlock(&s->mutex);
+    if (!is_ring) {
+        ring_free(w->ring);
+        w->ring = NULL;
+    }
+}
+
+/* The first thread of a queue stays on its processor: a request is answered where it was made. */
+static void stay_on_processor(const struct session *s, unsigned index)
+{
+    cpu_set_t set;
+
+    if (index == 0 || index > s->queue_count)
+        return;
+    CPU_ZERO(&set);
+    CPU_SET(index - 1, &set);
+    /* A processor that is not there, or not ours: the thread runs anywhere. */
+    (void)pthread_setaffinity_np(pthread_self(), sizeof set, &set);
+}
+
 static void *worker_run(void *arg)
 {
     struct worker *w = arg;
 
+    if (w->ring) {
+        await_agreement(w);
+        stay_on_processor(w->session, (unsigned)(w - w->session->workers));
+    }
     do
         scrub_own(w);
     while (serve_one(w) && !fuse_session_exited(w->session->se));
@@ -257,6 +335,14 @@ ks_rc session_start(struct session *s)
     return KS_SUCCESS;
 }
 
+bool session_is_ring(struct session *s)
+{
+    pthread_mutex_lock(&s->mutex);
+    bool is_ring = s->is_ring;
+    pthread_mutex_unlock(&s->mutex);
+    return is_ring;
+}
+
 int session_end_fd(const struct session *s)
 {
     return s->end_fd;
@@ -278,6 +364,8 @@ void session_free(struct session *s)
     }
     for (unsigned k = 0; k < s->started_count; k++)
         pthread_join(s->workers[k].thread, NULL);
+    for (unsigned k = 0; s->workers && k < s->worker_count; k++)
+        ring_free(s->workers[k].ring);
     if (s->se)
         fuse_session_destroy(s->se);
     if (s->end_fd >= 0)

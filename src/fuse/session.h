@@ -17,7 +17,8 @@ struct session_conf {
     const char *mountpoint;
     const char *source; /* shown as the mounted device: the backing directory */
     bool is_allow_other;
-    unsigned threads;        /* 0: default */
+    bool is_ring_wanted;     /* requests over io_uring where the kernel offers it */
+    unsigned threads;        /* 0: default; more when rings need them */
     struct shedder *shedder; /* borrowed; outlives the session */
 };
 
@@ -27,6 +28,8 @@ enum { SESSION_THREADS_DEFAULT = 8, SESSION_THREADS_MAX = 64 };
 ks_rc session_mount(const struct session_conf *conf, struct session **ret) KS_MUST;
 /* session_start(s): starts the threads and returns when the kernel and we have agreed (INIT). */
 ks_rc session_start(struct session *s) KS_MUST;
+/* session_is_ring(s): whether requests come over io_uring. */
+bool session_is_ring(struct session *s);
 /* session_end_fd(s): becomes readable when the mount has ended, whoever ended it. */
 int session_end_fd(const struct session *s);
 /* session_is_ended(s): whether the mount has ended. */

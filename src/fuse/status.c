@@ -154,12 +154,13 @@ ks_rc status_report(struct process *p, json_t **ret)
     struct counted_generations generations = {counted.generations, counted.count,
                                               counted.as_of_s != 0};
     json_t *status = json_pack(
-        "{s:b, s:o, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "ok", 1,
+        "{s:b, s:o, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o}", "ok", 1,
         "volume", volume(p, k), "state", lease_state_name(g.state), "revoked", (int)g.is_revoked,
         "lease", lease(&g, k), "last_probe", last_probe(p), "wraps", keyring_wraps_json(k),
         "generations", keyring_generations_json(k, &generations, false), "generations_as_of",
         json_moment(counted.as_of_s), "next_data_rotation",
-        json_moment(atomic_load(&p->rotation_due)), "rekey", rekey_status(p), "handles",
+        json_moment(atomic_load(&p->rotation_due)), "rekey", rekey_status(p), "transport",
+        session_is_ring(p->session) ? "IO_URING" : "DEVICE", "handles",
         number(volume_handle_count(p->volume)), "counters", counters(p), "key_services",
         key_services(p), "receipt", receipt(&g.receipt));
     ENSURE(status, KS_E_NO_MEMORY, "no memory for the status");

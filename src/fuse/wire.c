@@ -17,11 +17,14 @@
 static struct {
     _Atomic uint64_t unique; /* 0: none, or answered */
     _Atomic bool is_offered;
-    void (*on_agreed)(void *arg);
+    _Atomic bool is_ring_offered;
+    bool is_ring_wanted;
+    void (*on_agreed)(void *arg, bool is_ring);
     void *arg;
 } init;
 
 static _Thread_local bool is_killing;
+static _Thread_local struct ring *own_ring; /* of this thread; NULL: it reads the device */
 
 static void look_at_init(const struct fuse_in_header *head, const uint8_t *body, size_t len)
 {
@@ -29,6 +32,8 @@ static void look_at_init(const struct fuse_in_header *head, const uint8_t *body,
 
     memcpy(&in, body, len < sizeof in ? len : sizeof in);
     atomic_store(&init.is_offered, (in.flags & FUSE_HANDLE_KILLPRIV_V2) != 0);
+    atomic_store(&init.is_ring_offered, (in.flags & FUSE_INIT_EXT) != 0 &&
+                                            (in.flags2 & (uint32_t)(RING_INIT_FLAG >> 32)) != 0);
     atomic_store(&init.unique, head->unique);
 }
 
@@ -87,35 +92,63 @@ static bool is_init_reply(const struct iovec *iov, int count)
     return head.unique == atomic_load(&init.unique) && head.error == 0;
 }
 
-static void accept_killpriv(const struct iovec *reply)
+static void set_bits(const struct iovec *reply, size_t at, uint32_t bits)
 {
-    uint8_t *field = (uint8_t *)reply->iov_base + offsetof(struct fuse_init_out, flags);
+    uint8_t *field = (uint8_t *)reply->iov_base + at;
     uint32_t flags;
 
     memcpy(&flags, field, sizeof flags);
-    flags |= FUSE_HANDLE_KILLPRIV_V2;
+    flags |= bits;
     memcpy(field, &flags, sizeof flags);
+}
+
+/* accept(reply): puts what libfuse does not know into its answer. Whether requests will come through rings. */
+static bool accept(const struct iovec *reply)
+{
+    bool is_ring = init.is_ring_wanted && atomic_load(&init.is_ring_offered) &&
+                   reply->iov_len >= offsetof(struct fuse_init_out, flags2) + sizeof(uint32_t);
+
+    if (atomic_load(&init.is_offered))
+        set_bits(reply, offsetof(struct fuse_init_out, flags), FUSE_HANDLE_KILLPRIV_V2);
+    if (is_ring) {
+        set_bits(reply, offsetof(struct fuse_init_out, flags), FUSE_INIT_EXT);
+        set_bits(reply, offsetof(struct fuse_init_out, flags2), (uint32_t)(RING_INIT_FLAG >> 32));
+    }
+    return is_ring;
 }
 
 static ssize_t wire_writev(int fd, struct iovec *iov, int count, void *userdata)
 {
-    bool is_init = is_init_reply(iov, count);
+    bool is_init = is_init_reply(iov, count), is_ring = is_init && accept(&iov[1]);
 
     (void)userdata;
-    if (is_init && atomic_load(&init.is_offered))
-        accept_killpriv(&iov[1]);
+    if (own_ring && ring_answers(own_ring, iov, count))
+        return ring_put(own_ring, iov, count);
     ssize_t n = writev(fd, iov, count);
     if (is_init && n > 0) {
         atomic_store(&init.unique, 0);
-        init.on_agreed(init.arg);
+        init.on_agreed(init.arg, is_ring);
     }
     return n;
 }
 
-ks_rc wire_attach(struct fuse_session *se, void (*on_agreed)(void *arg), void *arg)
+int wire_receive(struct ring *ring, struct fuse_session *se, struct fuse_buf *ret)
+{
+    own_ring = ring;
+    int n = ring_next(ring, fuse_session_fd(se), ret);
+    if (n > 0)
+        look_at_request(ret->mem, ret->size);
+    if (n == 0)
+        own_ring = NULL;
+    return n;
+}
+
+ks_rc wire_attach(struct fuse_session *se, bool is_ring_wanted,
+                  void (*on_agreed)(void *arg, bool is_ring), void *arg)
 {
     static const struct fuse_custom_io io = {.writev = wire_writev, .read = wire_read};
 
+    init.is_ring_wanted = is_ring_wanted;
     init.on_agreed = on_agreed;
     init.arg = arg;
     int err = fuse_session_custom_io(se, &io, fuse_session_fd(se));

@@ -11,10 +11,18 @@
 #include <fuse_lowlevel.h>
 
 #include "base/rc.h"
+#include "fuse/ring.h"
 
-/* wire_attach(se, on_agreed, arg): takes over reading and writing of a session that has been mounted.
- * on_agreed(arg) is called once, when the kernel has been given the answer to its INIT and it is a yes. */
-ks_rc wire_attach(struct fuse_session *se, void (*on_agreed)(void *arg), void *arg) KS_MUST;
+/*
+ * wire_attach(se, is_ring_wanted, on_agreed, arg): takes over reading and writing of a session that has been mounted, and asks for
+ * the io_uring transport when it is wanted. on_agreed(arg, is_ring) is called once, when the kernel has been given the answer to
+ * its INIT and it is a yes; is_ring: whether requests come through rings from now on.
+ */
+ks_rc wire_attach(struct fuse_session *se, bool is_ring_wanted,
+                  void (*on_agreed)(void *arg, bool is_ring), void *arg) KS_MUST;
+
+/* wire_receive(ring, se, ret): ring_next for this thread; what the thread answers goes to that ring. */
+int wire_receive(struct ring *ring, struct fuse_session *se, struct fuse_buf *ret);
 
 /* wire_must_kill_suidgid(): whether the request this thread received last ends set-user-id and
  * set-group-id bits of the file it changes. */
