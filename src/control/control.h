@@ -256,9 +256,14 @@ ks_rc control_node_join(struct control *c, const char *token, const char *reques
  * until control_node_authenticate saw the new one. */
 ks_rc control_node_renew(struct control *c, const char *node, const char *request_pem,
                          json_t **ret) KS_MUST;
+/* control_node_renew(c, node, request, ret): a new certificate for a node that has joined; the reply is as that of joining. It counts from its
+ * first use on; until then the one before does. */
+ks_rc control_node_renew(struct control *c, const char *node, const char *request_pem,
+                         json_t **ret) KS_MUST;
 ks_rc control_node_list(struct control *c, const struct caller *by, struct slice *slice,
                         struct node **ret, size_t *ret_count) KS_MUST;
-/* control_node_remove: its certificate is good for nothing any more. STATE while it has volumes. */
+/* control_node_remove: its certificate is good for nothing any more. STATE while it has volumes that are wanted, or takes others
+ * away; what an away node did not take away is given up. */
 ks_rc control_node_remove(struct control *c, const struct caller *by, const char *id) KS_MUST;
 /* control_node_authenticate(c, fingerprint, ret): by SHA-256 of its certificate, hex. PERMISSION. */
 ks_rc control_node_authenticate(struct control *c, const char *fingerprint,
@@ -271,7 +276,8 @@ ks_rc control_node_report(struct control *c, const char *node, const json_t *rep
                           json_t **ret) KS_MUST;
 /* control_authority(c): the certificate of the authority, PEM; as long as c. */
 const char *control_authority(struct control *c);
-/* control_server_certificate(c, names, days, ret_cert, ret_key): PEM of a certificate for a listener, by the authority. names: comma-separated. */
+/* control_server_certificate(c, names, ret_cert, ret_key): PEM of a certificate of 90 days for a listener, by the authority, and of its key
+ * (a wiping buffer). names: comma-separated host names and addresses. Who listens asks again before it expires. */
 ks_rc control_server_certificate(struct control *c, const char *names, struct buf *ret_cert,
                                  struct buf *ret_key) KS_MUST;
 

@@ -109,3 +109,17 @@ ks_rc cluster_touch(struct work *w, const char *cluster) KS_MUST;
 /* node_is_away(c, node): not heard for NODE_AWAY_S. node_seen_text(c, node, out): "heard 12 s ago", "never heard", for messages. */
 bool node_is_away(struct control *c, const struct node *node);
 void node_seen_text(struct control *c, const struct node *node, char out[NAME_BYTES]);
+/* node_heard(c, node): it asked or reported just now. */
+ks_rc node_heard(struct control *c, const char *node) KS_MUST;
+/* node_take_report(w, node, report): what a report says about the node itself: version, address, engines. For control_node_report. USAGE. */
+ks_rc node_take_report(struct work *w, const char *node, const json_t *report) KS_MUST;
+/* node_store_seen(c): stores when nodes were heard; for the ticker. */
+ks_rc node_store_seen(struct control *c) KS_MUST;
+
+/* -- opening, ticking (control/control.c, control/ticker.c) --------------------------------------------------------- */
+
+/* control_open_quiet(conf, ret): control_open without the ticker's thread: nothing happens but what is called. For tests and tools. */
+ks_rc control_open_quiet(const struct control_conf *conf, struct control **ret) KS_MUST;
+/* control_tick(c): one round of what is due by now: schedules, time-outs of what is running, what is kept in memory stored. The
+ * ticker's thread calls it; two may not run at once. A failure ends nothing: the next round does it. */
+ks_rc control_tick(struct control *c) KS_MUST;

@@ -9,10 +9,13 @@
 
 #include "base/mem.h"
 #include "control/id_map.h"
+#include "control/message.h"
 
 struct heard {
     struct live_heard_at last;
     bool is_new; /* since they were taken */
+    size_t engine_count;
+    char engines[LIVE_ENGINES_MAX][WORD_BYTES];
 };
 
 struct live {
@@ -65,14 +68,18 @@ static ks_rc heard_new(struct live *l, const char *node, struct heard **ret)
     return KS_SUCCESS;
 }
 
+static ks_rc find_heard(struct live *l, const char *node, struct heard **ret)
+{
+    *ret = id_map_get(&l->nodes, node);
+    return *ret ? KS_SUCCESS : heard_new(l, node, ret);
+}
+
 ks_rc live_heard(struct live *l, const char *node, int64_t now_s)
 {
-    ks_rc rc = KS_SUCCESS;
+    struct heard *h;
 
     pthread_mutex_lock(&l->mutex);
-    struct heard *h = id_map_get(&l->nodes, node);
-    if (!h)
-        rc = heard_new(l, node, &h);
+    ks_rc rc = find_heard(l, node, &h);
     if (ks_ok(rc)) {
         h->last.at = now_s;
         h->is_new = true;
@@ -116,6 +123,46 @@ ks_rc live_take_heard(struct live *l, struct live_heard_at **ret, size_t *ret_co
     }
     pthread_mutex_unlock(&l->mutex);
     return rc;
+}
+
+ks_rc live_set_engines(struct live *l, const char *node, const char *const *names, size_t count)
+{
+    struct heard *h;
+
+    ENSURE(count <= LIVE_ENGINES_MAX, KS_E_LIMIT, "more than %d engines", LIVE_ENGINES_MAX);
+    pthread_mutex_lock(&l->mutex);
+    ks_rc rc = find_heard(l, node, &h);
+    if (ks_ok(rc)) {
+        h->engine_count = count;
+        for (size_t i = 0; i < count; i++)
+            message_copy(h->engines[i], WORD_BYTES, names[i]);
+    }
+    pthread_mutex_unlock(&l->mutex);
+    return rc;
+}
+
+static bool has_engine(const struct heard *h, const char *engine)
+{
+    for (size_t i = 0; i < h->engine_count; i++)
+        if (strcmp(h->engines[i], engine) == 0)
+            return true;
+    return false;
+}
+
+bool live_has_engine(struct live *l, const char *engine)
+{
+    bool is_said = false, is_there = strcmp(engine, "none") == 0;
+
+    pthread_mutex_lock(&l->mutex);
+    for (size_t i = 0; i < l->nodes.room && !is_there; i++) {
+        const struct heard *h = id_map_at(&l->nodes, i);
+        if (!h)
+            continue;
+        is_said = is_said || h->engine_count;
+        is_there = has_engine(h, engine);
+    }
+    pthread_mutex_unlock(&l->mutex);
+    return is_there || !is_said;
 }
 
 static void forget_password(struct live *l, const char *volume)

@@ -13,7 +13,7 @@
 
 struct live;
 
-enum { LIVE_PASSWORD_BYTES = 128 };
+enum { LIVE_PASSWORD_BYTES = 128, LIVE_ENGINES_MAX = 32 };
 
 ks_rc live_new(struct live **ret) KS_MUST;
 void live_free(struct live *l);
@@ -28,6 +28,12 @@ struct live_heard_at {
 };
 /* live_take_heard(l, ret, ret_count): the nodes that were heard since the call before, for storing that now and then; mem_free. */
 ks_rc live_take_heard(struct live *l, struct live_heard_at **ret, size_t *ret_count) KS_MUST;
+
+/* live_set_engines(l, node, names, count): the engines that the node can run, as it reported them; LIMIT. Names longer than
+ * WORD_BYTES are cut. live_has_engine(l, engine): some node has it, or no node has said what it has. "none" is everywhere. */
+ks_rc live_set_engines(struct live *l, const char *node, const char *const *names,
+                       size_t count) KS_MUST;
+bool live_has_engine(struct live *l, const char *engine);
 
 /* live_set_password(l, volume, password): LIMIT for one of LIVE_PASSWORD_BYTES or longer. NULL forgets it. */
 ks_rc live_set_password(struct live *l, const char *volume, const char *password) KS_MUST;

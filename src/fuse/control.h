@@ -32,6 +32,6 @@ ks_rc control_call_progress(const char *path, json_t *request, int timeout_ms,
                             void (*progress)(void *arg, json_t *line), void *arg,
                             json_t **ret) KS_MUST;
 
-/* control_open(path, request, ret): begins a conversation and sends the request; what comes is read with fuse/control_line.h. The
+/* control_converse(path, request, ret): begins a conversation and sends the request; what comes is read with fuse/control_line.h. The
  * descriptor is the caller's; closing it ends the operation. NOT_FOUND as above. */
-ks_rc control_open(const char *path, json_t *request, int *ret) KS_MUST;
+ks_rc control_converse(const char *path, json_t *request, int *ret) KS_MUST;

@@ -110,7 +110,7 @@ ks_rc control_call(const char *path, json_t *request, int timeout_ms, json_t **r
     return control_call_progress(path, request, timeout_ms, NULL, NULL, ret);
 }
 
-ks_rc control_open(const char *path, json_t *request, int *ret)
+ks_rc control_converse(const char *path, json_t *request, int *ret)
 {
     CLEANUP(fd_close) int fd = -1;
 

@@ -128,7 +128,7 @@ static void open__lines_come__until_closed(void **unused)
 
     (void)unused;
     setup(&f);
-    check_ok(control_open(f.path, request, &fd));
+    check_ok(control_converse(f.path, request, &fd));
     check_ok(control_line_init(&line, fd));
     for (int i = 1; i <= 3; i++) {
         check_ok(control_line_read(&line, SOON_MS, &got));
@@ -150,7 +150,7 @@ static void open__nobody_listens__is_not_found(void **unused)
     int fd = -1;
 
     (void)unused;
-    check_rc(control_open("/tmp/keystead-no-such.sock", request, &fd), NOT_FOUND);
+    check_rc(control_converse("/tmp/keystead-no-such.sock", request, &fd), NOT_FOUND);
     assert_int_equal(fd, -1);
     json_decref(request);
 }

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * control/control.c - the control plane made, opened and closed.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "control/authority.h"
+#include "control/control_int.h"
+#include "control/live.h"
+#include "control/message.h"
+#include "control/state_dir.h"
+#include "control/store.h"
+#include "control/ticker.h"
+
+static struct store_conf store_conf_of(const struct control_conf *conf)
+{
+    return (struct store_conf){conf->dir, conf->clock, conf->random};
+}
+
+/* The store last: a directory without one was not made to the end and is made anew. */
+ks_rc control_create(const struct control_conf *conf)
+{
+    struct store_conf store = store_conf_of(conf);
+
+    TRY(state_dir_make(conf->dir));
+    ks_rc rc = authority_make(conf->dir, conf->clock, conf->random);
+    if (!ks_ok(rc) && !ks_is(rc, KS_E_EXISTS))
+        return rc;
+    return ks_wrap(store_create(&store), "state directory %.200s", conf->dir);
+}
+
+static ks_rc open_parts(struct control *c, const struct control_conf *conf)
+{
+    struct store_conf store = store_conf_of(conf);
+
+    TRY(ks_wrap(store_open(&store, &c->store), "state directory %.200s", conf->dir));
+    TRY(authority_open(conf->dir, conf->clock, conf->random, &c->authority));
+    TRY(live_new(&c->live));
+    return ticker_new(&c->ticker);
+}
+
+ks_rc control_open_quiet(const struct control_conf *conf, struct control **ret)
+{
+    CLEANUP(control_closep) struct control *c = NULL;
+
+    TRY(mem_new(1, sizeof *c, &c));
+    pthread_mutex_init(&c->watch_mutex, NULL);
+    c->clock = conf->clock;
+    c->random = conf->random;
+    c->is_development = conf->is_development;
+    message_copy(c->dir, sizeof c->dir, conf->dir);
+    message_copy(c->engine, sizeof c->engine, conf->engine ? conf->engine : "none");
+    TRY(open_parts(c, conf));
+    *ret = TAKE(c);
+    return KS_SUCCESS;
+}
+
+ks_rc control_open(const struct control_conf *conf, struct control **ret)
+{
+    CLEANUP(control_closep) struct control *c = NULL;
+
+    TRY(control_open_quiet(conf, &c));
+    TRY(ticker_start(c->ticker, c));
+    *ret = TAKE(c);
+    return KS_SUCCESS;
+}
+
+/* When nodes were heard is stored once more, so that a restart does not take them for away. */
+void control_close(struct control *c)
+{
+    if (!c)
+        return;
+    ticker_free(c->ticker);
+    if (c->store && c->live)
+        /* only worth a minute */
+        IGNORE(node_store_seen(c));
+    authority_free(c->authority);
+    live_free(c->live);
+    store_close(c->store);
+    pthread_mutex_destroy(&c->watch_mutex);
+    mem_free(c);
+}
+
+void control_closep(struct control **c)
+{
+    control_close(*c);
+    *c = NULL;
+}
+
+ks_rc control_backup(struct control *c, const char *path)
+{
+    return store_backup(c->store, path);
+}
+
+const char *control_authority(struct control *c)
+{
+    return authority_pem(c->authority);
+}
+
+ks_rc control_server_certificate(struct control *c, const char *names, struct buf *ret_cert,
+                                 struct buf *ret_key)
+{
+    return authority_make_server(c->authority, names, SERVER_CERTIFICATE_DAYS, ret_cert, ret_key);
+}

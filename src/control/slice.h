@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * control/slice.h - parts of lists: between what callers pass on unread and where a list of the store goes on.
+ *
+ * A part goes on behind the last row that was given, by its key and not by its place, so that what comes and goes meanwhile makes
+ * nothing appear twice and nothing that stays be left out.
+ */
+#pragma once
+
+#include "control/control.h"
+#include "control/store.h"
+
+/* slice_begin(s, ret): the page to ask the store for, one row longer than the slice. USAGE for an after that was not ours and a
+ * count out of bounds. */
+ks_rc slice_begin(const struct slice *s, struct store_page *ret) KS_MUST;
+/* slice_has_more(s, count): takes the row too many off count. After true slice_go_on must follow; after false s->after is "". */
+bool slice_has_more(struct slice *s, size_t *count);
+/* slice_go_on(s, number, text): sets after to behind the row with this key, as the store's list orders it. */
+ks_rc slice_go_on(struct slice *s, int64_t number, const char *text) KS_MUST;

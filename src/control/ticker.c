@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * control/ticker.c - one round after the other, each a bounded amount of work.
+ *
+ * What is running is taken up in batches, by operation, one short transaction for each cluster, so that those who call never wait
+ * long and a hundred thousand clusters cost no more a round than a hundred.
+ */
+#include "control/ticker.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "control/cluster_int.h"
+
+enum {
+    STACK_BYTES = 1024 * 1024,
+    SEEN_S = 60,
+    EXPIRE_S = 3600,
+    REPEAT_KEEP_S = 86400, /* replies to repeated requests */
+    TOKEN_KEEP_S = 86400,  /* join tokens, after they expired */
+};
+
+struct ticker {
+    int64_t seen_at, expired_at; /* wall seconds of the last time */
+    int64_t cursor;              /* number of the operation that was looked at last */
+    struct control *c;
+    pthread_mutex_t mutex;
+    pthread_cond_t cond;
+    pthread_t thread;
+    bool is_running, is_stopping;
+};
+
+/* -- what is due ------------------------------------------------------------------------------------------------------ */
+
+static ks_rc store_seen(struct control *c, int64_t now)
+{
+    struct ticker *t = c->ticker;
+
+    if (now - t->seen_at < SEEN_S)
+        return KS_SUCCESS;
+    t->seen_at = now;
+    return node_store_seen(c);
+}
+
+static ks_rc expire(struct control *c, int64_t now)
+{
+    CLEANUP(work_abandon) struct work w = {0};
+    struct ticker *t = c->ticker;
+
+    if (now - t->expired_at < EXPIRE_S)
+        return KS_SUCCESS;
+    t->expired_at = now;
+    TRY(work_begin(c, &w));
+    store_tx_observe(w.tx);
+    TRY(store_join_tokens_expire(w.tx, now - TOKEN_KEEP_S));
+    TRY(store_repeats_expire(w.tx, now - REPEAT_KEEP_S));
+    return work_end(&w);
+}
+
+static ks_rc bring(struct control *c, const char *cluster)
+{
+    CLEANUP(work_abandon) struct work w = {0};
+
+    TRY(work_begin(c, &w));
+    TRY(cluster_bring(&w, cluster));
+    return work_end(&w);
+}
+
+static ks_rc read_running(struct control *c, struct operation **ret, size_t *ret_count)
+{
+    CLEANUP(store_view_end) struct store_view *v = NULL;
+    struct store_page page = {.number = c->ticker->cursor, .count_max = TICK_BATCH};
+
+    TRY(store_view_begin(c->store, &v));
+    return store_operations_running(v, NULL, &page, ret, ret_count);
+}
+
+/* One that cannot be brought on does not keep the others waiting. */
+static ks_rc bring_running(struct control *c, int64_t now)
+{
+    CLEANUP(mem_freep) struct operation *operations = NULL;
+    ks_rc first = KS_SUCCESS;
+    size_t count;
+
+    (void)now;
+    TRY(read_running(c, &operations, &count));
+    for (size_t i = 0; i < count; i++) {
+        if (i && strcmp(operations[i].cluster, operations[i - 1].cluster) == 0)
+            continue;
+        ks_rc rc = bring(c, operations[i].cluster);
+        if (ks_ok(first))
+            first = rc;
+    }
+    c->ticker->cursor = count == TICK_BATCH ? operations[count - 1].number : 0;
+    return first;
+}
+
+ks_rc control_tick(struct control *c)
+{
+    static ks_rc (*const parts[])(struct control *, int64_t) = {bring_running, store_seen, expire};
+    int64_t now = clock_wall_s(c->clock);
+    ks_rc first = KS_SUCCESS;
+
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        ks_rc rc = parts[i](c, now);
+        if (ks_ok(first))
+            first = rc;
+    }
+    return first;
+}
+
+/* -- the thread ------------------------------------------------------------------------------------------------------- */
+
+static bool wait_a_while(struct ticker *t)
+{
+    struct timespec until = clock_deadline(TICK_MS);
+    int err = 0;
+
+    pthread_mutex_lock(&t->mutex);
+    while (!t->is_stopping && err == 0)
+        err = pthread_cond_timedwait(&t->cond, &t->mutex, &until);
+    bool is_stopping = t->is_stopping;
+    pthread_mutex_unlock(&t->mutex);
+    return !is_stopping;
+}
+
+static void *ticker_run(void *arg)
+{
+    struct ticker *t = arg;
+
+    while (wait_a_while(t))
+        /* what fails now is done by the next round; who asks for something meets the failure himself */
+        IGNORE(control_tick(t->c));
+    return NULL;
+}
+
+ks_rc ticker_new(struct ticker **ret)
+{
+    struct ticker *t;
+
+    TRY(mem_new(1, sizeof *t, &t));
+    pthread_mutex_init(&t->mutex, NULL);
+    clock_cond_init(&t->cond);
+    *ret = t;
+    return KS_SUCCESS;
+}
+
+ks_rc ticker_start(struct ticker *t, struct control *c)
+{
+    pthread_attr_t attr;
+
+    t->c = c;
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, STACK_BYTES);
+    int err = pthread_create(&t->thread, &attr, ticker_run, t);
+    pthread_attr_destroy(&attr);
+    if (err)
+        return ks_fail_os(err, "cannot start the control plane's thread");
+    t->is_running = true;
+    return KS_SUCCESS;
+}
+
+void ticker_free(struct ticker *t)
+{
+    if (!t)
+        return;
+    pthread_mutex_lock(&t->mutex);
+    t->is_stopping = true;
+    pthread_cond_broadcast(&t->cond);
+    pthread_mutex_unlock(&t->mutex);
+    if (t->is_running)
+        pthread_join(t->thread, NULL);
+    pthread_cond_destroy(&t->cond);
+    pthread_mutex_destroy(&t->mutex);
+    mem_free(t);
+}
