@@ -168,6 +168,13 @@ void http_answer_later(struct http_exchange *x, uint64_t delay_ms,
     x->outcome = HTTP_PUT_OFF;
 }
 
+void http_attach(struct http_exchange *x, void *arg, void (*done)(void *arg))
+{
+    assert(!x->attached_done);
+    x->attached = arg;
+    x->attached_done = done;
+}
+
 void http_hang_up(struct http_exchange *x, struct view after)
 {
     assert(x->outcome == HTTP_UNDECIDED);

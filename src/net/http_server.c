@@ -20,7 +20,7 @@
 #include "net/http_server_int.h"
 
 enum {
-    HEAD_BYTES_MAX = 64 * 1024,
+    HEAD_BYTES_PRESET = 64 * 1024,
     CONNECTIONS_PRESET = 4096,
     IDLE_SECONDS_PRESET = 60,
     BACKLOG = 1024,
@@ -49,6 +49,8 @@ static void exchange_free(struct http_exchange *x)
 {
     if (!x)
         return;
+    if (x->attached_done)
+        x->attached_done(x->attached);
     buf_wipe(&x->body);
     buf_wipe(&x->answer);
     buf_done(&x->raw);
@@ -156,6 +158,27 @@ static enum MHD_Result hang_up(struct http_exchange *x)
     return MHD_NO;
 }
 
+/* By the time they are due. Nearly all wait for the same while, so that their place is at the end or near it. */
+static void queue_put(struct http_queue *q, struct http_exchange *x)
+{
+    struct http_exchange *before = x->due_ms == 0 ? NULL : q->last;
+
+    while (before && before->due_ms > x->due_ms)
+        before = before->before;
+    x->before = before;
+    x->after = before ? before->after : q->first;
+    *(x->before ? &x->before->after : &q->first) = x;
+    *(x->after ? &x->after->before : &q->last) = x;
+    x->is_waiting = true;
+}
+
+static void queue_take(struct http_queue *q, struct http_exchange *x)
+{
+    *(x->before ? &x->before->after : &q->first) = x->after;
+    *(x->after ? &x->after->before : &q->last) = x->before;
+    x->is_waiting = false;
+}
+
 /* From here on the timer may have it called again; x is not touched any more. */
 static enum MHD_Result put_off(struct http_exchange *x)
 {
@@ -165,10 +188,9 @@ static enum MHD_Result put_off(struct http_exchange *x)
     pthread_mutex_lock(&s->mutex);
     if (x->is_woken || s->is_stopping)
         x->due_ms = 0;
-    x->is_waiting = true;
-    x->next_waiting = s->waiting;
-    s->waiting = x;
-    pthread_cond_broadcast(&s->changed);
+    queue_put(&s->waiting, x);
+    if (s->waiting.first == x) /* the timer sleeps for longer than that */
+        pthread_cond_broadcast(&s->changed);
     pthread_mutex_unlock(&s->mutex);
     return MHD_YES;
 }
@@ -207,6 +229,22 @@ static bool is_stopping(struct http_server *s)
     return is;
 }
 
+/* What woke it so far is about what it will look at now. */
+static void forget_wake(struct http_exchange *x)
+{
+    pthread_mutex_lock(&x->server->mutex);
+    x->is_woken = false;
+    pthread_mutex_unlock(&x->server->mutex);
+}
+
+static void refuse_length(struct http_exchange *x)
+{
+    if (x->server->too_large)
+        x->server->too_large(x->server->arg, x);
+    else
+        http_answer(x, MHD_HTTP_CONTENT_TOO_LARGE, NULL, view_text(""));
+}
+
 static enum MHD_Result answer_whole(struct http_exchange *x)
 {
     struct http_server *s = x->server;
@@ -215,14 +253,14 @@ static enum MHD_Result answer_whole(struct http_exchange *x)
         return MHD_YES;
     if (x->outcome == HTTP_PUT_OFF) {
         x->outcome = HTTP_UNDECIDED;
-        x->is_woken = false;
+        forget_wake(x);
         x->again(x->again_arg, x, is_stopping(s));
         return conclude(x);
     }
     if (!admit(x))
         return MHD_NO;
     if (x->is_too_long)
-        http_answer(x, MHD_HTTP_CONTENT_TOO_LARGE, NULL, view_text(""));
+        refuse_length(x);
     else
         s->handle(s->arg, x);
     return conclude(x);
@@ -265,7 +303,10 @@ static enum MHD_Result begin(struct http_exchange *x, struct MHD_Connection *con
         return MHD_YES;
     if (!admit(x))
         return MHD_NO;
-    http_answer(x, status, NULL, view_text(""));
+    if (status == MHD_HTTP_CONTENT_TOO_LARGE)
+        refuse_length(x);
+    else
+        http_answer(x, status, NULL, view_text(""));
     return conclude(x);
 }
 
@@ -309,18 +350,13 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
 /* Takes one whose time has come off the list; *ret_due is the earliest of the others otherwise. */
 static struct http_exchange *take_due(struct http_server *s, uint64_t now, uint64_t *ret_due)
 {
-    *ret_due = UINT64_MAX;
-    for (struct http_exchange **at = &s->waiting; *at; at = &(*at)->next_waiting) {
-        struct http_exchange *x = *at;
-        if (x->due_ms <= now) {
-            *at = x->next_waiting;
-            x->is_waiting = false;
-            return x;
-        }
-        if (x->due_ms < *ret_due)
-            *ret_due = x->due_ms;
-    }
-    return NULL;
+    struct http_exchange *x = s->waiting.first;
+
+    *ret_due = x ? x->due_ms : UINT64_MAX;
+    if (!x || x->due_ms > now)
+        return NULL;
+    queue_take(&s->waiting, x);
+    return x;
 }
 
 static void sleep_until(struct http_server *s, uint64_t now, uint64_t due)
@@ -360,9 +396,12 @@ void http_wake(struct http_exchange *x)
 
     pthread_mutex_lock(&s->mutex);
     x->is_woken = true;
-    if (x->is_waiting)
+    if (x->is_waiting && x->due_ms > 0) {
+        queue_take(&s->waiting, x);
         x->due_ms = 0;
-    pthread_cond_broadcast(&s->changed);
+        queue_put(&s->waiting, x);
+        pthread_cond_broadcast(&s->changed);
+    }
     pthread_mutex_unlock(&s->mutex);
 }
 
@@ -414,9 +453,10 @@ static ks_rc start_daemon(struct http_server *s, const struct http_server_conf *
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     unsigned threads = conf->threads ? conf->threads : (unsigned)(processors > 1 ? processors : 1);
     unsigned connections = conf->connections_max ? conf->connections_max : CONNECTIONS_PRESET;
-    struct MHD_OptionItem tls[4] = {{MHD_OPTION_END, 0, NULL}};
+    size_t head = conf->head_bytes_max ? conf->head_bytes_max : HEAD_BYTES_PRESET;
+    struct MHD_OptionItem tls[HTTP_TLS_OPTIONS] = {{MHD_OPTION_END, 0, NULL}};
 
-    if (conf->cert_file) {
+    if (http_is_tls_wanted(conf)) {
         TRY(http_tls_load(s, conf, tls));
         flags |= MHD_USE_TLS;
     }
@@ -425,11 +465,10 @@ static ks_rc start_daemon(struct http_server *s, const struct http_server_conf *
         MHD_OPTION_THREAD_POOL_SIZE, threads, MHD_OPTION_CONNECTION_LIMIT,
         connections < threads ? threads : connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
         conf->connections_per_client_max, MHD_OPTION_CONNECTION_TIMEOUT, s->idle_seconds_max,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEAD_BYTES_MAX, MHD_OPTION_URI_LOG_CALLBACK,
-        on_target, s, MHD_OPTION_NOTIFY_COMPLETED, on_end, s, MHD_OPTION_ARRAY, tls,
-        MHD_OPTION_END);
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, head, MHD_OPTION_URI_LOG_CALLBACK, on_target, s,
+        MHD_OPTION_NOTIFY_COMPLETED, on_end, s, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
     ENSURE(s->daemon, KS_E_NO_MEMORY, "the HTTP server cannot start%s",
-           conf->cert_file ? "; are certificate and key a pair in PEM?" : "");
+           http_is_tls_wanted(conf) ? "; are certificate and key a pair in PEM?" : "");
     s->fd = -1; /* the daemon's now */
     return KS_SUCCESS;
 }
@@ -461,6 +500,7 @@ ks_rc http_server_start(const struct http_server_conf *conf, struct http_server 
     TRY(mem_new(1, sizeof *s, &s));
     s->fd = -1;
     s->handle = conf->handle;
+    s->too_large = conf->too_large;
     s->arg = conf->arg;
     s->body_bytes_max = conf->body_bytes_max ? conf->body_bytes_max : BODY_BYTES_PRESET;
     s->idle_seconds_max = conf->idle_seconds_max ? conf->idle_seconds_max : IDLE_SECONDS_PRESET;
@@ -488,10 +528,10 @@ static void drain(struct http_server *s)
 
     pthread_mutex_lock(&s->mutex);
     s->is_stopping = true;
-    for (struct http_exchange *x = s->waiting; x; x = x->next_waiting)
+    for (struct http_exchange *x = s->waiting.first; x; x = x->after)
         x->due_ms = 0;
     pthread_cond_broadcast(&s->changed);
-    while (s->waiting || (s->active > 0 && err != ETIMEDOUT))
+    while (s->waiting.first || (s->active > 0 && err != ETIMEDOUT))
         err = pthread_cond_timedwait(&s->changed, &s->mutex, &until);
     s->is_timer_ending = true;
     pthread_cond_broadcast(&s->changed);

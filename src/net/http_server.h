@@ -20,20 +20,27 @@ struct http_exchange; /* a request that is being answered */
 struct http_server_conf {
     const char *address;   /* "127.0.0.1", "::1", ...; numeric */
     uint16_t port;         /* 0: any free one */
-    const char *cert_file; /* PEM; NULL: plain HTTP */
+    const char *cert_file; /* PEM; NULL: plain HTTP, unless the text is given */
     const char *key_file;  /* PEM */
-    const char *
-        client_ca_file; /* PEM: who shows no client certificate of these gets 403; NULL: none asked */
-    uint32_t threads;   /* 0: one per processor */
+    /* The same as texts, which are copied; they can be replaced while it serves (http_server_renew). */
+    struct view cert_pem, key_pem;
+    /* PEM: who shows no client certificate of these gets 403; NULL: none asked. And the same as a text. */
+    const char *client_ca_file;
+    struct view client_ca_pem;
+    uint32_t threads;                    /* 0: one per processor */
     uint32_t connections_max;            /* 0: 4096 */
     uint32_t connections_per_client_max; /* 0: no bound of its own */
     uint32_t idle_seconds_max;           /* 0: 60 */
+    size_t
+        head_bytes_max; /* 0: 64 KiB; a connection takes that much room for the heads of both directions */
     size_t body_bytes_max; /* 0: 1 MiB; beyond it the client gets 413 and handle is not called */
     /*
      * handle(arg, exchange): called once for each whole request, on a server thread, from several at a
      * time. Must end with exactly one of http_answer, http_answer_later, http_hang_up before it returns.
      */
     void (*handle)(void *arg, struct http_exchange *x);
+    /* too_large(arg, exchange): as handle, in its place, for a body beyond the bound, of which nothing is kept. NULL: an empty 413. */
+    void (*too_large)(void *arg, struct http_exchange *x);
     void *arg;
 };
 
@@ -41,6 +48,9 @@ struct http_server_conf {
 ks_rc http_server_start(const struct http_server_conf *conf, struct http_server **ret) KS_MUST;
 /* http_server_port(s): the port it listens on. */
 uint16_t http_server_port(const struct http_server *s);
+/* http_server_renew(s, cert, key): handshakes from now on use these (PEM); what is connected stays. Only for a server that was started with
+ * texts. USAGE when they are no pair; any thread. */
+ks_rc http_server_renew(struct http_server *s, struct view cert, struct view key) KS_MUST;
 /* http_server_stop(s): takes no more requests, lets those being answered end, ends those put off. */
 void http_server_stop(struct http_server *s);
 
@@ -76,8 +86,12 @@ void http_answer(struct http_exchange *x, int status, const char *content_type, 
 void http_answer_later(struct http_exchange *x, uint64_t delay_ms,
                        void (*again)(void *arg, struct http_exchange *x, bool is_stopping),
                        void *arg);
-/* http_wake(x): the waiting exchange is called again soon. From any thread; only while it waits. */
+/* http_wake(x): the waiting exchange is called again soon; one that is being answered, as soon as it is put off. From any thread, in
+ * constant time; only until its attachment has been given back. */
 void http_wake(struct http_exchange *x);
+/* http_attach(x, arg, done): done(arg) is called once, when the exchange is over, however it ends: answered, or with a client that has
+ * gone away while it waited, when nothing else is called any more. At most one attachment. */
+void http_attach(struct http_exchange *x, void *arg, void (*done)(void *arg));
 /* http_hang_up(x, after): closes the connection without an answer after sending these raw bytes of one
  * (may be empty). For tests of clients. */
 void http_hang_up(struct http_exchange *x, struct view after);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <arpa/inet.h>
+#include <gnutls/abstract.h>
 #include <microhttpd.h>
 #include <pthread.h>
 
@@ -36,35 +37,65 @@ struct http_exchange {
     size_t header_count;
     struct buf answer, raw;
 
-    /* under the server's mutex once it waits */
-    bool is_waiting, is_woken;
+    void *attached;
+    void (*attached_done)(void *arg);
+
     uint64_t due_ms;
     void (*again)(void *arg, struct http_exchange *x, bool is_stopping);
     void *again_arg;
-    struct http_exchange *next_waiting;
+    /* under the server's mutex */
+    bool is_waiting, is_woken;
+    struct http_exchange *before, *after; /* in the list of those that wait */
+};
+
+/* Those that wait, by the time they are due. */
+struct http_queue {
+    struct http_exchange *first, *last;
+};
+
+/* What is known of a TLS connection, from its handshake on. */
+struct http_tls_peer {
+    struct http_server *server;
+    bool is_verified; /* it showed a client certificate of our authorities */
+};
+
+/* A certificate with its key; what has been in use stays until the server stops, for handshakes that are under way. */
+struct http_identity {
+    gnutls_pcert_st *chain;
+    unsigned chain_count;
+    gnutls_privkey_t key;
+    struct http_identity *older;
 };
 
 struct http_server {
     int fd;
     uint16_t port;
     void (*handle)(void *arg, struct http_exchange *x);
+    void (*too_large)(void *arg, struct http_exchange *x);
     void *arg;
     size_t body_bytes_max;
     uint32_t idle_seconds_max;
     struct MHD_Daemon *daemon;
     char *tls_cert, *tls_key, *tls_ca; /* PEM; the key is wiped */
+    struct http_identity *identity;    /* newest first, under the mutex; NULL: the two files */
 
     pthread_mutex_t mutex;
     pthread_cond_t changed; /* the list of waiting ones, active, the two flags below */
-    struct http_exchange *waiting;
+    struct http_queue waiting;
     size_t active; /* exchanges whose handler was called and whose answer has not left */
     bool is_stopping, is_timer_ending, has_timer;
     pthread_t timer;
 };
 
-/* http_tls_load(s, conf, ret): reads the files of conf into s and fills the options for libmicrohttpd. */
+enum { HTTP_TLS_OPTIONS = 6 };
+/* http_is_tls_wanted(conf): whether conf has a certificate. */
+static inline bool http_is_tls_wanted(const struct http_server_conf *conf)
+{
+    return conf->cert_file || conf->cert_pem.len > 0;
+}
+/* http_tls_load(s, conf, ret): reads what conf says of certificates into s and fills the options for libmicrohttpd. */
 ks_rc http_tls_load(struct http_server *s, const struct http_server_conf *conf,
-                    struct MHD_OptionItem ret[4]) KS_MUST;
+                    struct MHD_OptionItem ret[HTTP_TLS_OPTIONS]) KS_MUST;
 void http_tls_done(struct http_server *s);
 /* http_send_raw(x, fd): sends x->raw as it is on the connection, as much as fits into its buffers. */
 void http_send_raw(struct http_exchange *x, int fd);

@@ -493,7 +493,7 @@ struct meeting {
     struct http_server *server;
 };
 
-static void meeting_open(struct meeting *m, const struct party *server, const struct party *trusted)
+static void make_paths(struct meeting *m)
 {
     m->dir = tmpdir_make();
     m->ca = tmpdir_path(&m->dir, "ca");
@@ -502,6 +502,11 @@ static void meeting_open(struct meeting *m, const struct party *server, const st
     m->trusted = tmpdir_path(&m->dir, "trusted");
     m->client_cert = tmpdir_path(&m->dir, "client_cert");
     m->client_key = tmpdir_path(&m->dir, "client_key");
+}
+
+static void meeting_open(struct meeting *m, const struct party *server, const struct party *trusted)
+{
+    make_paths(m);
     file_put(m->ca.text, text_of(&fleet.authority));
     file_put(m->cert.text, text_of(server));
     file_put(m->key.text, buf_view(&server->key_pem));
@@ -582,6 +587,89 @@ static void handshake__client_that_is_not_one__turned_away(void **state)
     meeting_close(&m);
 }
 
+/* ---- certificates that are texts, and can be replaced ---- */
+
+static void meeting_open_with_texts(struct meeting *m)
+{
+    make_paths(m);
+    file_put(m->trusted.text, text_of(&fleet.authority));
+    const struct http_server_conf conf = {.address = "127.0.0.1",
+                                          .cert_pem = text_of(&fleet.server),
+                                          .key_pem = buf_view(&fleet.server.key_pem),
+                                          .client_ca_pem = text_of(&fleet.authority),
+                                          .threads = 1,
+                                          .handle = answer_name};
+    check_ok(http_server_start(&conf, &m->server));
+}
+
+static void handshake__texts_instead_of_files__the_same(void **state)
+{
+    struct http_reply reply = {0};
+    struct meeting m;
+
+    (void)state;
+    meeting_open_with_texts(&m);
+    check_ok(visit(&m, &fleet.client, &reply));
+    assert_int_equal(reply.status, 200);
+    assert_string_equal(buf_text(&reply.body), "node-1");
+    http_reply_done(&reply);
+    check_turned_away(&m, NULL);
+    check_turned_away(&m, &fleet.server);
+    meeting_close(&m);
+}
+
+static void renew__other_certificate__next_handshakes_show_it(void **state)
+{
+    const struct certificate_order order = order_for(CERTIFICATE_SERVER, "serve");
+    struct http_reply reply = {0};
+    struct party fresh;
+    struct meeting m;
+
+    (void)state;
+    meeting_open_with_texts(&m);
+    make_party(&fresh, &fleet.other_authority, &order);
+    check_ok(http_server_renew(m.server, text_of(&fresh), buf_view(&fresh.key_pem)));
+    check_class(visit(&m, &fleet.client, &reply), UNREACHABLE);
+    file_put(m.trusted.text, text_of(&fleet.other_authority));
+    check_ok(visit(&m, &fleet.client, &reply));
+    assert_int_equal(reply.status, 200);
+    http_reply_done(&reply);
+    drop_party(&fresh);
+    meeting_close(&m);
+}
+
+static void renew__no_pair_or_files__usage_and_as_before(void **state)
+{
+    struct view cert = text_of(&fleet.server), key = buf_view(&fleet.server.key_pem);
+    struct http_reply reply = {0};
+    struct meeting m;
+
+    (void)state;
+    meeting_open_with_texts(&m);
+    check_rc(http_server_renew(m.server, cert, buf_view(&fleet.client.key_pem)), USAGE);
+    check_rc(http_server_renew(m.server, view_text("no PEM"), key), USAGE);
+    check_ok(visit(&m, &fleet.client, &reply));
+    assert_int_equal(reply.status, 200);
+    http_reply_done(&reply);
+    meeting_close(&m);
+    meeting_open(&m, &fleet.server, &fleet.authority);
+    check_rc(http_server_renew(m.server, cert, key), USAGE);
+    meeting_close(&m);
+}
+
+static void start__texts_that_are_no_pair__usage(void **state)
+{
+    struct http_server *s = NULL;
+    const struct http_server_conf conf = {.address = "127.0.0.1",
+                                          .cert_pem = text_of(&fleet.server),
+                                          .key_pem = buf_view(&fleet.client.key_pem),
+                                          .handle = answer_name};
+
+    (void)state;
+    check_rc(http_server_start(&conf, &s), USAGE);
+    assert_null(s);
+}
+
 static void check_distrusted(const struct party *server, const struct party *trusted)
 {
     struct http_reply reply = {0};
@@ -634,6 +722,10 @@ int main(void)
         cmocka_unit_test(handshake__client_of_the_authority__is_known),
         cmocka_unit_test(handshake__client_that_is_not_one__turned_away),
         cmocka_unit_test(handshake__server_that_is_not_one__client_goes_away),
+        cmocka_unit_test(handshake__texts_instead_of_files__the_same),
+        cmocka_unit_test(renew__other_certificate__next_handshakes_show_it),
+        cmocka_unit_test(renew__no_pair_or_files__usage_and_as_before),
+        cmocka_unit_test(start__texts_that_are_no_pair__usage),
     };
 
     return cmocka_run_group_tests(tests, make_fleet, drop_fleet);

@@ -19,7 +19,7 @@ enum { REPLY_BYTES = 1 << 20 };
 struct fixture {
     struct http_server *server;
     void (*handle)(struct fixture *f, struct http_exchange *x);
-    atomic_int calls, later_calls, stopping_calls;
+    atomic_int calls, later_calls, stopping_calls, done_calls;
     struct http_exchange *_Atomic waiting;
     char seen[4096];
 };
@@ -30,6 +30,13 @@ static void on_request(void *arg, struct http_exchange *x)
 
     f->calls++;
     f->handle(f, x);
+}
+
+static void on_done(void *arg)
+{
+    struct fixture *f = arg;
+
+    f->done_calls++;
 }
 
 static void start_with(struct fixture *f, struct http_server_conf conf,
@@ -213,6 +220,33 @@ static void body__chunked_too_long__413_and_much_too_long__cut_off(void **state)
     http_server_stop(f.server);
 }
 
+static void answer_too_large(void *arg, struct http_exchange *x)
+{
+    struct fixture *f = arg;
+
+    f->later_calls++;
+    http_answer(x, 413, "text/plain", view_text("at most 8"));
+}
+
+static void body__too_long_with_own_answer__given(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    start_with(&f, (struct http_server_conf){.body_bytes_max = 8, .too_large = answer_too_large},
+               answer_all_parts);
+    const char *reply = ask(&f, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n"
+                                "Connection: close\r\n\r\n123456789");
+    check_status(reply, 413);
+    assert_non_null(strstr(reply, "at most 8"));
+    reply = ask(&f, "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n"
+                    "Connection: close\r\n\r\n9\r\n123456789\r\n0\r\n\r\n");
+    check_status(reply, 413);
+    assert_int_equal(f.later_calls, 2);
+    assert_int_equal(f.calls, 0);
+    http_server_stop(f.server);
+}
+
 static void head__too_long__refused(void **state)
 {
     struct fixture f;
@@ -335,6 +369,74 @@ static void wake__waiting__answers_now(void **state)
     http_wake(await_waiting(&f));
     check_status(hear(fd, NULL), 200);
     http_server_stop(f.server);
+}
+
+static void answer_attached(struct fixture *f, struct http_exchange *x)
+{
+    http_attach(x, f, on_done);
+    http_answer(x, 200, NULL, view_text("now"));
+}
+
+static void attach_and_put_off(struct fixture *f, struct http_exchange *x)
+{
+    http_attach(x, f, on_done);
+    put_off_for_ever(f, x);
+}
+
+static void attach__answered__done_once(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    start(&f, answer_attached);
+    check_status(ask(&f, "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"), 200);
+    http_server_stop(f.server);
+    assert_int_equal(f.done_calls, 1);
+}
+
+static void attach__client_goes_away_while_waiting__done_once(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    start(&f, attach_and_put_off);
+    int fd = dial(&f);
+    say(fd, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    struct http_exchange *x = await_waiting(&f);
+    const struct linger now = {.l_onoff = 1}; /* a reset, not an end */
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now), 0);
+    close(fd);
+    http_wake(x);
+    while (f.done_calls == 0)
+        sched_yield();
+    http_server_stop(f.server);
+    assert_int_equal(f.done_calls, 1);
+}
+
+/* Those that wait longer must not keep others from being called in time. */
+static void put_off_by_path(struct fixture *f, struct http_exchange *x)
+{
+    uint64_t ms = strcmp(http_path(x), "/long") == 0 ? 3600 * 1000 : 20;
+
+    http_answer_later(x, ms, again_answer, f);
+    f->waiting = x;
+}
+
+static void again__behind_longer_ones__in_time(void **state)
+{
+    struct fixture f;
+    int fds[8];
+
+    (void)state;
+    start(&f, put_off_by_path);
+    for (int i = 0; i < 8; i++) {
+        fds[i] = dial(&f);
+        say(fds[i], "GET /long HTTP/1.1\r\nHost: h\r\n\r\n");
+    }
+    check_status(ask(&f, "GET /short HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"), 200);
+    http_server_stop(f.server);
+    for (int i = 0; i < 8; i++)
+        check_status(hear(fds[i], NULL), 503);
 }
 
 static void stop__waiting__ends_with_is_stopping(void **state)
@@ -460,12 +562,16 @@ int main(void)
         cmocka_unit_test(request__no_http__not_handled),
         cmocka_unit_test(body__announced_too_long__413_unread),
         cmocka_unit_test(body__chunked_too_long__413_and_much_too_long__cut_off),
+        cmocka_unit_test(body__too_long_with_own_answer__given),
         cmocka_unit_test(head__too_long__refused),
         cmocka_unit_test(idle__too_long__connection_ends),
         cmocka_unit_test(connections__of_one_client__bounded),
         cmocka_unit_test(again__after_delay__answers),
         cmocka_unit_test(again__puts_off_again__is_called_again),
         cmocka_unit_test(wake__waiting__answers_now),
+        cmocka_unit_test(attach__answered__done_once),
+        cmocka_unit_test(attach__client_goes_away_while_waiting__done_once),
+        cmocka_unit_test(again__behind_longer_ones__in_time),
         cmocka_unit_test(stop__waiting__ends_with_is_stopping),
         cmocka_unit_test(hang_up__with_bytes__sent_raw),
         cmocka_unit_test(hang_up__without_bytes__reset),
