@@ -12,7 +12,6 @@ from harness import proc
 from harness.keystead import KeyStore, Keystead, Volume
 
 EXAMPLES = "/usr/share/doc/libfuse3-dev/examples"
-RING_SWITCH = "/sys/module/fuse/parameters/enable_uring"
 USER = "postgres"  # whom the databases run as; the passthrough must run as the same user
 
 
@@ -130,7 +129,6 @@ class Gocryptfs(Target):
 class Ours(Target):
     name = "keystead"
     create_options = ()
-    mount_options = ()
 
     def missing(self):
         binary = Keystead.find()
@@ -148,7 +146,7 @@ class Ours(Target):
             self._volume = Volume(cli, self.backing, self.mountpoint,
                                   os.path.join(self.top, "log"))
             self._volume.create([store.spec("bench")], *self.create_options)
-        self._volume.mount(*self.mount_options)
+        self._volume.mount()
 
     def down(self):
         if hasattr(self, "_volume"):
@@ -161,27 +159,5 @@ class OursDense(Ours):
     create_options = ("--dense",)
 
 
-class OursIoUring(Ours):
-    name = "keystead-io-uring"
-
-    def missing(self):
-        if not os.path.exists(RING_SWITCH):
-            return "this kernel has no FUSE over io_uring"
-        return super().missing()
-
-    def mount(self):
-        with open(RING_SWITCH, encoding="ascii") as f:
-            before = f.read().strip()
-        try:
-            with open(RING_SWITCH, "w", encoding="ascii") as f:
-                f.write("Y")
-            super().mount()
-        finally:
-            with open(RING_SWITCH, "w", encoding="ascii") as f:
-                f.write(before)
-
-    mount_options = ("--io-uring",)
-
-
 ALL = [Plain, Passthrough, Gocryptfs, Ours]
-EXTRA = [OursDense, OursIoUring]
+EXTRA = [OursDense]

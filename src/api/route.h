@@ -23,6 +23,7 @@ enum {
     API_SEGMENTS_MAX = 10,
     API_DETAIL_BYTES = 1536,
     API_JSON_DEPTH_MAX = 32,
+    API_KEY_BYTES = 256, /* of an Idempotency-Key */
     API_BODY_SMALL = 64 * 1024,
     API_BODY_REPORT = 4 * 1024 * 1024,
 };
@@ -123,10 +124,16 @@ struct api_call {
     struct view raw;
     struct api_error error;
 
-    struct api_wait *wait; /* api/waiters.h */
-    bool is_put_off;       /* the handler will be called again */
-    uint8_t repeat_hash[32];
-    bool is_repeat_open; /* control_repeat_keep is due */
+    struct buf text; /* of the reply, when it is ready to be sent */
+
+    /* waiting */
+    struct api_wait *wait; /* api/waiters.h; NULL: none */
+    uint64_t deadline_ms;
+    bool is_put_off; /* the handler will be called again */
+    bool is_stopping;
+
+    bool is_repeated;               /* text is the reply of the first time */
+    char repeat_key[API_KEY_BYTES]; /* Idempotency-Key for which control_repeat_keep is due; "" */
 };
 
 /* api_param(call, name): decoded value of {name} of the route's path; not empty, no control characters. */
