@@ -187,7 +187,11 @@ struct cluster_volume {
     enum cause cause;
     char message[MESSAGE_BYTES];
     uint32_t done_rewrap, done_store, done_data, done_reencrypt, done_restore;
-    bool is_platform;                /* has an active wrap under the platform's key */
+    bool is_platform;       /* has an active wrap under the platform's key */
+    char receipt[ID_BYTES]; /* of the lock that it is in, once that has come; "" while it is open */
+    /* A rotation that cannot be done now: "rewrap", "store", "data", "reencrypt"; "" none. */
+    char failed_level[WORD_BYTES], failed_class[WORD_BYTES], failed_code[WORD_BYTES];
+    char failed_message[MESSAGE_BYTES];
     int64_t bytes_done, bytes_total; /* of a running re-encryption; total 0: none */
     int64_t rate;                    /* bytes per second */
     enum engine_state engine;

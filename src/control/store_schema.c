@@ -72,6 +72,8 @@ static const char VERSION_1[] =
     " access TEXT NOT NULL, cause TEXT NOT NULL, message TEXT NOT NULL,"
     " done_rewrap INTEGER NOT NULL, done_store INTEGER NOT NULL, done_data INTEGER NOT NULL,"
     " done_reencrypt INTEGER NOT NULL, done_restore INTEGER NOT NULL, is_platform INTEGER NOT NULL,"
+    " receipt TEXT NOT NULL, failed_level TEXT NOT NULL, failed_class TEXT NOT NULL,"
+    " failed_code TEXT NOT NULL, failed_message TEXT NOT NULL,"
     " bytes_done INTEGER NOT NULL, bytes_total INTEGER NOT NULL, rate INTEGER NOT NULL,"
     " engine TEXT NOT NULL, engine_message TEXT NOT NULL, host TEXT NOT NULL, port INTEGER NOT "
     "NULL,"
