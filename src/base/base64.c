@@ -26,7 +26,7 @@ ks_rc base64_write(struct view bytes, enum base64_form form, struct buf *ret)
     room = sodium_base64_ENCODED_LEN(bytes.len, (unsigned)variant);
     TRY(buf_extend(ret, room, &tail));
     sodium_bin2base64((char *)tail, room, bytes.bytes, bytes.len, variant);
-    ret->len -= room - strlen((const char *)tail);
+    buf_cut(ret, ret->len - (room - strlen((const char *)tail)));
     return KS_SUCCESS;
 }
 
@@ -52,7 +52,7 @@ ks_rc base64_read(struct view text, enum base64_form form, struct buf *ret)
         return KS_SUCCESS;
     TRY(buf_extend(ret, room, &tail));
     ks_rc rc = decode(text, form, tail, room, &len);
-    ret->len = ks_ok(rc) ? before + len : before;
+    buf_cut(ret, ks_ok(rc) ? before + len : before);
     return rc;
 }
 
@@ -103,7 +103,7 @@ ks_rc hex_read(struct view text, struct buf *ret)
     int failed = sodium_hex2bin(tail, text.len / 2 + 1, (const char *)text.bytes, text.len, NULL,
                                 &len, &end);
     bool is_whole = !failed && end == (const char *)text.bytes + text.len;
-    ret->len = is_whole ? before + len : before;
+    buf_cut(ret, is_whole ? before + len : before);
     ENSURE(is_whole, KS_E_USAGE, "not hexadecimal (%zu characters)", text.len);
     return KS_SUCCESS;
 }

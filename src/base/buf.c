@@ -70,6 +70,16 @@ ks_rc buf_extend(struct buf *b, size_t n, uint8_t **ret_tail)
     return KS_SUCCESS;
 }
 
+void buf_cut(struct buf *b, size_t len)
+{
+    if (len >= b->len)
+        return;
+    if (b->is_wiping)
+        mem_wipe(b->bytes + len, b->len - len);
+    b->len = len;
+    b->bytes[len] = 0;
+}
+
 ks_rc buf_append(struct buf *b, struct view v)
 {
     uint8_t *tail;

@@ -28,6 +28,8 @@ ks_rc buf_append(struct buf *b, struct view v) KS_MUST;
 ks_rc buf_printf(struct buf *b, const char *fmt, ...) KS_MUST KS_PRINTF(2, 3);
 /* buf_extend(b, n, ret): n more bytes, uninitialised, at *ret; valid until the next growth. */
 ks_rc buf_extend(struct buf *b, size_t n, uint8_t **ret_tail) KS_MUST;
+/* buf_cut(b, len): only the first len bytes are left; what was behind them is as if it had never been there. */
+void buf_cut(struct buf *b, size_t len);
 /* buf_view(b): what is in it; valid until the next growth. */
 struct view buf_view(const struct buf *b);
 /* buf_text(b): the contents as a C string (a terminator is kept behind the last byte). */

@@ -112,7 +112,8 @@ static ks_rc read_mounts(struct buf *ret)
         uint8_t *tail = NULL;
         rc = buf_extend(ret, CHUNK_BYTES, &tail);
         n = ks_ok(rc) ? read(fd, tail, CHUNK_BYTES) : 0;
-        ret->len -= ks_ok(rc) ? CHUNK_BYTES - (size_t)(n > 0 ? n : 0) : 0;
+        if (ks_ok(rc))
+            buf_cut(ret, ret->len - (CHUNK_BYTES - (size_t)(n > 0 ? n : 0)));
     }
     close(fd);
     return rc;

@@ -133,7 +133,7 @@ static ks_rc decode(const char *text, struct buf *ret)
     TRY(buf_extend(ret, room, &tail));
     int failed = sodium_base642bin(tail, room, text, room, NULL, &len, NULL, BASE64);
     ENSURE(!failed, KS_E_FORMAT, "not a name that this volume wrote");
-    ret->len -= room - len;
+    buf_cut(ret, ret->len - (room - len));
     return KS_SUCCESS;
 }
 

@@ -82,6 +82,20 @@ static void read__not_base64__usage_and_unchanged(void **state)
     assert_null(secret);
 }
 
+static void read__any_length__is_a_text_of_its_own_length(void **state)
+{
+    static const char *const texts[] = {"Zg==", "Zm8=", "Zm9v", "Zm9vYg==", "Zm9vYmE="};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        CLEANUP(buf_done) struct buf b = buf_init(64), h = buf_init(64);
+        check_ok(base64_read(view_text(texts[i]), BASE64_STANDARD, &b));
+        assert_int_equal(strlen(buf_text(&b)), b.len);
+        check_ok(hex_read(view_text("666f6f"), &h));
+        assert_string_equal(buf_text(&h), "foo");
+    }
+}
+
 static void read_secret__every_length__bytes(void **state)
 {
     uint8_t bytes[100];
@@ -133,6 +147,7 @@ int main(void)
         cmocka_unit_test(read__standard__takes_the_padded_url_alphabet_too),
         cmocka_unit_test(read__empty__nothing),
         cmocka_unit_test(read__not_base64__usage_and_unchanged),
+        cmocka_unit_test(read__any_length__is_a_text_of_its_own_length),
         cmocka_unit_test(read_secret__good__bytes),
         cmocka_unit_test(read_secret__every_length__bytes),
         cmocka_unit_test(write__no_room__limit_and_unchanged),

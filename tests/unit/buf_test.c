@@ -93,6 +93,24 @@ static void text__of_an_empty_buffer__is_empty(void **state)
     assert_string_equal(buf_text(&b), "");
 }
 
+static void cut__shorter__the_text_ends_there(void **state)
+{
+    struct buf b = buf_init(100), w = buf_init_wiping(100);
+
+    (void)state;
+    buf_cut(&b, 0); /* empty: nothing to do */
+    check_ok(buf_printf(&b, "orders and more"));
+    buf_cut(&b, 50);
+    assert_int_equal(b.len, 15);
+    buf_cut(&b, 6);
+    assert_string_equal(buf_text(&b), "orders");
+    check_ok(buf_printf(&w, "secret"));
+    buf_cut(&w, 1);
+    assert_memory_equal(w.bytes, "s\0\0\0\0\0", 7);
+    buf_done(&b);
+    buf_done(&w);
+}
+
 static void done__buffer__is_empty_and_usable_again(void **state)
 {
     CLEANUP(buf_done) struct buf b = buf_init(3);
@@ -133,6 +151,7 @@ int main(void)
         cmocka_unit_test(printf__beyond__limit_and_unchanged),
         cmocka_unit_test(text__of_an_empty_buffer__is_empty),
         cmocka_unit_test(wiping__growth_and_end__keep_the_contents),
+        cmocka_unit_test(cut__shorter__the_text_ends_there),
         cmocka_unit_test(done__buffer__is_empty_and_usable_again),
     };
 
