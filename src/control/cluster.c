@@ -140,19 +140,19 @@ static ks_rc read_views(struct store_view *v, const struct cluster *clusters, si
 
 static ks_rc go_on_behind(struct slice *slice, enum cluster_order order, const struct cluster *last)
 {
-    char text[NAME_BYTES] = "";
+    struct store_page place = {.number = last->number};
 
     switch (order) {
     case CLUSTER_BY_CREATED:
         break;
     case CLUSTER_BY_NAME:
-        message_copy(text, sizeof text, last->name);
+        message_copy(place.text, sizeof place.text, last->name);
         break;
     case CLUSTER_BY_DELETED:
-        message_put(text, sizeof text, "%lld", (long long)last->deleted);
+        place.at = last->deleted;
         break;
     }
-    return slice_go_on(slice, last->number, text);
+    return slice_go_on(slice, &place);
 }
 
 static enum store_cluster_order order_of(enum cluster_order order)

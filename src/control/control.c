@@ -6,8 +6,10 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "control/account.h"
 #include "control/authority.h"
 #include "control/control_int.h"
+#include "control/idempotency.h"
 #include "control/live.h"
 #include "control/message.h"
 #include "control/state_dir.h"
@@ -38,6 +40,8 @@ static ks_rc open_parts(struct control *c, const struct control_conf *conf)
     TRY(ks_wrap(store_open(&store, &c->store), "state directory %.200s", conf->dir));
     TRY(authority_open(conf->dir, conf->clock, conf->random, &c->authority));
     TRY(live_new(&c->live));
+    TRY(key_uses_new(&c->uses));
+    TRY(repeats_new(&c->repeats));
     return ticker_new(&c->ticker);
 }
 
@@ -67,7 +71,7 @@ ks_rc control_open(const struct control_conf *conf, struct control **ret)
     return KS_SUCCESS;
 }
 
-/* When nodes were heard is stored once more, so that a restart does not take them for away. */
+/* When nodes were heard is stored once more, so that a restart does not take them for away; and when keys were used. */
 void control_close(struct control *c)
 {
     if (!c)
@@ -76,6 +80,11 @@ void control_close(struct control *c)
     if (c->store && c->live)
         /* only worth a minute */
         IGNORE(node_store_seen(c));
+    if (c->store && c->uses)
+        /* only worth a minute */
+        IGNORE(key_uses_store(c, true));
+    repeats_free(c->repeats);
+    key_uses_free(c->uses);
     authority_free(c->authority);
     live_free(c->live);
     store_close(c->store);

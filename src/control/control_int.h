@@ -27,6 +27,8 @@ struct authority; /* control/authority.h */
 struct live;      /* control/live.h */
 struct checks;    /* control/check.h */
 struct ticker;    /* control/ticker.h */
+struct key_uses;  /* control/account.h */
+struct repeats;   /* control/idempotency.h */
 
 enum {
     NODE_AWAY_S =
@@ -49,6 +51,8 @@ struct control {
     struct live *live;
     struct checks *checks;
     struct ticker *ticker;
+    struct key_uses *uses;
+    struct repeats *repeats;
     pthread_mutex_t watch_mutex;
     void (*told)(void *arg, char kind, const char *id);
     void *told_arg;

@@ -165,7 +165,7 @@ ks_rc control_node_list(struct control *c, const struct caller *by, struct slice
     TRY(store_view_begin(c->store, &v));
     TRY(store_nodes(v, &page, &nodes, &count));
     if (slice_has_more(&next, &count))
-        TRY(slice_go_on(&next, nodes[count - 1].joined, nodes[count - 1].id));
+        TRY(slice_go_on_by_time(&next, nodes[count - 1].joined, nodes[count - 1].id));
     for (size_t i = 0; i < count; i++)
         nodes[i].seen = last_seen(c, &nodes[i]);
     *slice = next;

@@ -1,40 +1,47 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * control/slice.c - the text that says where a list goes on: base64url of "number:text".
+ * control/slice.c - the text that says where a list goes on: base64url of the place, two numbers and a text.
  */
 #include "control/slice.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/base64.h"
+#include "base/codec.h"
 
-static ks_rc read_key(const char *text, struct store_page *ret)
+enum { NUMBERS_BYTES = 16, PLACE_BYTES_MAX = 95 }; /* what fits into struct slice */
+
+static ks_rc refuse(void)
 {
-    char *end;
+    return ks_fail(KS_E_USAGE, "the place to go on from is not one that was given here");
+}
 
-    errno = 0;
-    long long number = strtoll(text, &end, 10);
-    ENSURE(end != text && *end == ':' && !errno && strlen(end + 1) < sizeof ret->text, KS_E_USAGE,
-           "the place to go on from is not one that was given here");
-    ret->number = number;
-    memcpy(ret->text, end + 1, strlen(end + 1) + 1);
+static ks_rc read_place(const char *after, struct store_page *ret)
+{
+    CLEANUP(buf_done) struct buf place = buf_init(PLACE_BYTES_MAX + 3);
+    ks_rc rc = base64_read(view_text(after), BASE64_URL, &place);
+
+    if (!ks_ok(rc) || place.len < NUMBERS_BYTES)
+        return refuse();
+    size_t len = place.len - NUMBERS_BYTES;
+    const uint8_t *text = place.bytes + NUMBERS_BYTES;
+    if (len >= sizeof ret->text || memchr(text, 0, len))
+        return refuse();
+    ret->at = (int64_t)get_u64(place.bytes);
+    ret->number = (int64_t)get_u64(place.bytes + 8);
+    memcpy(ret->text, text, len);
+    ret->text[len] = '\0';
     return KS_SUCCESS;
 }
 
 ks_rc slice_begin(const struct slice *s, struct store_page *ret)
 {
-    CLEANUP(buf_done) struct buf text = buf_init(sizeof s->after);
     struct store_page page = {.count_max = s->count_max + 1, .is_descending = s->is_descending};
 
     ENSURE(s->count_max >= 1 && s->count_max <= SLICE_MAX, KS_E_USAGE,
            "%u at a time; from 1 to %d are possible", s->count_max, SLICE_MAX);
-    if (s->after[0]) {
-        ks_rc rc = base64_read(view_text(s->after), BASE64_URL, &text);
-        ENSURE(ks_ok(rc), KS_E_USAGE, "the place to go on from is not one that was given here");
-        TRY(read_key(buf_text(&text), &page));
-    }
+    if (s->after[0])
+        TRY(read_place(s->after, &page));
     *ret = page;
     return KS_SUCCESS;
 }
@@ -48,14 +55,24 @@ bool slice_has_more(struct slice *s, size_t *count)
     return true;
 }
 
-ks_rc slice_go_on(struct slice *s, int64_t number, const char *text)
+ks_rc slice_go_on(struct slice *s, const struct store_page *place)
 {
-    char key[NAME_BYTES + 24];
-    CLEANUP(buf_done) struct buf out = buf_init(sizeof s->after - 1);
+    uint8_t bytes[PLACE_BYTES_MAX];
+    CLEANUP(buf_done) struct buf out = buf_init(sizeof s->after);
+    size_t len = strnlen(place->text, sizeof place->text);
 
-    int len = snprintf(key, sizeof key, "%lld:%s", (long long)number, text);
-    ENSURE(len > 0 && (size_t)len < sizeof key, KS_E_BUG, "a key of %d bytes in a list", len);
-    TRY(base64_write(view_of(key, (size_t)len), BASE64_URL, &out));
+    put_u64(bytes, (uint64_t)place->at);
+    put_u64(bytes + 8, (uint64_t)place->number);
+    memcpy(bytes + NUMBERS_BYTES, place->text, len);
+    TRY(base64_write(view_of(bytes, NUMBERS_BYTES + len), BASE64_URL, &out));
     memcpy(s->after, buf_text(&out), out.len + 1);
     return KS_SUCCESS;
+}
+
+ks_rc slice_go_on_by_time(struct slice *s, int64_t at, const char *id)
+{
+    struct store_page place = {.at = at};
+
+    memcpy(place.text, id, strnlen(id, sizeof place.text - 1));
+    return slice_go_on(s, &place);
 }

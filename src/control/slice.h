@@ -15,5 +15,7 @@
 ks_rc slice_begin(const struct slice *s, struct store_page *ret) KS_MUST;
 /* slice_has_more(s, count): takes the row too many off count. After true slice_go_on must follow; after false s->after is "". */
 bool slice_has_more(struct slice *s, size_t *count);
-/* slice_go_on(s, number, text): sets after to behind the row with this key, as the store's list orders it. */
-ks_rc slice_go_on(struct slice *s, int64_t number, const char *text) KS_MUST;
+/* slice_go_on(s, place): sets after to behind the row in this place: those members that the store's list goes by, the others zero. */
+ks_rc slice_go_on(struct slice *s, const struct store_page *place) KS_MUST;
+/* slice_go_on_by_time(s, at, id): the same for lists that go by (at, text: id). */
+ks_rc slice_go_on_by_time(struct slice *s, int64_t at, const char *id) KS_MUST;

@@ -10,14 +10,15 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "control/account.h"
 #include "control/cluster_int.h"
+#include "control/idempotency.h"
 
 enum {
     STACK_BYTES = 1024 * 1024,
     SEEN_S = 60,
     EXPIRE_S = 3600,
-    REPEAT_KEEP_S = 86400, /* replies to repeated requests */
-    TOKEN_KEEP_S = 86400,  /* join tokens, after they expired */
+    TOKEN_KEEP_S = 86400, /* join tokens, after they expired */
 };
 
 struct ticker {
@@ -95,9 +96,16 @@ static ks_rc bring_running(struct control *c, int64_t now)
     return first;
 }
 
+static ks_rc store_uses(struct control *c, int64_t now)
+{
+    (void)now;
+    return key_uses_store(c, false);
+}
+
 ks_rc control_tick(struct control *c)
 {
-    static ks_rc (*const parts[])(struct control *, int64_t) = {bring_running, store_seen, expire};
+    static ks_rc (*const parts[])(struct control *, int64_t) = {bring_running, store_seen,
+                                                                store_uses, expire};
     int64_t now = clock_wall_s(c->clock);
     ks_rc first = KS_SUCCESS;
 
