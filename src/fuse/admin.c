@@ -81,6 +81,7 @@ static ks_rc change(struct process *p, struct change *c, ks_rc (*make)(struct ch
     c->keys = volume_keys(p->volume);
     ks_rc rc = c->keys ? make(c) : ks_fail(KS_E_LOCKED, "the volume is locked");
     guard_change_end(p->guard);
+    watcher_note(p->watcher);
     return rc;
 }
 
@@ -261,6 +262,15 @@ static ks_rc op_unmount(struct process *p, json_t *request, struct control_peer 
     return KS_SUCCESS;
 }
 
+static ks_rc op_watch(struct process *p, json_t *request, struct control_peer *peer, json_t **ret)
+{
+    const char *op;
+
+    (void)ret;
+    UNPACK(request, "{s:s}", "op", &op);
+    return watcher_add(p->watcher, peer);
+}
+
 /* ---- verify ---- */
 
 struct verify {
@@ -348,7 +358,7 @@ static const struct {
     {"status", op_status},  {"lock", op_lock},         {"unlock", op_unlock},
     {"rotate", op_rotate},  {"add-wrap", op_add_wrap}, {"remove-wrap", op_remove_wrap},
     {"set", op_set},        {"unmount", op_unmount},   {"verify", op_verify},
-    {"rekey", admin_rekey},
+    {"rekey", admin_rekey}, {"watch", op_watch},
 };
 
 ks_rc admin_handle(void *arg, json_t *request, struct control_peer *peer, json_t **ret)

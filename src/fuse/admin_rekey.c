@@ -57,11 +57,12 @@ static bool on_progress(void *arg, const struct reencrypt_progress *news)
     keep(r->p, news);
     if (atomic_load(&r->p->is_ending))
         return false;
-    if (!r->peer)
-        return true;
     if (r->told_ms != 0 && now_ms - r->told_ms < NEWS_MS)
         return true;
     r->told_ms = now_ms;
+    watcher_note(r->p->watcher);
+    if (!r->peer)
+        return true;
     json_t *what = rekey_status(r->p);
     json_object_set_new(what, "phase", json_string(rekey_phase(news->phase)));
     CLEANUP(json_freep) json_t *line = json_pack("{s:o}", "progress", what);
@@ -94,6 +95,7 @@ static void change_end(void *arg)
     struct rekeying *r = arg;
 
     guard_change_end(r->p->guard);
+    watcher_note(r->p->watcher);
 }
 
 static ks_rc run(struct rekeying *r, json_t **ret)
@@ -138,8 +140,10 @@ static ks_rc run_alone(struct rekeying *r, json_t **ret)
     ENSURE(atomic_compare_exchange_strong(&p->rekey.is_running, &is_free, true), KS_E_BUSY,
            "the volume is being re-encrypted already; see keystead volume status");
     keep(p, &none);
+    watcher_note(p->watcher);
     ks_rc rc = run(r, ret);
     atomic_store(&p->rekey.is_running, false);
+    watcher_note(p->watcher);
     admin_note_due(p);
     surveyor_ask(p->surveyor);
     return rc;

@@ -35,3 +35,19 @@ ks_rc control_call_progress(const char *path, json_t *request, int timeout_ms,
 /* control_converse(path, request, ret): begins a conversation and sends the request; what comes is read with fuse/control_line.h. The
  * descriptor is the caller's; closing it ends the operation. NOT_FOUND as above. */
 ks_rc control_converse(const char *path, json_t *request, int *ret) KS_MUST;
+
+/*
+ * Watching a volume: the operation "watch" (docs/CONTROL.md). One thread calls control_watch_next, any may call
+ * control_watch_cancel until control_watch_free.
+ */
+struct control_watch;
+
+/* control_watch_open(path, ret): NOT_FOUND as above; BUSY when too many watch. */
+ks_rc control_watch_open(const char *path, struct control_watch **ret) KS_MUST;
+/* control_watch_next(w, timeout_ms, ret): the next line, the first at once; to be json_decref'ed. TIMEOUT: nothing changed, it may be
+ * called again. NOT_FOUND: the volume process ended. STATE: it was cancelled. After any other failure only control_watch_free. */
+ks_rc control_watch_next(struct control_watch *w, int timeout_ms, json_t **ret) KS_MUST;
+/* control_watch_cancel(w): control_watch_next returns at once, now and ever after. */
+void control_watch_cancel(struct control_watch *w);
+void control_watch_free(struct control_watch *w);
+void control_watch_freep(struct control_watch **w);

@@ -2,6 +2,7 @@
 /*
  * fuse/control_client.c - talking to a running volume process.
  */
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -119,4 +120,80 @@ ks_rc control_converse(const char *path, json_t *request, int *ret)
     *ret = fd;
     fd = -1;
     return KS_SUCCESS;
+}
+
+/* ---- watching ---- */
+
+struct control_watch {
+    int fd;
+    struct control_line line;
+    atomic_bool is_cancelled;
+};
+
+ks_rc control_watch_open(const char *path, struct control_watch **ret)
+{
+    CLEANUP(control_watch_freep) struct control_watch *w = NULL;
+    json_t *request = json_pack("{s:s}", "op", "watch");
+
+    ENSURE(request, KS_E_NO_MEMORY, "no memory for a request");
+    ks_rc rc = mem_new(1, sizeof *w, &w);
+    if (ks_ok(rc)) {
+        w->fd = -1;
+        rc = control_converse(path, request, &w->fd);
+    }
+    json_decref(request);
+    TRY(rc);
+    TRY(control_line_init(&w->line, w->fd));
+    *ret = TAKE(w);
+    return KS_SUCCESS;
+}
+
+static ks_rc next_line(struct control_watch *w, int timeout_ms, json_t **ret)
+{
+    json_t *line = NULL;
+
+    TRY(ended(control_line_read(&w->line, timeout_ms, &line)));
+    if (!line)
+        return ended(ks_os(EPIPE));
+    if (!json_object_get(line, "ok")) {
+        *ret = line;
+        return KS_SUCCESS;
+    }
+    ks_rc rc = control_result(line);
+    json_decref(line);
+    return ks_ok(rc) ? ks_fail(KS_E_BAD_REPLY, "the volume process does not watch") : rc;
+}
+
+ks_rc control_watch_next(struct control_watch *w, int timeout_ms, json_t **ret)
+{
+    json_t *line = NULL;
+
+    ks_rc rc = next_line(w, timeout_ms, &line);
+    if (atomic_load(&w->is_cancelled)) {
+        json_decref(line);
+        return ks_fail(KS_E_STATE, "watching was cancelled");
+    }
+    if (ks_ok(rc))
+        *ret = line;
+    return rc;
+}
+
+void control_watch_cancel(struct control_watch *w)
+{
+    atomic_store(&w->is_cancelled, true);
+    shutdown(w->fd, SHUT_RDWR);
+}
+
+void control_watch_free(struct control_watch *w)
+{
+    if (!w)
+        return;
+    fd_close(&w->fd);
+    control_line_done(&w->line);
+    mem_free(w);
+}
+
+void control_watch_freep(struct control_watch **w)
+{
+    control_watch_free(*w);
 }

@@ -10,6 +10,7 @@
 
 #include <pthread.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -41,7 +42,11 @@ struct guard {
     unsigned recorders; /* revokes that are being recorded */
     uint64_t lock_since_ms;
     char reason[GUARD_REASON_BYTES];
+    enum guard_cause lock_cause; /* of the lock that is under way, or was last */
+    enum guard_cause cause;      /* of the present state */
+    char message[GUARD_MESSAGE_BYTES];
     struct guard_receipt receipt;
+    struct guard_status shown; /* when changed was called last */
 };
 
 static uint64_t now_ms(struct guard *g)
@@ -54,8 +59,11 @@ static void lock(struct guard *g)
     pthread_mutex_lock(&g->mutex);
 }
 
+static void tell_changes(struct guard *g);
+
 static void unlock(struct guard *g)
 {
+    tell_changes(g);
     pthread_cond_broadcast(&g->cond);
     pthread_mutex_unlock(&g->mutex);
 }
@@ -66,6 +74,74 @@ static void wait_some(struct guard *g, uint64_t ms)
     struct timespec t = clock_deadline(ms);
 
     pthread_cond_timedwait(&g->cond, &g->mutex, &t);
+}
+
+const char *guard_cause_name(enum guard_cause cause)
+{
+    static const char *const names[] = {"NONE", "REVOKED", "DENIED", "UNREACHABLE", "ERROR"};
+
+    return names[cause];
+}
+
+enum guard_cause guard_cause_of(enum ks_class cls)
+{
+    switch (cls) {
+    case KS_CLASS_OK:
+        return GUARD_CAUSE_NONE;
+    case KS_CLASS_DENIED:
+        return GUARD_CAUSE_DENIED;
+    case KS_CLASS_UNREACHABLE:
+    case KS_CLASS_BUSY:
+        return GUARD_CAUSE_UNREACHABLE;
+    case KS_CLASS_USAGE:
+    case KS_CLASS_CORRUPT:
+    case KS_CLASS_IO:
+    case KS_CLASS_LIMIT:
+    case KS_CLASS_BUG:
+        return GUARD_CAUSE_ERROR;
+    }
+    return GUARD_CAUSE_ERROR;
+}
+
+static void explain(struct guard *g, enum guard_cause cause, const char *why)
+{
+    g->cause = cause;
+    snprintf(g->message, sizeof g->message, "%s", why);
+}
+
+/* note_cause(g, event, cause, why): what the event says about the state it led to. Our own word stands above the key
+ * service's, and the service's no above its silence. With the mutex held. */
+static void note_cause(struct guard *g, enum lease_event event, enum guard_cause cause,
+                       const char *why)
+{
+    if (g->lease.state == LEASE_OPEN && g->is_open) {
+        explain(g, GUARD_CAUSE_NONE, "");
+        return;
+    }
+    switch (event) {
+    case LEASE_REVOKE:
+        explain(g, GUARD_CAUSE_REVOKED, why);
+        return;
+    case LEASE_RESTORE:
+        if (g->cause == GUARD_CAUSE_REVOKED)
+            explain(g, GUARD_CAUSE_NONE, "");
+        return;
+    case LEASE_DENY:
+        if (!g->lease.is_revoked)
+            explain(g, GUARD_CAUSE_DENIED, why);
+        return;
+    case LEASE_UNREACH:
+        if (!g->lease.is_revoked && g->cause != GUARD_CAUSE_DENIED)
+            explain(g, cause, why);
+        return;
+    case LEASE_TICK:
+        if (g->cause == GUARD_CAUSE_NONE && (g->lease.state == LEASE_GRACE || g->must_lock))
+            explain(g, cause, why);
+        return;
+    case LEASE_GRANT:
+    case LEASE_DRAINED:
+        return;
+    }
 }
 
 /* begin_lock(g, why): from here on nothing but writes is admitted. With the mutex held. */
@@ -81,9 +157,9 @@ static void begin_lock(struct guard *g, const char *why)
     log_line(LOG_WARNING, "locking: %s", g->reason);
 }
 
-/* step(g, event, why): the lease decides; what must be at once is done here. With the mutex held. The wipe
+/* step(g, event, cause, why): the lease decides; what must be at once is done here. With the mutex held. The wipe
  * needs no note: guard_work always ends a lock with one. */
-static void step(struct guard *g, enum lease_event event, const char *why)
+static void step(struct guard *g, enum lease_event event, enum guard_cause cause, const char *why)
 {
     enum lease_state before = g->lease.state;
     unsigned actions = lease_step(&g->lease, &g->conf.lease, event, now_ms(g));
@@ -96,21 +172,24 @@ static void step(struct guard *g, enum lease_event event, const char *why)
         begin_lock(g, why);
     if (actions & LEASE_DO_UNLOCK)
         g->must_unlock = true;
+    note_cause(g, event, cause, why);
+    if (actions & LEASE_DO_REFUSE)
+        g->lock_cause = g->cause;
     if (g->lease.state != before)
         log_line(LOG_NOTICE, "lease %s: %s to %s", lease_event_name(event),
                  lease_state_name(before), lease_state_name(g->lease.state));
 }
 
-static void event(struct guard *g, enum lease_event event, const char *why)
+static void event(struct guard *g, enum lease_event event, enum guard_cause cause, const char *why)
 {
     lock(g);
-    step(g, event, why);
+    step(g, event, cause, why);
     unlock(g);
 }
 
 void guard_grant(struct guard *g)
 {
-    event(g, LEASE_GRANT, "granted");
+    event(g, LEASE_GRANT, GUARD_CAUSE_NONE, "granted");
 }
 
 void guard_extend(struct guard *g, uint64_t at_ms)
@@ -123,23 +202,31 @@ void guard_extend(struct guard *g, uint64_t at_ms)
 
 void guard_deny(struct guard *g, const char *why)
 {
-    event(g, LEASE_DENY, why);
+    event(g, LEASE_DENY, GUARD_CAUSE_DENIED, why);
 }
 
-void guard_unreach(struct guard *g, const char *why)
+void guard_unreach(struct guard *g, enum guard_cause cause, const char *why)
 {
-    event(g, LEASE_UNREACH, why);
+    event(g, LEASE_UNREACH, cause, why);
+}
+
+void guard_explain(struct guard *g, enum guard_cause cause, const char *why)
+{
+    lock(g);
+    explain(g, cause, why);
+    unlock(g);
 }
 
 void guard_tick(struct guard *g)
 {
-    event(g, LEASE_TICK, "the lease ran out: no answer of the key service for too long");
+    event(g, LEASE_TICK, GUARD_CAUSE_UNREACHABLE,
+          "the lease ran out: no answer of the key service for too long");
 }
 
 void guard_restore(struct guard *g)
 {
     lock(g);
-    step(g, LEASE_RESTORE, "restored");
+    step(g, LEASE_RESTORE, GUARD_CAUSE_NONE, "restored");
     g->must_clear = true;
     unlock(g);
 }
@@ -165,7 +252,7 @@ ks_rc guard_revoke(struct guard *g, const char *why, bool *ret_recorded)
     lock(g);
     g->recorders++;
     g->must_clear = false;
-    step(g, LEASE_REVOKE, why);
+    step(g, LEASE_REVOKE, GUARD_CAUSE_REVOKED, why);
     unlock(g);
     ks_rc rc = record_revoked(g, ret_recorded);
     lock(g);
@@ -195,6 +282,7 @@ static void write_receipt(struct guard *g, uint64_t handles)
     struct guard_receipt *r = &g->receipt;
 
     r->at_s = clock_wall_s(g->conf.clock);
+    r->cause = g->lock_cause;
     r->duration_ms = now_ms(g) - g->lock_since_ms;
     r->handles_cut = handles;
     snprintf(r->reason, sizeof r->reason, "%s", g->reason);
@@ -223,7 +311,7 @@ static void do_lock(struct guard *g)
     lock(g);
     wait_recorders(g, deadline);
     g->has_keys = false;
-    step(g, LEASE_DRAINED, "drained");
+    step(g, LEASE_DRAINED, GUARD_CAUSE_NONE, "drained");
     write_receipt(g, handles);
     unlock(g);
 }
@@ -255,6 +343,8 @@ static void clear_record(struct guard *g)
 static void unlock_failed(struct guard *g, ks_rc rc)
 {
     log_line(LOG_ERROR, "cannot unlock: %s", ks_text(rc));
+    if (!g->lease.is_revoked)
+        explain(g, guard_cause_of((enum ks_class)rc.cls), ks_text(rc));
     g->has_keys = false;
     lease_step(&g->lease, &g->conf.lease, LEASE_DENY, now_ms(g));
     lease_step(&g->lease, &g->conf.lease, LEASE_DRAINED, now_ms(g));
@@ -275,6 +365,7 @@ static void do_unlock(struct guard *g)
     if (is_opening) {
         ops->open(g->conf.arg);
         g->is_open = true;
+        explain(g, GUARD_CAUSE_NONE, "");
         log_line(LOG_NOTICE, "unlocked: the volume is open");
     }
     unlock(g);
@@ -363,6 +454,8 @@ ks_rc guard_new(const struct guard_conf *conf, bool is_granted, bool is_revoked,
     lease_init(&g->lease, now_ms(g), is_granted, is_revoked);
     g->is_open = g->lease.state == LEASE_OPEN;
     g->has_keys = g->is_open;
+    if (is_revoked)
+        explain(g, GUARD_CAUSE_REVOKED, "it was revoked before it was mounted");
     if (g->is_open)
         conf->ops->open(conf->arg);
     *ret = g;
@@ -428,6 +521,38 @@ static enum lease_state state_of(const struct guard *g)
     return LEASE_LOCKED;
 }
 
+/* With the mutex held. */
+static void fill_status(struct guard *g, struct guard_status *ret)
+{
+    *ret = (struct guard_status){
+        .state = state_of(g),
+        .is_revoked = g->lease.is_revoked,
+        .cause = g->cause,
+        .left_ms = lease_left_ms(&g->lease, &g->conf.lease, now_ms(g)),
+        .lease = g->conf.lease,
+        .receipt = g->receipt,
+    };
+    memcpy(ret->message, g->message, sizeof ret->message);
+}
+
+static bool is_shown_same(const struct guard_status *a, const struct guard_status *b)
+{
+    return a->state == b->state && a->is_revoked == b->is_revoked && a->cause == b->cause &&
+           strcmp(a->message, b->message) == 0 && a->receipt.at_s == b->receipt.at_s;
+}
+
+/* With the mutex held, at the end of each change. */
+static void tell_changes(struct guard *g)
+{
+    struct guard_status now;
+
+    fill_status(g, &now);
+    if (is_shown_same(&now, &g->shown))
+        return;
+    g->shown = now;
+    g->conf.ops->changed(g->conf.arg);
+}
+
 ks_rc guard_wait(struct guard *g, enum lease_state state, uint32_t timeout_ms)
 {
     uint64_t deadline = now_ms(g) + timeout_ms;
@@ -474,13 +599,7 @@ void guard_change_end(struct guard *g)
 void guard_status(struct guard *g, struct guard_status *ret)
 {
     pthread_mutex_lock(&g->mutex);
-    *ret = (struct guard_status){
-        .state = state_of(g),
-        .is_revoked = g->lease.is_revoked,
-        .left_ms = lease_left_ms(&g->lease, &g->conf.lease, now_ms(g)),
-        .lease = g->conf.lease,
-        .receipt = g->receipt,
-    };
+    fill_status(g, ret);
     pthread_mutex_unlock(&g->mutex);
 }
 

@@ -16,7 +16,16 @@
 
 struct guard;
 
-enum { GUARD_DRAIN_MS_MAX = 5000, GUARD_REASON_BYTES = 256 };
+enum { GUARD_DRAIN_MS_MAX = 5000, GUARD_REASON_BYTES = 256, GUARD_MESSAGE_BYTES = 512 };
+
+/* Why a volume is not simply open. */
+enum guard_cause {
+    GUARD_CAUSE_NONE,
+    GUARD_CAUSE_REVOKED,     /* by us */
+    GUARD_CAUSE_DENIED,      /* by the key service */
+    GUARD_CAUSE_UNREACHABLE, /* the key service says nothing */
+    GUARD_CAUSE_ERROR,       /* something else than the key: damage, the disk, memory */
+};
 
 /* What the guard does to the volume. arg is guard_conf's. */
 struct guard_ops {
@@ -35,6 +44,8 @@ struct guard_ops {
     /* announce(arg, is_locking): the operator's program is to be started; quick. */
     void (*announce)(void *arg, bool is_locking);
     uint64_t (*handles)(void *arg);
+    /* changed(arg): state, cause, message or receipt are others now. Called with the guard's mutex held; quick. */
+    void (*changed)(void *arg);
     /* give_up(arg, why): the keys cannot be wiped: end the process, and them with it. Does not return, but in
      * tests. */
     void (*give_up)(void *arg, const char *why);
@@ -49,7 +60,8 @@ struct guard_conf {
 
 /* What a lock did; the last one is kept. */
 struct guard_receipt {
-    int64_t at_s; /* 0: there was none */
+    int64_t at_s;           /* 0: there was none */
+    enum guard_cause cause; /* when it began */
     char reason[GUARD_REASON_BYTES];
     uint64_t duration_ms, handles_cut;
 };
@@ -57,10 +69,17 @@ struct guard_receipt {
 struct guard_status {
     enum lease_state state; /* LOCKED only once the keys are wiped */
     bool is_revoked;
+    enum guard_cause cause;
+    char message[GUARD_MESSAGE_BYTES]; /* of the cause; "" for none */
     uint64_t left_ms;
     struct lease_conf lease;
-    struct guard_receipt receipt;
+    struct guard_receipt receipt; /* that of the last lock; LOCKED is not seen before it */
 };
+
+/* guard_cause_name(cause): "NONE", "REVOKED", ...; static. */
+const char *guard_cause_name(enum guard_cause cause);
+/* guard_cause_of(cls): what a failure to get or use the keys is a cause of. */
+enum guard_cause guard_cause_of(enum ks_class cls);
 
 /* guard_new(conf, is_granted, is_revoked, ret): when granted and not revoked the volume has its keys, and is
  * opened; else it starts locked. */
@@ -78,7 +97,10 @@ void guard_grant(struct guard *g);
  * key was granted then. In any other state nothing: only a grant of its own opens a volume. */
 void guard_extend(struct guard *g, uint64_t at_ms);
 void guard_deny(struct guard *g, const char *why);
-void guard_unreach(struct guard *g, const char *why);
+/* guard_unreach(g, cause, why): no answer about the key: UNREACHABLE, or ERROR when it is not the service's silence. */
+void guard_unreach(struct guard *g, enum guard_cause cause, const char *why);
+/* guard_explain(g, cause, why): why it starts locked. */
+void guard_explain(struct guard *g, enum guard_cause cause, const char *why);
 void guard_tick(struct guard *g);
 
 /*

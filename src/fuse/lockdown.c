@@ -95,6 +95,13 @@ static void on_announce(void *arg, bool is_locking)
         surveyor_ask(p->surveyor);
 }
 
+static void on_changed(void *arg)
+{
+    struct process *p = arg;
+
+    watcher_note(p->watcher);
+}
+
 static uint64_t on_handles(void *arg)
 {
     struct process *p = arg;
@@ -124,6 +131,7 @@ const struct guard_ops lockdown_ops = {
     .record = on_record,
     .announce = on_announce,
     .handles = on_handles,
+    .changed = on_changed,
     .give_up = on_give_up,
 };
 
@@ -157,13 +165,13 @@ void lockdown_tell(void *arg, const struct prober_result *result)
     case KS_CLASS_BUSY:
     case KS_CLASS_IO:
     case KS_CLASS_LIMIT:
-        guard_unreach(p->guard, result->text);
+        guard_unreach(p->guard, guard_cause_of((enum ks_class)result->rc.cls), result->text);
         return;
     case KS_CLASS_USAGE:
     case KS_CLASS_CORRUPT:
     case KS_CLASS_BUG:
         log_line(LOG_ERROR, "the probe of the key fails: %s", result->text);
-        guard_unreach(p->guard, result->text);
+        guard_unreach(p->guard, GUARD_CAUSE_ERROR, result->text);
         return;
     }
 }

@@ -128,7 +128,8 @@ static ks_rc first_unlock(struct process *p, bool is_revoked, bool *ret_granted)
     *ret_granted = ks_ok(rc);
     if (may_start_locked && (rc.cls == KS_CLASS_DENIED || rc.cls == KS_CLASS_UNREACHABLE)) {
         log_line(LOG_WARNING, "starting locked: %s", ks_text(rc));
-        return KS_SUCCESS;
+        p->refusal_cause = guard_cause_of((enum ks_class)rc.cls);
+        return mem_text(ks_text(rc), &p->refusal);
     }
     return rc;
 }
@@ -189,8 +190,12 @@ static ks_rc start_guard(struct process *p, const struct keyring *k, bool is_gra
         .tell = lockdown_tell,
         .arg = p,
     };
+    const struct watcher_conf watcher = {status_watch, p};
 
+    TRY(watcher_start(&watcher, &p->watcher));
     TRY(guard_new(&guard, is_granted, is_revoked, &p->guard));
+    if (p->refusal)
+        guard_explain(p->guard, p->refusal_cause, p->refusal);
     TRY(session_start(p->session));
     TRY(guard_start(p->guard));
     return prober_start(&prober, &p->prober);
@@ -347,6 +352,7 @@ static bool stop_threads(struct process *p)
     rekeyer_stop(TAKE(p->rekeyer));
     bool is_stopped = prober_stop(TAKE(p->prober), PROBER_MS_MAX);
     guard_stop(p->guard);
+    watcher_stop(p->watcher);
     surveyor_stop(TAKE(p->surveyor));
     return is_stopped;
 }
@@ -366,6 +372,7 @@ static void release(struct process *p)
 
     session_free(p->session);
     guard_free(p->guard);
+    watcher_free(p->watcher);
     /* a thread that hangs in the kernel may still look at the volume */
     if (shedder_stop(TAKE(p->shedder), FLUSH_MS_MAX))
         volume_free(p->volume);
@@ -375,6 +382,7 @@ static void release(struct process *p)
     backing_close(p->backing);
     hook_end(p->hook);
     say_farewell(p);
+    mem_free(p->refusal);
     mem_free(p->mountpoint);
     mem_free(p->backing_path);
     mem_free(p);

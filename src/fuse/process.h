@@ -18,6 +18,7 @@
 #include "fuse/surveyor.h"
 #include "fuse/sweeper.h"
 #include "fuse/trouble.h"
+#include "fuse/watcher.h"
 
 struct process {
     const struct mount_conf *conf;
@@ -29,6 +30,10 @@ struct process {
     char volume_id[2 * KEYRING_ID_BYTES + 1];
     uint8_t volume_id_bytes[KEYRING_ID_BYTES];
     uint32_t block_payload;
+
+    char *
+        refusal; /* why the keys were not given at the start; NULL: they were, or nobody was asked */
+    enum guard_cause refusal_cause;
 
     struct hook *hook;
     struct backing *backing;
@@ -44,6 +49,7 @@ struct process {
     uint64_t probe_began_ms; /* the prober's thread */
     struct surveyor *surveyor;
     struct rekeyer *rekeyer; /* NULL: volumes re-encrypt only on demand */
+    struct watcher *watcher;
     struct control_server *control;
 
     atomic_bool is_ending;        /* from the moment an end was asked for */
@@ -76,6 +82,8 @@ void lockdown_sweep(void *arg);
 
 /* status.c: status_report(p, ret): the reply to "status" (docs/CONTROL.md). */
 ks_rc status_report(struct process *p, json_t **ret) KS_MUST;
+/* status_watch(process): a line of "watch", as a new object; NULL when it cannot be made now. */
+json_t *status_watch(void *arg);
 
 /* admin_rekey.c: rekey_status(p): a sweep in progress, for reports, or JSON null. */
 json_t *rekey_status(struct process *p);

@@ -37,9 +37,9 @@ static json_t *receipt(const struct guard_receipt *r)
 {
     if (r->at_s == 0)
         return json_null();
-    return json_pack("{s:o, s:o, s:o, s:o}", "at", json_moment(r->at_s), "reason",
-                     json_text(r->reason), "duration_ms", number(r->duration_ms), "handles_cut",
-                     number(r->handles_cut));
+    return json_pack("{s:o, s:s, s:o, s:o, s:o}", "at", json_moment(r->at_s), "cause",
+                     guard_cause_name(r->cause), "reason", json_text(r->reason), "duration_ms",
+                     number(r->duration_ms), "handles_cut", number(r->handles_cut));
 }
 
 static json_t *failed(struct process *p)
@@ -154,8 +154,10 @@ ks_rc status_report(struct process *p, json_t **ret)
     struct counted_generations generations = {counted.generations, counted.count,
                                               counted.as_of_s != 0};
     json_t *status = json_pack(
-        "{s:b, s:o, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o}", "ok", 1,
-        "volume", volume(p, k), "state", lease_state_name(g.state), "revoked", (int)g.is_revoked,
+        "{s:b, s:o, s:s, s:b, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, "
+        "s:o}",
+        "ok", 1, "volume", volume(p, k), "state", lease_state_name(g.state), "revoked",
+        (int)g.is_revoked, "cause", guard_cause_name(g.cause), "message", json_text(g.message),
         "lease", lease(&g, k), "last_probe", last_probe(p), "wraps", keyring_wraps_json(k),
         "generations", keyring_generations_json(k, &generations, false), "generations_as_of",
         json_moment(counted.as_of_s), "next_data_rotation",
@@ -166,4 +168,19 @@ ks_rc status_report(struct process *p, json_t **ret)
     ENSURE(status, KS_E_NO_MEMORY, "no memory for the status");
     *ret = status;
     return KS_SUCCESS;
+}
+
+json_t *status_watch(void *arg)
+{
+    struct process *p = arg;
+    CLEANUP(keyring_freep) struct keyring *k = NULL;
+    struct guard_status g;
+
+    if (!ks_ok(backing_keyring(p->backing, &k)))
+        return NULL;
+    guard_status(p->guard, &g);
+    return json_pack("{s:s, s:b, s:s, s:o, s:o, s:o, s:o}", "state", lease_state_name(g.state),
+                     "revoked", (int)g.is_revoked, "cause", guard_cause_name(g.cause), "message",
+                     json_text(g.message), "keyring", number(k->sequence), "receipt",
+                     receipt(&g.receipt), "progress", rekey_status(p));
 }

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Goal: no answer is not a "no". An unreachable key store never locks a volume before its grace ends,
 a denial always does at once, and a lock through our own interface stays until it is lifted."""
+import json
 import os
+import socket
 import time
 
 import pytest
@@ -46,6 +48,65 @@ def hide(store):
 
 def show(store):
     os.rename(store.path + ".away", store.path)
+
+
+class Watch:
+    """The operation `watch` of a volume's control socket."""
+
+    def __init__(self, volume):
+        path = os.path.join(os.environ["KEYSTEAD_RUN_DIR"],
+                            volume.status()["volume"]["id"].replace("-", "") + ".sock")
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.settimeout(30)
+        self._socket.connect(path)
+        self._socket.sendall(b'{"op": "watch"}\n')
+        self._in = self._socket.makefile()
+
+    def next(self):
+        line = self._in.readline()
+        return json.loads(line) if line else None
+
+    def until(self, **wanted):
+        """The first line with these members; every line before it must have a lower number."""
+        number = 0
+        while True:
+            line = self.next()
+            assert line, f"the volume process ended before {wanted}"
+            assert line["sequence"] > number
+            number = line["sequence"]
+            if all(line[name] == value for name, value in wanted.items()):
+                return line
+
+    def close(self):
+        self._in.close()
+        self._socket.close()
+
+
+def test_watched__each_state_and_its_cause_is_told_with_the_receipt(mounted, store):
+    watch = Watch(mounted)
+    first = watch.until(state="OPEN", cause="NONE")
+    assert first["sequence"] == 1 and first["message"] == "" and first["receipt"] is None
+    store.disable("orders")
+    line = watch.until(state="LOCKED", cause="DENIED")
+    assert line["receipt"]["cause"] == "DENIED" and "disabled" in line["message"]
+    store.enable("orders")
+    watch.until(state="OPEN", cause="NONE")
+    mounted.call("lock", "--yes")
+    line = watch.until(state="LOCKED", cause="REVOKED", revoked=True)
+    assert line["receipt"]["cause"] == "REVOKED"
+    mounted.call("unlock")
+    line = watch.until(state="OPEN", revoked=False)
+    mounted.call("rotate", "--level", "store")
+    assert watch.next()["keyring"] > line["keyring"]
+    hide(store)
+    assert watch.until(state="GRACE", cause="UNREACHABLE")["message"]
+    assert mounted.status()["cause"] == "UNREACHABLE"
+    show(store)
+    watch.until(state="OPEN", cause="NONE")
+    mounted.unmount()
+    while watch.next():
+        pass
+    watch.close()
 
 
 def test_unreachable_within_grace__database_goes_on(redis, store):

@@ -41,9 +41,15 @@ int __wrap_pthread_create(pthread_t *ret, const pthread_attr_t *attr, void *(*ru
     return __real_pthread_create(ret, attr, run_counted, NULL);
 }
 
+static void ignore_change(void *arg)
+{
+    (void)arg;
+}
+
 static void start__any_thread_cannot_be_made__fails_and_can_be_freed(void **state)
 {
-    static const struct guard_ops ops = {.refuse = NULL}; /* none is called while it is locked */
+    static const struct guard_ops ops = {
+        .changed = ignore_change}; /* no other is called while it is locked */
     struct guard_conf conf = {.clock = clock_system(), .lease = {60000, 600000, 5000}, .ops = &ops};
 
     (void)state;

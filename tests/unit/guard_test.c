@@ -26,6 +26,7 @@ struct fake {
     bool is_revoked_while_draining, is_worked_while_recording;
     pthread_t *revoker; /* not NULL: while the record is cleared a revoke begins on this thread */
     bool is_restored_before_recording, is_revoke_ok, is_recorded; /* and goes so */
+    int changes;
 };
 
 static uint64_t fake_boot_ms(struct clock *c)
@@ -151,9 +152,16 @@ static void fake_give_up(void *arg, const char *why)
     note(arg, '!');
 }
 
+static void fake_changed(void *arg)
+{
+    struct fake *f = arg;
+
+    f->changes++;
+}
+
 static const struct guard_ops fake_ops = {
     fake_refuse, fake_open,     fake_drain,   fake_wipe,    fake_unlock,
-    fake_record, fake_announce, fake_handles, fake_give_up,
+    fake_record, fake_announce, fake_handles, fake_changed, fake_give_up,
 };
 
 static void setup(struct fake *f, bool is_granted, bool is_revoked)
@@ -257,7 +265,7 @@ static void unreach__until_the_grace_ends__locks_only_then(void **unused)
 
     (void)unused;
     setup(&f, true, false);
-    guard_unreach(f.guard, "no route");
+    guard_unreach(f.guard, GUARD_CAUSE_UNREACHABLE, "no route");
     guard_work(f.guard);
     expect(&f, "O", LEASE_GRACE);
     f.now_ms = START_MS + GRACE_MS - 1;
@@ -267,6 +275,127 @@ static void unreach__until_the_grace_ends__locks_only_then(void **unused)
     guard_tick(f.guard);
     guard_work(f.guard);
     expect(&f, "ORlDW", LEASE_LOCKED);
+    teardown(&f);
+}
+
+static void expect_cause(struct fake *f, enum guard_cause cause, const char *message)
+{
+    struct guard_status s;
+
+    guard_status(f->guard, &s);
+    assert_int_equal(s.cause, cause);
+    assert_string_equal(s.message, message);
+}
+
+static void cause__of_each_lock__is_that_of_who_locked(void **unused)
+{
+    struct guard_status s;
+    bool is_recorded;
+    struct fake f;
+
+    (void)unused;
+    setup(&f, true, false);
+    expect_cause(&f, GUARD_CAUSE_NONE, "");
+    guard_deny(f.guard, "the key is disabled");
+    expect_cause(&f, GUARD_CAUSE_DENIED, "the key is disabled");
+    guard_work(f.guard);
+    guard_status(f.guard, &s);
+    assert_int_equal(s.receipt.cause, GUARD_CAUSE_DENIED);
+    guard_unreach(f.guard, GUARD_CAUSE_UNREACHABLE, "no route"); /* a no stands until a yes */
+    expect_cause(&f, GUARD_CAUSE_DENIED, "the key is disabled");
+    check_ok(guard_revoke(f.guard, "by request", &is_recorded));
+    expect_cause(&f, GUARD_CAUSE_REVOKED, "by request");
+    guard_deny(f.guard, "the key is disabled");
+    guard_unreach(f.guard, GUARD_CAUSE_UNREACHABLE, "no route");
+    expect_cause(&f, GUARD_CAUSE_REVOKED, "by request");
+    guard_restore(f.guard);
+    expect_cause(&f, GUARD_CAUSE_NONE, "");
+    guard_deny(f.guard, "still disabled");
+    expect_cause(&f, GUARD_CAUSE_DENIED, "still disabled");
+    guard_grant(f.guard);
+    guard_work(f.guard);
+    expect_cause(&f, GUARD_CAUSE_NONE, "");
+    guard_status(f.guard, &s);
+    assert_int_equal(s.receipt.cause, GUARD_CAUSE_DENIED); /* of the lock, not of now */
+    teardown(&f);
+}
+
+static void cause__of_silence__from_the_grace_to_the_lock(void **unused)
+{
+    struct guard_status s;
+    struct fake f;
+
+    (void)unused;
+    setup(&f, true, false);
+    guard_unreach(f.guard, GUARD_CAUSE_ERROR, "the keyring is damaged");
+    expect_cause(&f, GUARD_CAUSE_ERROR, "the keyring is damaged");
+    guard_grant(f.guard);
+    expect_cause(&f, GUARD_CAUSE_NONE, "");
+    f.now_ms += LEASE_MS;
+    guard_tick(f.guard);
+    guard_status(f.guard, &s);
+    assert_int_equal(s.state, LEASE_GRACE);
+    assert_int_equal(s.cause, GUARD_CAUSE_UNREACHABLE);
+    guard_unreach(f.guard, GUARD_CAUSE_UNREACHABLE, "no route");
+    f.now_ms += GRACE_MS;
+    guard_tick(f.guard);
+    guard_work(f.guard);
+    expect_cause(&f, GUARD_CAUSE_UNREACHABLE, "no route");
+    guard_status(f.guard, &s);
+    assert_int_equal(s.receipt.cause, GUARD_CAUSE_UNREACHABLE);
+    teardown(&f);
+}
+
+static void cause__at_the_start__as_explained(void **unused)
+{
+    struct guard_status s;
+    struct fake f;
+
+    (void)unused;
+    setup(&f, false, true);
+    guard_status(f.guard, &s);
+    assert_int_equal(s.cause, GUARD_CAUSE_REVOKED);
+    teardown(&f);
+    setup(&f, false, false);
+    guard_explain(f.guard, guard_cause_of(KS_CLASS_UNREACHABLE), "no route");
+    expect_cause(&f, GUARD_CAUSE_UNREACHABLE, "no route");
+    f.unlock_rc = ks_fail(KS_E_CORRUPT, "damaged");
+    guard_grant(f.guard);
+    guard_work(f.guard);
+    expect_cause(&f, GUARD_CAUSE_ERROR, "damaged");
+    teardown(&f);
+}
+
+static void cause_of__each_class__has_one(void **unused)
+{
+    (void)unused;
+    assert_string_equal(guard_cause_name(guard_cause_of(KS_CLASS_OK)), "NONE");
+    assert_string_equal(guard_cause_name(GUARD_CAUSE_REVOKED), "REVOKED");
+    assert_string_equal(guard_cause_name(guard_cause_of(KS_CLASS_DENIED)), "DENIED");
+    assert_string_equal(guard_cause_name(guard_cause_of(KS_CLASS_BUSY)), "UNREACHABLE");
+    for (enum ks_class cls = KS_CLASS_CORRUPT; cls <= KS_CLASS_BUG; cls++)
+        assert_string_equal(guard_cause_name(guard_cause_of(cls)), "ERROR");
+}
+
+static void changed__state_or_cause__told_once_each(void **unused)
+{
+    struct fake f;
+
+    (void)unused;
+    setup(&f, true, false);
+    guard_tick(f.guard);
+    int before = f.changes;
+    guard_tick(f.guard);
+    guard_grant(f.guard);
+    assert_int_equal(f.changes, before);
+    guard_deny(f.guard, "no");
+    assert_int_equal(f.changes, before + 1);
+    guard_deny(f.guard, "no");
+    assert_int_equal(f.changes, before + 1);
+    guard_deny(f.guard, "not at all");
+    assert_int_equal(f.changes, before + 2);
+    guard_work(f.guard);
+    assert_int_equal(f.changes, before + 3); /* LOCKED, with its receipt */
     teardown(&f);
 }
 
@@ -466,7 +595,7 @@ static void revoke__in_grace_and_while_locking__is_recorded(void **unused)
 
     (void)unused;
     setup(&f, true, false);
-    guard_unreach(f.guard, "no route");
+    guard_unreach(f.guard, GUARD_CAUSE_UNREACHABLE, "no route");
     check_ok(guard_revoke(f.guard, "by request", &is_recorded));
     assert_true(is_recorded);
     expect(&f, "OR+", LEASE_LOCKING);
@@ -590,7 +719,7 @@ static void change__in_grace__is_refused(void **unused)
 
     (void)unused;
     setup(&f, true, false);
-    guard_unreach(f.guard, "no route");
+    guard_unreach(f.guard, GUARD_CAUSE_UNREACHABLE, "no route");
     check_rc(guard_change_begin(f.guard), STATE);
     guard_grant(f.guard);
     check_ok(guard_change_begin(f.guard));
@@ -701,6 +830,11 @@ int main(void)
         cmocka_unit_test(deny__worked_off__announces_drains_wipes),
         cmocka_unit_test(deny__twice__locks_once),
         cmocka_unit_test(unreach__until_the_grace_ends__locks_only_then),
+        cmocka_unit_test(cause__of_each_lock__is_that_of_who_locked),
+        cmocka_unit_test(cause__of_silence__from_the_grace_to_the_lock),
+        cmocka_unit_test(cause__at_the_start__as_explained),
+        cmocka_unit_test(cause_of__each_class__has_one),
+        cmocka_unit_test(changed__state_or_cause__told_once_each),
         cmocka_unit_test(grant__when_locked__unlocks_then_opens),
         cmocka_unit_test(grant__keys_cannot_be_had__stays_locked_and_tries_again),
         cmocka_unit_test(deny__while_unlocking__never_opens_and_wipes),
