@@ -33,12 +33,27 @@ ks_rc control_create(const struct control_conf *conf)
     return ks_wrap(store_create(&store), "state directory %.200s", conf->dir);
 }
 
+/*
+ * Goals of this life of the program are above all that any life before has given, also when the store is a copy from before some of
+ * them: else a node could take a wish for one that it has reached already. A thousand goals a second are never given for long.
+ */
+static ks_rc raise_goals(struct control *c)
+{
+    CLEANUP(work_abandon) struct work w = {0};
+
+    TRY(work_begin(c, &w));
+    TRY(store_tx_raise(w.tx, STORE_GOAL, w.now * GOALS_A_SECOND));
+    store_tx_observe(w.tx);
+    return work_end(&w);
+}
+
 static ks_rc open_parts(struct control *c, const struct control_conf *conf)
 {
     struct store_conf store = store_conf_of(conf);
 
     TRY(ks_wrap(store_open(&store, &c->store), "state directory %.200s", conf->dir));
     TRY(authority_open(conf->dir, conf->clock, conf->random, &c->authority));
+    TRY(raise_goals(c));
     TRY(live_new(&c->live));
     TRY(key_uses_new(&c->uses));
     TRY(repeats_new(&c->repeats));

@@ -35,8 +35,9 @@ enum {
         90,         /* a node that was not heard for so long is away: it asks at least every 55 s */
     NEWS_MAX = 256, /* nodes told one by one; beyond it all are */
     TICK_MS = 1000, /* between two looks at what is due */
-    TICK_BATCH = 100,  /* regions or clusters that one transaction of the ticker takes up */
-    GOAL_NONE = -1,    /* of cluster_volume.reached */
+    TICK_BATCH = 100, /* regions or clusters that one transaction of the ticker takes up */
+    GOAL_NONE = -1,   /* of cluster_volume.reached */
+    GOALS_A_SECOND = 1000,
     PLACED_MAX = 4096, /* volumes of a cluster */
 };
 

@@ -128,8 +128,8 @@ static ks_rc add_volumes(struct store_view *v, const char *node, int64_t since, 
     TRY(mem_new(1, sizeof *wish, &wish));
     wish->v = v;
     TRY(from_where(v, since, ret_revision));
-    TRY(store_volumes_of_node(v, node, *ret_revision, &volumes, &count));
-    for (size_t i = 0; i < count && i < DESIRED_MAX; i++) {
+    TRY(store_volumes_of_node(v, node, *ret_revision, DESIRED_MAX, &volumes, &count));
+    for (size_t i = 0; i < count; i++) {
         TRY(add_volume(wish, &volumes[i], list));
         *ret_revision = volumes[i].goal;
     }

@@ -180,7 +180,7 @@ static ks_rc drop_volumes(struct work *w, const struct node *n)
     CLEANUP(mem_freep) struct cluster_volume *volumes = NULL;
     size_t count;
 
-    TRY(store_volumes_of_node(store_tx_view(w->tx), n->id, 0, &volumes, &count));
+    TRY(store_volumes_of_node(store_tx_view(w->tx), n->id, 0, UINT32_MAX, &volumes, &count));
     for (size_t i = 0; i < count; i++)
         ENSURE(!volumes[i].is_wanted, KS_E_STATE,
                "node %s has volumes: delete or scale down cluster %s and others on it first",

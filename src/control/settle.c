@@ -69,7 +69,7 @@ static ks_rc tell_audit(struct scene *s, const char *action, const char *region,
 
 static bool is_gone(const struct cluster_volume *v)
 {
-    return !v->is_wanted && v->access == ACCESS_NONE && v->reached >= v->goal;
+    return !v->is_wanted && v->access == ACCESS_NONE && v->reached == v->goal;
 }
 
 /* Open, and its engine answers. One that is locked by the customer's word is as far as it can be. */
@@ -89,6 +89,22 @@ static bool is_failing(const struct cluster_volume *v)
     return v->access == ACCESS_FAILED || v->engine == ENGINE_FAILED ||
            (v->access == ACCESS_LOCKED && v->cause != CAUSE_REVOKED) || v->cause == CAUSE_ERROR ||
            v->cause == CAUSE_DENIED;
+}
+
+/* A goal that was never given: the store is a copy from before it. What the node did for it is not what is wanted now. */
+static ks_rc renew_lost_goals(struct scene *s)
+{
+    for (size_t i = 0; i < s->volume_count; i++) {
+        struct cluster_volume *v = &s->volumes[i];
+        if (v->reached <= v->goal)
+            continue;
+        TRY(store_tx_next(s->w->tx, STORE_GOAL, &v->goal));
+        v->reached = GOAL_NONE;
+        TRY(store_volume_put(s->w->tx, v));
+        store_tx_observe(s->w->tx);
+        work_tell(s->w, 'n', v->node);
+    }
+    return KS_SUCCESS;
 }
 
 static ks_rc drop_gone(struct scene *s)
@@ -322,6 +338,7 @@ ks_rc cluster_settle(struct work *w, const char *cluster)
     CLEANUP(scene_freep) struct scene *s = NULL;
 
     TRY(read_scene(w, cluster, &s));
+    TRY(renew_lost_goals(s));
     TRY(drop_gone(s));
     TRY(settle_regions(s));
     TRY(settle_state(s));

@@ -346,6 +346,12 @@ ks_rc store_tx_next(struct store_tx *tx, enum store_counter counter, int64_t *re
     return db_value(tx->view.db, Q_COUNTER_NEXT, DB_ARGS(db_text(counter_names[counter])), ret);
 }
 
+ks_rc store_tx_raise(struct store_tx *tx, enum store_counter counter, int64_t least)
+{
+    return db_run(tx->view.db, Q_COUNTER_RAISE,
+                  DB_ARGS(db_text(counter_names[counter]), db_number(least)));
+}
+
 ks_rc store_counter_get(struct store_view *v, enum store_counter counter, int64_t *ret)
 {
     ks_rc rc = db_value(v->db, Q_COUNTER, DB_ARGS(db_text(counter_names[counter])), ret);

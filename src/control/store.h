@@ -84,6 +84,8 @@ enum store_counter {
     STORE_COUNTER_COUNT,
 };
 ks_rc store_tx_next(struct store_tx *tx, enum store_counter counter, int64_t *ret) KS_MUST;
+/* store_tx_raise(tx, counter, least): the next ones will be above least. */
+ks_rc store_tx_raise(struct store_tx *tx, enum store_counter counter, int64_t least) KS_MUST;
 /* store_counter_get: the last one that was given; 0: none. */
 ks_rc store_counter_get(struct store_view *v, enum store_counter counter, int64_t *ret) KS_MUST;
 /* store_tx_id(tx, ret): a new random id (RFC 9562, version 4). store_id(s, ret): the same without a transaction. */
@@ -202,9 +204,10 @@ ks_rc store_volume_get(struct store_view *v, const char *id, struct cluster_volu
 /* store_volumes(v, cluster, region, ret, ret_count): by (region, ordinal); region NULL: of all. */
 ks_rc store_volumes(struct store_view *v, const char *cluster, const char *region,
                     struct cluster_volume **ret, size_t *ret_count) KS_MUST;
-/* store_volumes_of_node(v, node, since, ret, ret_count): with a goal above since, by goal. */
+/* store_volumes_of_node(v, node, since, count_max, ret, ret_count): the first of those with a goal above since, by goal. */
 ks_rc store_volumes_of_node(struct store_view *v, const char *node, int64_t since,
-                            struct cluster_volume **ret, size_t *ret_count) KS_MUST;
+                            uint32_t count_max, struct cluster_volume **ret,
+                            size_t *ret_count) KS_MUST;
 /* store_volume_delete(tx, id): with its keys and its detail. */
 ks_rc store_volume_delete(struct store_tx *tx, const char *id) KS_MUST;
 

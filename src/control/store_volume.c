@@ -24,10 +24,10 @@ ks_rc store_volumes(struct store_view *v, const char *cluster, const char *regio
 }
 
 ks_rc store_volumes_of_node(struct store_view *v, const char *node, int64_t since,
-                            struct cluster_volume **ret, size_t *ret_count)
+                            uint32_t count_max, struct cluster_volume **ret, size_t *ret_count)
 {
-    return db_rows(v->db, Q_VOLUMES_OF_NODE, DB_ARGS(db_text(node), db_number(since)), ret,
-                   ret_count);
+    return db_rows(v->db, Q_VOLUMES_OF_NODE,
+                   DB_ARGS(db_text(node), db_number(since), db_number(count_max)), ret, ret_count);
 }
 
 ks_rc store_volume_delete(struct store_tx *tx, const char *id)
