@@ -19,6 +19,7 @@
 #include "cli/in_use.h"
 #include "cli/offline.h"
 #include "cli/output.h"
+#include "io/hold.h"
 #include "volume/transfer.h"
 
 enum { PROGRESS_MS = 500 };
@@ -146,8 +147,11 @@ static ks_rc transfer_command_run(struct transfer_command *c)
 {
     CLEANUP(target_freep) struct target t = {0};
     CLEANUP(mem_freep) char *dir = NULL;
+    CLEANUP(hold_end) struct hold *hold = NULL;
 
     TRY(check_dirs(c, &dir));
+    /* two transfers into or out of one directory would take each other's unfinished copies away */
+    TRY(hold_directory(dir, &hold));
     TRY(target_init(c->cli, c->backing, &t));
     ENSURE(!target_is_running(&t), KS_E_BUSY,
            "volume %s is mounted; unmount it first: keystead volume unmount %s", t.keyring->label,

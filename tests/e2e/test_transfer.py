@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Goal: a database's directory is encrypted in place and decrypted again, through kill -9 at many moments, and the
 database finds everything that it had."""
+import fcntl
 import os
+import signal
 import subprocess
+
+import pytest
 
 from conftest import make_engine
 from engines import Postgres
@@ -66,6 +70,29 @@ def test_adopt_and_release__killed_again_and_again__lose_nothing(volume, work):
     volume.cli.json("volume", "release", volume.backing, plain)
     assert tree(plain) == before
     assert os.listdir(volume.backing) == []
+
+
+def test_transfer__holds_its_directory_against_a_second_one(volume, work):
+    plain = os.path.join(work, "plain")
+    os.mkdir(plain)
+    for n in range(600):
+        with open(os.path.join(plain, f"f{n}"), "wb") as f:
+            f.write(os.urandom(5000))
+    adopt = start(volume, "adopt", plain, volume.backing)
+    try:
+        proc.wait_until(lambda: count(plain) < 600, "the transfer is under way")
+        os.kill(adopt.pid, signal.SIGSTOP)
+        assert count(plain) > 0
+        fd = os.open(plain, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            with pytest.raises(BlockingIOError):
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        finally:
+            os.close(fd)
+    finally:
+        os.kill(adopt.pid, signal.SIGCONT)
+        adopt.communicate()
+    assert adopt.returncode == 0 and count(plain) == 0
 
 
 def test_adopt__postgres__runs_on_the_volume_and_afterwards_without(volume, work):
