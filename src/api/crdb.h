@@ -52,8 +52,6 @@ ks_rc crdb_read_regions(const json_t *body, const struct cluster_view *view,
 
 /* ---- replies (api/crdb_show.c) ---- */
 
-/* crdb_is_old(call): the client speaks a version of before 2024-09-16, with other words for plans and operations. */
-bool crdb_is_old(const struct api_call *call);
 /* crdb_is_locked(view): an operation is at work on it, or it is not there yet. */
 bool crdb_is_locked(const struct cluster_view *view);
 /* crdb_show_cluster(view, volumes, count, is_old): a new object "Cluster"; NULL without memory. */
@@ -61,9 +59,6 @@ json_t *crdb_show_cluster(const struct cluster_view *view, const struct cluster_
                           size_t count, bool is_old);
 /* crdb_show_cmek(view): a new object "CMEKClusterInfo"; NULL without memory. */
 json_t *crdb_show_cmek(const struct cmek_view *view);
-/* crdb_reply_cluster(call, view): answers with the cluster. */
-ks_rc crdb_reply_cluster(struct api_call *call, const struct cluster_view *view) KS_MUST;
-
 /* ---- lists (api/crdb_list.c) ---- */
 
 /* crdb_slice(call, ret): "pagination.*" of the query. */
@@ -95,6 +90,10 @@ json_t *crdb_error_body(const struct api_call *call, const struct api_error *err
 
 /* ---- handlers ---- */
 
+/* crdb_is_old(call): the client speaks a version of before 2024-09-16, with other words for plans and operations. */
+bool crdb_is_old(const struct api_call *call);
+/* crdb_reply_cluster(call, view): answers with the cluster. */
+ks_rc crdb_reply_cluster(struct api_call *call, const struct cluster_view *view) KS_MUST;
 ks_rc crdb_cluster_create(struct api_call *call) KS_MUST;
 ks_rc crdb_cluster_get(struct api_call *call) KS_MUST;
 ks_rc crdb_cluster_list(struct api_call *call) KS_MUST;

@@ -10,6 +10,24 @@
 
 enum { CHANGE_TRIES = 5 };
 
+/* ---- replies ---- */
+
+bool crdb_is_old(const struct api_call *call)
+{
+    const char *version = http_header(call->exchange, "Cc-Version");
+
+    return version && strcmp(version, "2024-09-16") < 0;
+}
+
+ks_rc crdb_reply_cluster(struct api_call *call, const struct cluster_view *view)
+{
+    CLEANUP(mem_freep) struct cluster_volume *volumes = NULL;
+    size_t count = 0;
+
+    TRY(control_volumes(call->control, &call->caller, view->cluster.id, &volumes, &count));
+    return api_reply(call, 200, crdb_show_cluster(view, volumes, count, crdb_is_old(call)));
+}
+
 /* ---- making ---- */
 
 /* The rule of CockroachDB Cloud; control knows only what fits. */

@@ -9,19 +9,11 @@
 
 #include "api/crdb.h"
 #include "base/json.h"
-#include "base/mem.h"
 
 /* Adds a member; what cannot be added for want of memory fails as a whole. */
 static bool put(json_t *object, const char *name, json_t *value)
 {
     return json_object_set_new(object, name, value) == 0;
-}
-
-bool crdb_is_old(const struct api_call *call)
-{
-    const char *version = http_header(call->exchange, "Cc-Version");
-
-    return version && strcmp(version, "2024-09-16") < 0;
 }
 
 /* ---- state ---- */
@@ -175,15 +167,6 @@ json_t *crdb_show_cluster(const struct cluster_view *view, const struct cluster_
                     put(shown, "regions", show_regions(view, volumes, count)) &&
                     put(shown, "sql_dns", json_string(host_of(volumes, count, first)));
     return is_whole ? TAKE(shown) : NULL;
-}
-
-ks_rc crdb_reply_cluster(struct api_call *call, const struct cluster_view *view)
-{
-    CLEANUP(mem_freep) struct cluster_volume *volumes = NULL;
-    size_t count = 0;
-
-    TRY(control_volumes(call->control, &call->caller, view->cluster.id, &volumes, &count));
-    return api_reply(call, 200, crdb_show_cluster(view, volumes, count, crdb_is_old(call)));
 }
 
 /* ---- CMEK ---- */
