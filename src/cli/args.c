@@ -165,7 +165,7 @@ static ks_rc parse_count(const struct cli_option *o, const char *text, uint64_t 
 
 static ks_rc add_key(struct cli *cli, const char *spec)
 {
-    size_t max = cli->command == &cli_commands[CMD_VOLUME_CREATE] ? KEYRING_ACTIVE_MAX : 1;
+    size_t max = cli->command == &cli_commands[CMD_VOLUME_CREATE] ? CLI_KEYS_MAX : 1;
 
     ENSURE(cli->key_count < max, KS_E_USAGE, "\"%s\" takes %zu --key at most", cli->command->name,
            max);

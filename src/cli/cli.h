@@ -13,7 +13,6 @@
 #include <stdint.h>
 
 #include "base/rc.h"
-#include "key/keyring.h"
 
 enum cli_cmd {
 #define CLI_COMMAND(id, run, name, args, arg_min, arg_max, summary, text, examples, json) CMD_##id,
@@ -96,7 +95,7 @@ struct cli_key {
     const char *key_file, *principal; /* NULL: not given; never both */
 };
 
-enum { CLI_ARGS_MAX = 8 };
+enum { CLI_ARGS_MAX = 8, CLI_KEYS_MAX = 8 };
 enum { EXIT_INTERRUPTED = 130 };
 
 struct cli {
@@ -106,7 +105,7 @@ struct cli {
     const char *texts[OPTION_COUNT_ALL]; /* as given; NULL: not given */
     uint64_t numbers[OPTION_COUNT_ALL];  /* of durations and counts that were given */
     size_t key_count;
-    struct cli_key keys[KEYRING_ACTIVE_MAX];
+    struct cli_key keys[CLI_KEYS_MAX];
     bool is_json;  /* --output json */
     bool is_help;  /* --help was given: nothing is to be run */
     int exit_code; /* of a run that succeeded; 0, or EXIT_INTERRUPTED */

@@ -15,6 +15,8 @@
 
 enum { PAYLOAD = 3584, PAYLOAD_DENSE = 4032 };
 
+_Static_assert(CLI_KEYS_MAX == (int)KEYRING_ACTIVE_MAX, "all keys of a volume can be given");
+
 /* The label that people know the volume by, unless they say another: the last part of its path. */
 static const char *default_label(const char *path, char out[KEYRING_LABEL_BYTES])
 {

@@ -8,6 +8,7 @@
 
 #include "base/key_spec.h"
 #include "cli/cli.h"
+#include "key/keyring.h"
 
 /* key_option_spec(key, ret): the key spec; paths in it become absolute, because the volume process and later
  * commands run elsewhere. USAGE with an example for another form, NOT_FOUND for a store or file that is not there. */

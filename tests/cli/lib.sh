@@ -32,6 +32,16 @@ commands() {
     "$KEYSTEAD" help | sed -n '/^Commands:/,/^$/s/^  \([a-z -]*[a-z]\)  .*/\1/p'
 }
 
+# explain GROUP...: the help of every command whose name begins so.
+explain() {
+    local group name
+    for group in "$@"; do
+        while read -r name; do
+            k help $name
+        done < <(commands | grep -E "^$group( |\$)")
+    done
+}
+
 # wait_for COMMAND...: until it succeeds; ends the test after 60 s.
 wait_for() {
     local end=$((SECONDS + 60))

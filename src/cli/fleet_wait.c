@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cli/fleet_wait.c - commands and people: confirmations, secrets into files, waiting for what was begun.
+ *
+ * An operation belongs to the control plane: nothing that happens here ends it.
+ */
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "cli/args.h"
+#include "cli/ask.h"
+#include "cli/duration.h"
+#include "cli/fleet.h"
+#include "cli/output.h"
+
+enum { ASKED_EVERY_MS = 1000, LINE_BYTES = 512 };
+
+/* ---- confirmations and secrets ---- */
+
+ks_rc fleet_confirm(const struct cli *cli, const char *name, const char *warning)
+{
+    const char *given = cli->texts[OPT_YES_NAME];
+
+    if (!given) {
+        ENSURE(
+            isatty(STDIN_FILENO), KS_E_USAGE,
+            "\"%s\" needs to be confirmed and there is no terminal; add --yes NAME with the name "
+            "that it is about",
+            cli->command->name);
+        return ask_confirmation(cli, name, warning);
+    }
+    ENSURE(strcmp(given, name) == 0, KS_E_USAGE,
+           "--yes %.64s does not name what \"%s\" is about; nothing changed", given,
+           cli->command->name);
+    return KS_SUCCESS;
+}
+
+ks_rc fleet_check_new(const char *path)
+{
+    ENSURE(access(path, F_OK) != 0, KS_E_EXISTS, "%s is there already; it is not overwritten",
+           path);
+    return KS_SUCCESS;
+}
+
+static void close_fd(const int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+}
+
+ks_rc fleet_write_secret(const char *path, const char *text)
+{
+    CLEANUP(close_fd)
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    size_t len = strlen(text);
+
+    if (fd < 0)
+        return ks_fail_os(errno, "%s", path);
+    ENSURE(write(fd, text, len) == (ssize_t)len && write(fd, "\n", 1) == 1, KS_E_IO,
+           "%s cannot be written", path);
+    return KS_SUCCESS;
+}
+
+/* ---- waiting ---- */
+
+struct wait {
+    const struct cli *cli;
+    struct fleet_client *client;
+    const char *id;
+    bool is_terminal, is_line_open;
+    json_int_t bytes_before;
+    uint64_t bytes_at_ms;
+    double rate; /* bytes per second, smoothed */
+};
+
+static char last_words[LINE_BYTES];
+
+/* Ends the program at once: a request to the control plane may be under way, and nothing here needs an end of its own. */
+static void on_interrupt(int signal_number)
+{
+    (void)signal_number;
+    ssize_t n = write(STDERR_FILENO, last_words, strlen(last_words));
+    (void)n;
+    _exit(EXIT_INTERRUPTED);
+}
+
+static void prepare_interrupt(const char *id)
+{
+    struct sigaction interrupt = {.sa_handler = on_interrupt};
+
+    snprintf(last_words, sizeof last_words,
+             "\nthe operation goes on; look at it with: keystead operation show %s\n"
+             "wait for it again with: keystead operation wait %s\n",
+             id, id);
+    sigaction(SIGINT, &interrupt, NULL);
+}
+
+static void clear_line(struct wait *w)
+{
+    if (w->is_line_open)
+        fprintf(stderr, "\r\033[K");
+    w->is_line_open = false;
+}
+
+static void measure(struct wait *w, json_int_t bytes, uint64_t now_ms)
+{
+    double seconds = (double)(now_ms - w->bytes_at_ms) / 1000;
+
+    if (w->bytes_at_ms && seconds > 0 && bytes >= w->bytes_before) {
+        double rate = (double)(bytes - w->bytes_before) / seconds;
+        w->rate = w->rate > 0 ? 0.7 * w->rate + 0.3 * rate : rate;
+    }
+    w->bytes_before = bytes;
+    w->bytes_at_ms = now_ms;
+}
+
+static void print_bytes(struct wait *w, const json_t *operation)
+{
+    char done[OUTPUT_BYTES_TEXT], total[OUTPUT_BYTES_TEXT], rate[OUTPUT_BYTES_TEXT],
+        left[DURATION_TEXT_BYTES];
+    json_int_t eta_s = fleet_number(operation, "eta_s");
+
+    measure(w, fleet_number(operation, "bytes_done"), clock_boot_ms(clock_system()));
+    output_bytes((uint64_t)fleet_number(operation, "bytes_done"), done);
+    output_bytes((uint64_t)fleet_number(operation, "bytes_total"), total);
+    output_bytes((uint64_t)w->rate, rate);
+    fprintf(stderr, ", %s of %s, %s/s", done, total, rate);
+    if (eta_s > 0) {
+        duration_format_rough((uint64_t)eta_s * 1000, left);
+        fprintf(stderr, ", %s left", left);
+    }
+}
+
+static void show_progress(struct wait *w, const json_t *operation)
+{
+    if (!w->is_terminal)
+        return;
+    clear_line(w);
+    output_text(stderr, fleet_text(operation, "kind"));
+    if (fleet_number(operation, "volumes_total") > 0)
+        fprintf(stderr, ": %" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT " volumes",
+                fleet_number(operation, "volumes_done"), fleet_number(operation, "volumes_total"));
+    if (fleet_number(operation, "bytes_total") > 0)
+        print_bytes(w, operation);
+    fflush(stderr);
+    w->is_line_open = true;
+}
+
+const char *fleet_operation_of(const json_t *reply)
+{
+    const char *id = fleet_text(reply, "operation");
+
+    if (strcmp(id, "-") == 0 && json_object_get(reply, "kind"))
+        id = fleet_text(reply, "id");
+    return strcmp(id, "-") == 0 ? NULL : id;
+}
+
+static ks_rc outcome(const json_t *operation)
+{
+    const char *state = fleet_text(operation, "state");
+    const char *code = fleet_text(operation, "error.code");
+
+    if (strcmp(state, "SUCCEEDED") == 0)
+        return KS_SUCCESS;
+    ENSURE(strcmp(state, "CANCELLED") != 0, KS_E_STATE, "the operation was cancelled");
+    enum ks_code means = ks_from_name(code);
+    return ks_fail(means == KS_E_BUG ? KS_E_STATE : means, "%s failed: %s",
+                   fleet_text(operation, "kind"), fleet_text(operation, "message"));
+}
+
+/* Whether it is still at work; asks the control plane, which replies when something has changed or a second has passed. */
+static ks_rc look(struct wait *w, json_t **ret, bool *ret_is_running)
+{
+    CLEANUP(buf_done) struct buf target = buf_init(FLEET_TARGET_BYTES);
+    CLEANUP(json_decrefp) json_t *operation = NULL;
+
+    TRY(fleet_target(&target, "operations", w->id, NULL));
+    TRY(fleet_query(&target, "wait", "1"));
+    TRY(fleet_get(w->client, buf_text(&target), &operation));
+    *ret_is_running = strcmp(fleet_text(operation, "state"), "RUNNING") == 0;
+    json_decref(*ret);
+    *ret = TAKE(operation);
+    return KS_SUCCESS;
+}
+
+ks_rc fleet_wait(const struct cli *cli, struct fleet_client *c, const char *id, json_t **ret)
+{
+    struct wait w = {.cli = cli, .client = c, .id = id, .is_terminal = isatty(STDERR_FILENO)};
+    uint64_t end_ms = UINT64_MAX, now_ms;
+    bool is_running = true;
+
+    if (args_has(cli, OPT_TIMEOUT))
+        end_ms = clock_boot_ms(clock_system()) + cli->numbers[OPT_TIMEOUT];
+    prepare_interrupt(id);
+    do {
+        uint64_t asked_ms = clock_boot_ms(clock_system());
+        TRY(look(&w, ret, &is_running));
+        if (is_running)
+            show_progress(&w, *ret);
+        now_ms = clock_boot_ms(clock_system());
+        ENSURE(!is_running || now_ms < end_ms, KS_E_BUSY,
+               "the operation is not over after the time given; it goes on: keystead operation "
+               "wait %s",
+               id);
+        if (is_running && now_ms - asked_ms < ASKED_EVERY_MS / 2)
+            clock_sleep_ms(clock_system(), ASKED_EVERY_MS / 2);
+    } while (is_running);
+    clear_line(&w);
+    return outcome(*ret);
+}
+
+static void print_operation(const struct cli *cli, const char *id, const char *state)
+{
+    printf("%s ", cli->command->name);
+    output_text(stdout, cli->args[0]);
+    printf(": %s", state);
+    if (id) {
+        printf("\n  operation ");
+        output_text(stdout, id);
+    }
+    putchar('\n');
+}
+
+ks_rc fleet_begun(const struct cli *cli, struct fleet_client *c, json_t *reply)
+{
+    CLEANUP(json_decrefp) json_t *taken = reply;
+    CLEANUP(json_decrefp) json_t *ended = NULL;
+    const char *id = fleet_operation_of(taken);
+    ks_rc rc = KS_SUCCESS;
+
+    if (args_has(cli, OPT_WAIT) && id) {
+        rc = fleet_wait(cli, c, id, &ended);
+        if (!ks_ok(rc))
+            return rc;
+    }
+    if (cli->is_json)
+        return output_json(json_incref(ended ? ended : taken));
+    print_operation(cli, id, ended || !id ? "done" : "begun");
+    return rc;
+}
