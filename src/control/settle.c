@@ -12,7 +12,7 @@
 #include "control/live.h"
 #include "control/message.h"
 
-struct scene {
+struct life {
     struct work *w;
     struct cluster cluster;
     size_t region_count, volume_count;
@@ -22,7 +22,7 @@ struct scene {
     bool is_changed; /* something that callers see */
 };
 
-static void scene_freep(struct scene **s)
+static void life_freep(struct life **s)
 {
     if (!*s)
         return;
@@ -32,9 +32,9 @@ static void scene_freep(struct scene **s)
     mem_freep(s);
 }
 
-static ks_rc read_scene(struct work *w, const char *cluster, struct scene **ret)
+static ks_rc read_life(struct work *w, const char *cluster, struct life **ret)
 {
-    CLEANUP(scene_freep) struct scene *s = NULL;
+    CLEANUP(life_freep) struct life *s = NULL;
     struct store_view *v = store_tx_view(w->tx);
 
     TRY(mem_new(1, sizeof *s, &s));
@@ -47,8 +47,7 @@ static ks_rc read_scene(struct work *w, const char *cluster, struct scene **ret)
     return KS_SUCCESS;
 }
 
-static ks_rc tell_audit(struct scene *s, const char *action, const char *region,
-                        const char *message)
+static ks_rc tell_audit(struct life *s, const char *action, const char *region, const char *message)
 {
     char object[128] = "";
 
@@ -73,7 +72,7 @@ static bool is_gone(const struct cluster_volume *v)
 }
 
 /* Open, and its engine answers. One that is locked by the customer's word is as far as it can be. */
-static bool is_there(const struct scene *s, const struct cluster_volume *v, bool is_revoked)
+static bool is_there(const struct life *s, const struct cluster_volume *v, bool is_revoked)
 {
     bool has_engine = strcmp(s->cluster.engine, "none") != 0;
 
@@ -92,7 +91,7 @@ static bool is_failing(const struct cluster_volume *v)
 }
 
 /* A goal that was never given: the store is a copy from before it. What the node did for it is not what is wanted now. */
-static ks_rc renew_lost_goals(struct scene *s)
+static ks_rc renew_lost_goals(struct life *s)
 {
     for (size_t i = 0; i < s->volume_count; i++) {
         struct cluster_volume *v = &s->volumes[i];
@@ -107,7 +106,7 @@ static ks_rc renew_lost_goals(struct scene *s)
     return KS_SUCCESS;
 }
 
-static ks_rc drop_gone(struct scene *s)
+static ks_rc drop_gone(struct life *s)
 {
     size_t kept = 0;
 
@@ -137,7 +136,7 @@ static const char *what_is_said(const struct cluster_volume *v)
     return v->is_wanted ? "is being brought up" : "is being taken away";
 }
 
-static ks_rc describe(const struct scene *s, const struct cluster_volume *v,
+static ks_rc describe(const struct life *s, const struct cluster_volume *v,
                       struct region_stand *stand)
 {
     struct node *node;
@@ -163,7 +162,7 @@ static bool is_worse(const struct cluster_volume *v, const struct cluster_volume
     return v->is_wanted && is_failing(v) && !(told->is_wanted && is_failing(told));
 }
 
-static ks_rc judge_region(const struct scene *s, const struct region *r, struct region_stand *stand)
+static ks_rc judge_region(const struct life *s, const struct region *r, struct region_stand *stand)
 {
     const struct cluster_volume *told = NULL;
 
@@ -184,7 +183,7 @@ static ks_rc judge_region(const struct scene *s, const struct region *r, struct 
 
 /* -- regions --------------------------------------------------------------------------------------------------------- */
 
-static ks_rc retire_keys(struct scene *s, const char *region)
+static ks_rc retire_keys(struct life *s, const char *region)
 {
     CLEANUP(mem_freep) struct region_key *keys = NULL;
     struct work *w = s->w;
@@ -202,7 +201,7 @@ static ks_rc retire_keys(struct scene *s, const char *region)
     return KS_SUCCESS;
 }
 
-static ks_rc make_ready(struct scene *s, struct region *r)
+static ks_rc make_ready(struct life *s, struct region *r)
 {
     r->state = REGION_READY;
     r->updated = s->w->now;
@@ -210,7 +209,7 @@ static ks_rc make_ready(struct scene *s, struct region *r)
     return tell_audit(s, "region.ready", r->name, "");
 }
 
-static ks_rc settle_region(struct scene *s, size_t i, bool *ret_is_gone)
+static ks_rc settle_region(struct life *s, size_t i, bool *ret_is_gone)
 {
     struct region *r = &s->regions[i];
     const struct region_stand *stand = &s->stands[i];
@@ -229,7 +228,7 @@ static ks_rc settle_region(struct scene *s, size_t i, bool *ret_is_gone)
     return tell_audit(s, "region.gone", r->name, "");
 }
 
-static ks_rc settle_regions(struct scene *s)
+static ks_rc settle_regions(struct life *s)
 {
     size_t kept = 0;
 
@@ -248,13 +247,13 @@ static ks_rc settle_regions(struct scene *s)
 
 /* -- the cluster ----------------------------------------------------------------------------------------------------- */
 
-static ks_rc put_cluster(struct scene *s)
+static ks_rc put_cluster(struct life *s)
 {
     s->cluster.updated = s->w->now;
     return store_cluster_put(s->w->tx, &s->cluster);
 }
 
-static ks_rc move_cluster(struct scene *s, enum cluster_state state, const char *action,
+static ks_rc move_cluster(struct life *s, enum cluster_state state, const char *action,
                           const char *message)
 {
     s->cluster.state = state;
@@ -265,7 +264,7 @@ static ks_rc move_cluster(struct scene *s, enum cluster_state state, const char 
     return tell_audit(s, action, NULL, message);
 }
 
-static ks_rc say(struct scene *s, const char *message)
+static ks_rc say(struct life *s, const char *message)
 {
     if (!message_copy(s->cluster.message, sizeof s->cluster.message, message))
         return KS_SUCCESS;
@@ -275,7 +274,7 @@ static ks_rc say(struct scene *s, const char *message)
 }
 
 /* The first region that is not ready, one that fails before others. */
-static size_t find_waiting(const struct scene *s)
+static size_t find_waiting(const struct life *s)
 {
     size_t found = s->region_count;
 
@@ -290,7 +289,7 @@ static size_t find_waiting(const struct scene *s)
     return found;
 }
 
-static ks_rc settle_creating(struct scene *s)
+static ks_rc settle_creating(struct life *s)
 {
     char text[MESSAGE_BYTES] = "";
     size_t at = find_waiting(s);
@@ -305,7 +304,7 @@ static ks_rc settle_creating(struct scene *s)
     return say(s, text);
 }
 
-static ks_rc settle_deleting(struct scene *s)
+static ks_rc settle_deleting(struct life *s)
 {
     if (!s->volume_count) {
         TRY(store_due_delete(s->w->tx, s->cluster.id, NULL, NULL));
@@ -317,7 +316,7 @@ static ks_rc settle_deleting(struct scene *s)
     return KS_SUCCESS;
 }
 
-static ks_rc settle_state(struct scene *s)
+static ks_rc settle_state(struct life *s)
 {
     switch (s->cluster.state) {
     case CLUSTER_CREATING:
@@ -335,9 +334,9 @@ static ks_rc settle_state(struct scene *s)
 
 ks_rc cluster_settle(struct work *w, const char *cluster)
 {
-    CLEANUP(scene_freep) struct scene *s = NULL;
+    CLEANUP(life_freep) struct life *s = NULL;
 
-    TRY(read_scene(w, cluster, &s));
+    TRY(read_life(w, cluster, &s));
     TRY(renew_lost_goals(s));
     TRY(drop_gone(s));
     TRY(settle_regions(s));
