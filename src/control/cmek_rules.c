@@ -19,6 +19,7 @@ enum cell {
     CELL_IF_REVOKED,   /* by a call: begin; else not allowed */
     CELL_JOIN_RESTORE, /* after a restore: join; else not allowed */
     CELL_REVOKED_SO,   /* by a call: nothing; else begin */
+    CELL_JOIN_REWRAP,  /* under the keys in force: join; else busy */
 };
 
 /* clang-format off */
@@ -28,7 +29,7 @@ static const uint8_t rules[CMEK_STATUS_COUNT][REC_VERB_COUNT] = {
     [CMEK_ENABLING]       = {CELL_JOIN_SAME,    CELL_JOIN_SAME, CELL_BEGIN,      CELL_JOIN_RESTORE, CELL_BUSY,    CELL_BUSY,   CELL_BUSY},
     [CMEK_ENABLED]        = {CELL_NOTHING_SAME, CELL_BEGIN,     CELL_BEGIN,      CELL_NOTHING,      CELL_BEGIN,   CELL_BEGIN,  CELL_BEGIN},
     [CMEK_ENABLE_FAILED]  = {CELL_BEGIN,        CELL_BEGIN,     CELL_SKIP,       CELL_SKIP,         CELL_BEGIN,   CELL_SKIP,   CELL_BEGIN},
-    [CMEK_ROTATING]       = {CELL_JOIN_SAME,    CELL_JOIN_SAME, CELL_BEGIN,      CELL_JOIN_RESTORE, CELL_BUSY,    CELL_BUSY,   CELL_BUSY},
+    [CMEK_ROTATING]       = {CELL_JOIN_SAME,    CELL_JOIN_SAME, CELL_BEGIN,      CELL_JOIN_RESTORE, CELL_BUSY,    CELL_JOIN_REWRAP,   CELL_BUSY},
     [CMEK_ROTATE_FAILED]  = {CELL_NOTHING_SAME, CELL_BEGIN,     CELL_BEGIN,      CELL_NOTHING,      CELL_BEGIN,   CELL_BEGIN,  CELL_BEGIN},
     [CMEK_REVOKING]       = {CELL_NOT,          CELL_NOT,       CELL_JOIN,       CELL_BEGIN,        CELL_NOT,     CELL_NOT,    CELL_NOT},
     [CMEK_REVOKED]        = {CELL_NOT,          CELL_NOT,       CELL_REVOKED_SO, CELL_IF_REVOKED,   CELL_NOT,     CELL_NOT,    CELL_NOT},
@@ -97,6 +98,8 @@ enum rec_rule rec_rule_of(const struct rec *r, const struct rec_ask *ask)
         return r->region.is_revoked ? REC_BEGIN : REC_NOT;
     case CELL_JOIN_RESTORE:
         return is_restored(r) ? REC_JOIN : REC_BUSY;
+    case CELL_JOIN_REWRAP:
+        return rec_phase(r) == REC_PHASE_REST ? REC_JOIN : REC_BUSY;
     case CELL_REVOKED_SO:
         return r->region.is_revoked ? REC_NOTHING : REC_BEGIN;
     }

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "control/account.h"
 #include "control/authority.h"
+#include "control/check.h"
 #include "control/control_int.h"
 #include "control/idempotency.h"
 #include "control/live.h"
@@ -55,6 +56,7 @@ static ks_rc open_parts(struct control *c, const struct control_conf *conf)
     TRY(authority_open(conf->dir, conf->clock, conf->random, &c->authority));
     TRY(raise_goals(c));
     TRY(live_new(&c->live));
+    TRY(checks_new(&c->checks));
     TRY(key_uses_new(&c->uses));
     TRY(repeats_new(&c->repeats));
     return ticker_new(&c->ticker);
@@ -101,6 +103,7 @@ void control_close(struct control *c)
     repeats_free(c->repeats);
     key_uses_free(c->uses);
     authority_free(c->authority);
+    checks_free(c->checks);
     live_free(c->live);
     store_close(c->store);
     pthread_mutex_destroy(&c->watch_mutex);

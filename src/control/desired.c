@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "control/check.h"
 #include "control/cluster_int.h"
 
 enum { DESIRED_MAX = 500 }; /* volumes of one reply */
@@ -156,6 +157,8 @@ ks_rc control_node_desired(struct control *c, const char *node, int64_t since, j
     ks_rc rc = node_heard(c, node);
     if (ks_ok(rc))
         rc = fill(c, node, since, reply);
+    if (ks_ok(rc))
+        rc = check_desired(c, node, json_object_get(reply, "checks"));
     bool is_empty = json_array_size(json_object_get(reply, "volumes")) == 0 &&
                     json_array_size(json_object_get(reply, "checks")) == 0;
     if (!ks_ok(rc) || is_empty) {

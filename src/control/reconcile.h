@@ -178,3 +178,11 @@ bool rec_begin(struct rec *r, const struct rec_ask *ask, enum operation_kind *re
 bool rec_cancel(struct rec *r, size_t step);
 /* rec_may_follow(from, to): whether a region's status may go from one to the other within one change. */
 bool rec_may_follow(enum cmek_status from, enum cmek_status to);
+
+/* -- on the store (control/scene_write.c) -------------------------------------------------------------------------------- */
+
+struct work; /* control/control_int.h */
+
+/* reconcile_region(w, cluster, region): all of the above for one region of the store: what the volumes have reported becomes its status,
+ * its wishes and the outcome of operations. Nothing is written when nothing has changed. NOT_FOUND. */
+ks_rc reconcile_region(struct work *w, const char *cluster, const char *region) KS_MUST;

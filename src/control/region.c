@@ -182,7 +182,8 @@ ks_rc region_add(struct work *w, const struct cluster *cluster, const struct reg
         .node_count = wish->node_count,
         .state = REGION_ADDING,
         .status = wish->key_count ? CMEK_ENABLING : CMEK_DISABLED,
-        .is_platform_wanted = wish->key_count == 0,
+        /* with keys too: they come in beside it, as any change of keys does (control/reconcile.h) */
+        .is_platform_wanted = true,
         .created = w->now,
         .updated = w->now,
     };

@@ -11,6 +11,7 @@
 #include "control/cluster_int.h"
 #include "control/live.h"
 #include "control/message.h"
+#include "control/reconcile.h"
 
 struct life {
     struct work *w;
@@ -363,5 +364,11 @@ ks_rc cluster_touch(struct work *w, const char *cluster)
 
 ks_rc cluster_bring(struct work *w, const char *cluster)
 {
+    CLEANUP(mem_freep) struct region *regions = NULL;
+    size_t count;
+
+    TRY(store_regions(store_tx_view(w->tx), cluster, &regions, &count));
+    for (size_t i = 0; i < count; i++)
+        TRY(reconcile_region(w, cluster, regions[i].name));
     return cluster_settle(w, cluster);
 }

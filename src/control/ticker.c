@@ -13,6 +13,7 @@
 #include "control/account.h"
 #include "control/cluster_int.h"
 #include "control/idempotency.h"
+#include "control/schedule.h"
 
 enum {
     STACK_BYTES = 1024 * 1024,
@@ -107,7 +108,7 @@ ks_rc control_tick(struct control *c)
     static ks_rc (*const parts[])(struct control *, int64_t) = {bring_running, store_seen,
                                                                 store_uses, expire};
     int64_t now = clock_wall_s(c->clock);
-    ks_rc first = KS_SUCCESS;
+    ks_rc first = schedule_tick(c);
 
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
         ks_rc rc = parts[i](c, now);

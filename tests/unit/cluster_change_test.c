@@ -145,7 +145,7 @@ static void a_region__scaled__keeps_low_ordinals_and_takes_high_ones_away(void *
     mem_free(volumes);
 }
 
-static void a_region_with_keys__added__begins_under_them_alone(void **state)
+static void a_region_with_keys__added__begins_under_them_beside_the_platforms(void **state)
 {
     struct world *w = *state;
     struct region_wish both[] = {fleet_region("east", 2), fleet_region("west", 1)};
@@ -160,7 +160,7 @@ static void a_region_with_keys__added__begins_under_them_alone(void **state)
     check_ok(change_regions(w, both, 2));
     v = get(w);
     assert_int_equal(v->regions[1].status, CMEK_ENABLING);
-    assert_false(v->regions[1].is_platform_wanted);
+    assert_true(v->regions[1].is_platform_wanted);
     assert_true(v->regions[0].is_platform_wanted);
     assert_int_equal(v->status, CMEK_ENABLING);
     cluster_view_free(v);
@@ -331,7 +331,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_region__added_and_removed__comes_and_goes_with_its_volumes),
         TEST(a_region__scaled__keeps_low_ordinals_and_takes_high_ones_away),
-        TEST(a_region_with_keys__added__begins_under_them_alone),
+        TEST(a_region_with_keys__added__begins_under_them_beside_the_platforms),
         TEST(a_second_change_of_regions__while_one_runs__is_busy),
         TEST(a_region_whose_cmek_moves__changed__is_busy),
         TEST(faults__of_every_kind__are_told_and_nothing_changes),

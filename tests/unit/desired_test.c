@@ -92,7 +92,7 @@ static void a_volume__desired__has_every_member_of_the_document(void **state)
     assert_true(id_is_valid(text(v, "volume")));
     assert_int_equal(json_integer_value(json_object_get(v, "goal")), revision_of(desired));
     assert_true(json_is_integer(json_object_get(v, "ordinal")));
-    assert_true(json_is_false(json_object_get(v, "platform")));
+    assert_true(json_is_true(json_object_get(v, "platform")));
     assert_true(json_is_false(json_object_get(v, "revoked")));
     assert_true(json_is_true(json_object_get(v, "rewrap_automatically")));
     assert_int_equal(json_object_size(json_object_get(v, "serials")), 5);

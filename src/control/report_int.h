@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * control/report_int.h - what the files that take in reports share.
+ */
+#pragma once
+
+#include "control/control_int.h"
+#include "control/report_read.h"
+#include "control/store.h"
+
+/* A report on its way into the store. */
+struct taking {
+    struct work *w;
+    const char *node;
+    struct cluster cluster; /* that an event was about last */
+    size_t cluster_count;
+    char (*clusters)[ID_BYTES]; /* that have changed */
+};
+
+/* taking_mark(t, cluster): it is brought on at the end. */
+ks_rc taking_mark(struct taking *t, const char *cluster) KS_MUST;
+/* taking_volume(t, from, v): what is reported of v, a row of the store; written and marked when something has changed. */
+ks_rc taking_volume(struct taking *t, const struct report_volume *from,
+                    struct cluster_volume *v) KS_MUST;

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * control/report_read.h - a node's report (docs/NODES.md), read strictly: bounded, with no members that are not known.
+ *
+ * Texts are borrowed from the document. Messages are for people: ones that are too long are cut when they are taken, not refused. USAGE
+ * names the member.
+ */
+#pragma once
+
+#include <jansson.h>
+
+#include "control/model.h"
+
+enum {
+    REPORT_VOLUMES_MAX = 4096,
+    REPORT_KEYS_MAX = 64,
+    REPORT_CHECKS_MAX = 512,
+    REPORT_RECEIPTS_MAX = 4096,
+    REPORT_TEXT_MAX = 64 * 1024, /* of a message */
+    REPORT_DETAIL_MAX = 4096,    /* wraps, generations */
+};
+
+struct report_error {
+    const char *error_class, *code, *message; /* "" when there is none */
+};
+
+struct report_key {
+    const char *id, *version;
+    enum wrap_state state;
+    struct report_error error;
+};
+
+struct report_volume {
+    const char *id, *message;
+    int64_t goal;
+    enum access access;
+    enum cause cause;
+    size_t key_count;
+    struct report_key keys[REPORT_KEYS_MAX];
+    bool is_platform;
+    int64_t rewrap, store, data, reencrypt, restore;
+    const char *failed_level; /* "": none */
+    struct report_error failed;
+    int64_t bytes_done, bytes_total, rate;
+    bool has_engine;
+    enum engine_state engine;
+    const char *engine_message, *host, *connection, *password; /* password NULL: not told */
+    int64_t port;
+    const json_t *wraps, *generations; /* NULL: unchanged */
+};
+
+struct report {
+    bool is_full;
+    const json_t *volumes, *checks, *receipts; /* arrays; NULL: none */
+};
+
+/* report_read(document, ret): the whole and every part of it; afterwards report_read_volume of its volumes cannot fail. */
+ks_rc report_read(const json_t *document, struct report *ret) KS_MUST;
+ks_rc report_read_volume(const json_t *one, struct report_volume *ret) KS_MUST;

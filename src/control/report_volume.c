@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * control/report_volume.c - what is reported of a volume, into its rows.
+ *
+ * Events are for transitions only: that data cannot be read any more, that it can again, that the key service is silent.
+ */
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "control/live.h"
+#include "control/message.h"
+#include "control/report_int.h"
+
+static const char *transition(enum access from, enum access to)
+{
+    if (from == to)
+        return NULL;
+    switch (to) {
+    case ACCESS_LOCKED:
+        return "volume.locked";
+    case ACCESS_OPEN:
+        return "volume.opened";
+    case ACCESS_GRACE:
+        return "volume.grace";
+    case ACCESS_FAILED:
+        return "volume.failed";
+    case ACCESS_NONE:
+    case ACCESS_LOCKING:
+    case ACCESS_COUNT:
+        break;
+    }
+    return NULL;
+}
+
+static ks_rc tell(struct taking *t, const struct cluster_volume *v, const char *action)
+{
+    char object[128] = "";
+
+    if (strcmp(t->cluster.id, v->cluster) != 0)
+        TRY(store_cluster_get(store_tx_view(t->w->tx), v->cluster, &t->cluster));
+    message_put(object, sizeof object, "volume/%s", v->id);
+    struct store_event event = {
+        .action = action,
+        .organisation = t->cluster.organisation,
+        .cluster = v->cluster,
+        .object = object,
+        .detail = json_pack("{s:s, s:s, s:s, s:s}", "region", v->region, "node", t->node, "cause",
+                            cause_name(v->cause), "message", v->message),
+    };
+    return store_tx_audit(t->w->tx, NULL, &event);
+}
+
+/* -- facts ----------------------------------------------------------------------------------------------------------------- */
+
+static void take_failure(const struct report_volume *from, struct cluster_volume *v)
+{
+    message_copy(v->failed_level, sizeof v->failed_level, from->failed_level);
+    message_copy(v->failed_class, sizeof v->failed_class, from->failed.error_class);
+    message_copy(v->failed_code, sizeof v->failed_code, from->failed.code);
+    message_copy(v->failed_message, sizeof v->failed_message, from->failed.message);
+}
+
+static void take_facts(const struct report_volume *from, struct cluster_volume *v)
+{
+    v->reached = from->goal;
+    v->access = from->access;
+    v->cause = from->cause;
+    message_copy(v->message, sizeof v->message, from->message);
+    v->done_rewrap = (uint32_t)from->rewrap;
+    v->done_store = (uint32_t)from->store;
+    v->done_data = (uint32_t)from->data;
+    v->done_reencrypt = (uint32_t)from->reencrypt;
+    v->done_restore = (uint32_t)from->restore;
+    v->is_platform = from->is_platform;
+    take_failure(from, v);
+    v->bytes_done = from->bytes_done;
+    v->bytes_total = from->bytes_total;
+    v->rate = from->rate;
+    if (v->access == ACCESS_OPEN || v->access == ACCESS_GRACE || v->access == ACCESS_NONE)
+        message_copy(v->receipt, sizeof v->receipt, "");
+}
+
+static void take_engine(const struct report_volume *from, struct cluster_volume *v)
+{
+    if (!from->has_engine)
+        return;
+    v->engine = from->engine;
+    message_copy(v->engine_message, sizeof v->engine_message, from->engine_message);
+    message_copy(v->host, sizeof v->host, from->host);
+    message_copy(v->connection, sizeof v->connection, from->connection);
+    v->port = (uint16_t)from->port;
+}
+
+/* -- keys ------------------------------------------------------------------------------------------------------------------ */
+
+static void fill_key(struct volume_key *row, const char *volume, const struct report_key *from)
+{
+    memset(row, 0, sizeof *row);
+    row->state = from->state;
+    message_copy(row->volume, sizeof row->volume, volume);
+    message_copy(row->key, sizeof row->key, from->id);
+    message_copy(row->version, sizeof row->version, from->version);
+    message_copy(row->error_class, sizeof row->error_class, from->error.error_class);
+    message_copy(row->error_code, sizeof row->error_code, from->error.code);
+    message_copy(row->message, sizeof row->message, from->error.message);
+}
+
+static const struct report_key *find_key(const struct report_volume *from, const char *id)
+{
+    for (size_t i = 0; i < from->key_count; i++) {
+        if (strcmp(from->keys[i].id, id) == 0 && from->keys[i].state != WRAP_ABSENT)
+            return &from->keys[i];
+    }
+    return NULL;
+}
+
+static const struct volume_key *find_row(const struct volume_key *rows, size_t count,
+                                         const char *id)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(rows[i].key, id) == 0)
+            return &rows[i];
+    }
+    return NULL;
+}
+
+static ks_rc put_keys(struct taking *t, const struct report_volume *from,
+                      const struct volume_key *rows, size_t count, bool *is_changed)
+{
+    for (size_t i = 0; i < from->key_count; i++) {
+        const struct volume_key *was = find_row(rows, count, from->keys[i].id);
+        struct volume_key now;
+        if (from->keys[i].state == WRAP_ABSENT)
+            continue;
+        fill_key(&now, from->id, &from->keys[i]);
+        if (was && memcmp(was, &now, sizeof now) == 0)
+            continue;
+        *is_changed = true;
+        TRY(store_volume_key_put(t->w->tx, &now));
+    }
+    return KS_SUCCESS;
+}
+
+/* Keys that are not reported any more are not there any more. */
+static ks_rc take_keys(struct taking *t, const struct report_volume *from, bool *is_changed)
+{
+    CLEANUP(mem_freep) struct volume_key *rows = NULL;
+    size_t count;
+
+    TRY(store_volume_keys(store_tx_view(t->w->tx), from->id, &rows, &count));
+    for (size_t i = 0; i < count; i++) {
+        if (find_key(from, rows[i].key))
+            continue;
+        *is_changed = true;
+        TRY(store_volume_key_delete(t->w->tx, from->id, rows[i].key));
+    }
+    return put_keys(t, from, rows, count, is_changed);
+}
+
+/* -- what callers can look at and nobody decides by ----------------------------------------------------------------------- */
+
+static ks_rc write_detail(const struct report_volume *from, struct buf *ret)
+{
+    json_t *o = json_object();
+    bool is_built =
+        o && (!from->wraps || json_object_set_new(o, "wraps", json_deep_copy(from->wraps)) == 0) &&
+        (!from->generations ||
+         json_object_set_new(o, "generations", json_deep_copy(from->generations)) == 0);
+    ks_rc rc =
+        is_built ? json_write(o, true, ret) : ks_fail(KS_E_NO_MEMORY, "no memory for a report");
+
+    json_decref(o);
+    return rc;
+}
+
+static ks_rc take_detail(struct taking *t, const struct report_volume *from, const char *cluster)
+{
+    CLEANUP(buf_done) struct buf was = buf_init(STORE_DOCUMENT_MAX);
+    CLEANUP(buf_done) struct buf now = buf_init(STORE_DOCUMENT_MAX);
+
+    if (!from->wraps && !from->generations)
+        return KS_SUCCESS;
+    TRY(write_detail(from, &now));
+    ks_rc rc = store_document_get(store_tx_view(t->w->tx), "volume", from->id, &was);
+    if (!ks_ok(rc) && !ks_is(rc, KS_E_NOT_FOUND))
+        return rc;
+    if (view_is_equal(buf_view(&was), buf_view(&now)))
+        return KS_SUCCESS;
+    struct store_document document = {"volume", from->id, cluster, buf_view(&now)};
+    return store_document_put(t->w->tx, &document);
+}
+
+/* -- all of it ----------------------------------------------------------------------------------------------------------------- */
+
+static ks_rc write_volume(struct taking *t, struct cluster_volume *v,
+                          const struct cluster_volume *was, bool is_changed)
+{
+    const char *action = transition(was->access, v->access);
+
+    if (!is_changed && memcmp(v, was, sizeof *v) == 0)
+        return KS_SUCCESS;
+    v->reported = t->w->now;
+    TRY(store_volume_put(t->w->tx, v));
+    if (action)
+        TRY(tell(t, v, action));
+    return taking_mark(t, v->cluster);
+}
+
+ks_rc taking_volume(struct taking *t, const struct report_volume *from, struct cluster_volume *v)
+{
+    CLEANUP(mem_freep) struct cluster_volume *was = NULL;
+    bool is_changed = v->reported == 0;
+
+    TRY(mem_new(1, sizeof *was, &was));
+    *was = *v;
+    take_facts(from, v);
+    take_engine(from, v);
+    TRY(take_keys(t, from, &is_changed));
+    TRY(take_detail(t, from, v->cluster));
+    if (from->password)
+        TRY(live_set_password(t->w->c->live, v->id, from->password));
+    return write_volume(t, v, was, is_changed);
+}
