@@ -58,58 +58,24 @@ ks_rc api_secret_read(const char *text, const char *prefix, char ret_id[ID_BYTES
     return KS_SUCCESS;
 }
 
-/* -- who it is -- */
-
-static ks_rc find_key(struct control *c, const char *id, struct store_api_key *ret)
-{
-    CLEANUP(store_view_end) struct store_view *v = NULL;
-
-    TRY(store_view_begin(c->store, &v));
-    return store_api_key_get(v, id, ret);
-}
-
-static bool is_good(const struct store_api_key *row, const uint8_t hash[32], int64_t now)
-{
-    bool is_same = secret_is_equal(view_of(row->hash, 32), view_of(hash, 32));
-
-    return is_same && !row->key.is_revoked && (row->key.expires == 0 || now < row->key.expires);
-}
-
-ks_rc control_authenticate(struct control *c, const char *secret, struct caller *ret)
-{
-    struct store_api_key row = {0};
-    char id[ID_BYTES];
-    uint8_t hash[32];
-
-    TRY(api_secret_read(secret, "ksk", id, hash));
-    ks_rc rc = find_key(c, id, &row);
-    if (!ks_is(rc, KS_E_NOT_FOUND))
-        TRY(rc);
-    int64_t now = clock_wall_s(c->clock);
-    if (!is_good(&row, hash, now) || !ks_ok(rc))
-        return refuse();
-    if (row.key.last_used / MINUTE_S < now / MINUTE_S)
-        key_uses_note(c->uses, id, now - now % MINUTE_S);
-    memcpy(ret->key, row.key.id, sizeof ret->key);
-    memcpy(ret->name, row.key.name, sizeof ret->name);
-    memcpy(ret->organisation, row.key.organisation, sizeof ret->organisation);
-    memcpy(ret->cluster, row.key.cluster, sizeof ret->cluster);
-    ret->role = row.key.role;
-    return KS_SUCCESS;
-}
-
-/* -- when it was used -- */
+/* -- what is kept of keys in memory -- */
 
 struct key_use {
     char id[ID_BYTES]; /* "": none */
     int64_t at;
 };
 
+struct known_key {
+    uint64_t version; /* of the store, when it was asked before row was read */
+    struct store_api_key row;
+};
+
 struct key_uses {
     pthread_mutex_t mutex;
     bool has_some;
     uint64_t stored_ms;
-    struct key_use slots[USES_SLOTS]; /* by the first digits of the id, which are random */
+    struct key_use slots[USES_SLOTS];   /* by the first digits of the id, which are random */
+    struct known_key known[USES_SLOTS]; /* so too; the last one of each place */
 };
 
 ks_rc key_uses_new(struct key_uses **ret)
@@ -133,6 +99,28 @@ static size_t place_of(const char *id)
     for (int i = 0; i < 8 && id[i]; i++)
         place = place * 31 + (uint8_t)id[i];
     return place;
+}
+
+static bool recall(struct key_uses *u, const char *id, uint64_t version, struct store_api_key *ret)
+{
+    const struct known_key *known = &u->known[place_of(id) % USES_SLOTS];
+
+    pthread_mutex_lock(&u->mutex);
+    bool is_known = known->version == version && strcmp(known->row.key.id, id) == 0;
+    if (is_known)
+        *ret = known->row;
+    pthread_mutex_unlock(&u->mutex);
+    return is_known;
+}
+
+static void remember(struct key_uses *u, const struct store_api_key *row, uint64_t version)
+{
+    struct known_key *known = &u->known[place_of(row->key.id) % USES_SLOTS];
+
+    pthread_mutex_lock(&u->mutex);
+    known->version = version;
+    known->row = *row;
+    pthread_mutex_unlock(&u->mutex);
 }
 
 static void note(struct key_uses *u, const char *id, int64_t at)
@@ -193,4 +181,56 @@ ks_rc key_uses_store(struct control *c, bool is_last)
         if (uses[i].id[0])
             TRY(store_api_key_used(tx, uses[i].id, uses[i].at));
     return store_tx_commit(&tx);
+}
+
+/* -- who it is -- */
+
+static ks_rc read_key(struct control *c, const char *id, struct store_api_key *ret)
+{
+    CLEANUP(store_view_end) struct store_view *v = NULL;
+
+    TRY(store_view_begin(c->store, &v));
+    return store_api_key_get(v, id, ret);
+}
+
+/* A row that was read before is taken while the store says that it is still so: a revoked key is noticed by the next request. */
+static ks_rc find_key(struct control *c, const char *id, struct store_api_key *ret)
+{
+    uint64_t version = store_version(c->store, id);
+
+    if (recall(c->uses, id, version, ret))
+        return KS_SUCCESS;
+    TRY(read_key(c, id, ret));
+    remember(c->uses, ret, version);
+    return KS_SUCCESS;
+}
+
+static bool is_good(const struct store_api_key *row, const uint8_t hash[32], int64_t now)
+{
+    bool is_same = secret_is_equal(view_of(row->hash, 32), view_of(hash, 32));
+
+    return is_same && !row->key.is_revoked && (row->key.expires == 0 || now < row->key.expires);
+}
+
+ks_rc control_authenticate(struct control *c, const char *secret, struct caller *ret)
+{
+    struct store_api_key row = {0};
+    char id[ID_BYTES];
+    uint8_t hash[32];
+
+    TRY(api_secret_read(secret, "ksk", id, hash));
+    ks_rc rc = find_key(c, id, &row);
+    if (!ks_is(rc, KS_E_NOT_FOUND))
+        TRY(rc);
+    int64_t now = clock_wall_s(c->clock);
+    if (!is_good(&row, hash, now) || !ks_ok(rc))
+        return refuse();
+    if (row.key.last_used / MINUTE_S < now / MINUTE_S)
+        key_uses_note(c->uses, id, now - now % MINUTE_S);
+    memcpy(ret->key, row.key.id, sizeof ret->key);
+    memcpy(ret->name, row.key.name, sizeof ret->name);
+    memcpy(ret->organisation, row.key.organisation, sizeof ret->organisation);
+    memcpy(ret->cluster, row.key.cluster, sizeof ret->cluster);
+    ret->role = row.key.role;
+    return KS_SUCCESS;
 }

@@ -84,7 +84,7 @@ static ks_rc set_up(struct db *db, enum db_mode mode)
     sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
     sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
     TRY(db_script(db, "PRAGMA cell_size_check = ON"));
-    TRY(db_script(db, "PRAGMA cache_size = -4096")); /* KiB */
+    TRY(db_script(db, "PRAGMA cache_size = -8192")); /* KiB */
     if (mode == DB_READ_ONLY)
         return db_script(db, "PRAGMA query_only = ON");
     TRY(db_script(db, "PRAGMA journal_mode = WAL"));

@@ -10,6 +10,8 @@
 #include "base/mem.h"
 #include "control/db_int.h"
 
+enum { DB_COLUMNS_MAX = 32, FIRST_HEAP_BYTES = 48 * 1024 };
+
 /* ---- texts of statements ---- */
 
 static ks_rc write_names(const struct db_table *t, const char *format, struct buf *ret)
@@ -127,94 +129,109 @@ ks_rc db_put(struct db *db, size_t query, const void *row)
 
 /* ---- reading ---- */
 
-static bool is_number_within(sqlite3_stmt *s, int i, int64_t max)
-{
-    int64_t v = sqlite3_column_int64(s, i);
+/* A column's value as it was checked: what is copied into the row. */
+struct cell {
+    struct view bytes; /* of a text or bytes, borrowed from the statement */
+    int64_t number;
+};
 
-    return sqlite3_column_type(s, i) == SQLITE_INTEGER && v >= 0 && v <= max;
-}
-
-static bool parse_word(const struct db_names *names, const char *word, int *ret)
+static bool parse_word(const struct db_names *names, struct view word, int64_t *ret)
 {
-    for (int v = 0; word && v < names->count; v++)
-        if (strcmp(names->name(v), word) == 0) {
+    for (int v = 0; v < names->count; v++) {
+        const char *name = names->name(v);
+        if (strncmp(name, (const char *)word.bytes, word.len) == 0 && name[word.len] == '\0') {
             *ret = v;
             return true;
         }
-    return false;
-}
-
-static bool is_text_within(sqlite3_stmt *s, int i, size_t room)
-{
-    const void *text = sqlite3_column_text(s, i);
-    size_t len = (size_t)sqlite3_column_bytes(s, i);
-
-    return text && sqlite3_column_type(s, i) == SQLITE_TEXT && len < room &&
-           memchr(text, 0, len) == NULL;
-}
-
-static bool is_column_right(sqlite3_stmt *s, int i, const struct db_column *column)
-{
-    int word;
-
-    switch (column->kind) {
-    case DB_TEXT:
-        return is_text_within(s, i, column->bytes);
-    case DB_BYTES:
-        return sqlite3_column_type(s, i) == SQLITE_BLOB &&
-               (size_t)sqlite3_column_bytes(s, i) == column->bytes;
-    case DB_INT64:
-        return sqlite3_column_type(s, i) == SQLITE_INTEGER;
-    case DB_UINT32:
-        return is_number_within(s, i, UINT32_MAX);
-    case DB_UINT16:
-        return is_number_within(s, i, UINT16_MAX);
-    case DB_BOOL:
-        return is_number_within(s, i, 1);
-    case DB_ENUM:
-        return parse_word(column->names, (const char *)sqlite3_column_text(s, i), &word);
     }
     return false;
 }
 
-/* One that was checked. */
-static void copy_column(sqlite3_stmt *s, int i, const struct db_column *column, void *row)
+static bool is_number_right(enum db_kind kind, int64_t v)
+{
+    switch (kind) {
+    case DB_UINT32:
+        return v >= 0 && v <= UINT32_MAX;
+    case DB_UINT16:
+        return v >= 0 && v <= UINT16_MAX;
+    case DB_BOOL:
+        return v == 0 || v == 1;
+    case DB_INT64:
+        return true;
+    case DB_TEXT:
+    case DB_BYTES:
+    case DB_ENUM:
+        break;
+    }
+    return false;
+}
+
+/*
+ * Texts are taken as the bytes they are: asking for a terminated one would copy each once more. The database is in UTF-8, and a
+ * connection belongs to one thread, so that values may be looked at directly.
+ */
+static bool read_bytes(sqlite3_value *value, const struct db_column *column, struct cell *ret)
+{
+    const void *bytes = sqlite3_value_blob(value);
+
+    ret->bytes = view_of(bytes ? bytes : "", (size_t)sqlite3_value_bytes(value));
+    if (column->kind == DB_BYTES)
+        return ret->bytes.len == column->bytes;
+    if (column->kind == DB_ENUM)
+        return parse_word(column->names, ret->bytes, &ret->number);
+    return ret->bytes.len < column->bytes && !memchr(ret->bytes.bytes, 0, ret->bytes.len);
+}
+
+static bool read_cell(sqlite3_value *value, const struct db_column *column, struct cell *ret)
+{
+    int type = sqlite3_value_type(value);
+
+    if (column->kind == DB_BYTES)
+        return type == SQLITE_BLOB && read_bytes(value, column, ret);
+    if (column->kind == DB_TEXT || column->kind == DB_ENUM)
+        return type == SQLITE_TEXT && read_bytes(value, column, ret);
+    ret->number = sqlite3_value_int64(value);
+    return type == SQLITE_INTEGER && is_number_right(column->kind, ret->number);
+}
+
+static void put_cell(const struct cell *cell, const struct db_column *column, void *row)
 {
     uint8_t *at = (uint8_t *)row + column->offset;
 
     switch (column->kind) {
     case DB_TEXT:
-        memcpy(at, sqlite3_column_text(s, i), (size_t)sqlite3_column_bytes(s, i));
-        break;
     case DB_BYTES:
-        memcpy(at, sqlite3_column_blob(s, i), column->bytes);
+        memcpy(at, cell->bytes.bytes, cell->bytes.len);
         break;
     case DB_INT64:
-        *(int64_t *)(void *)at = sqlite3_column_int64(s, i);
+        *(int64_t *)(void *)at = cell->number;
         break;
     case DB_UINT32:
-        *(uint32_t *)(void *)at = (uint32_t)sqlite3_column_int64(s, i);
+        *(uint32_t *)(void *)at = (uint32_t)cell->number;
         break;
     case DB_UINT16:
-        *(uint16_t *)(void *)at = (uint16_t)sqlite3_column_int64(s, i);
+        *(uint16_t *)(void *)at = (uint16_t)cell->number;
         break;
     case DB_BOOL:
-        *(bool *)(void *)at = sqlite3_column_int64(s, i) != 0;
+        *(bool *)(void *)at = cell->number != 0;
         break;
     case DB_ENUM:
-        (void)parse_word(column->names, (const char *)sqlite3_column_text(s, i), (int *)(void *)at);
+        *(int *)(void *)at = (int)cell->number;
         break;
     }
 }
 
 static ks_rc read_row(sqlite3_stmt *s, const struct db_table *t, void *ret)
 {
+    struct cell cells[DB_COLUMNS_MAX];
+
+    ENSURE(t->column_count <= DB_COLUMNS_MAX, KS_E_BUG, "%s has too many columns", t->what);
     for (size_t i = 0; i < t->column_count; i++)
-        ENSURE(is_column_right(s, (int)i, &t->columns[i]), KS_E_CORRUPT,
+        ENSURE(read_cell(sqlite3_column_value(s, (int)i), &t->columns[i], &cells[i]), KS_E_CORRUPT,
                "the store is damaged: %s: %s", t->what, t->columns[i].name);
     memset(ret, 0, t->row_bytes);
     for (size_t i = 0; i < t->column_count; i++)
-        copy_column(s, (int)i, &t->columns[i], ret);
+        put_cell(&cells[i], &t->columns[i], ret);
     return KS_SUCCESS;
 }
 
@@ -238,7 +255,8 @@ struct heap {
 static ks_rc add_row(sqlite3_stmt *s, const struct db_table *t, struct heap *heap)
 {
     if (heap->count == heap->room) {
-        size_t room = heap->room ? 2 * heap->room : 4;
+        size_t first = t->row_bytes < FIRST_HEAP_BYTES ? FIRST_HEAP_BYTES / t->row_bytes : 1;
+        size_t room = heap->room ? 2 * heap->room : first;
         TRY(mem_grow(room, t->row_bytes, &heap->rows));
         heap->room = room;
     }

@@ -112,7 +112,7 @@ ks_rc store_create(const struct store_conf *conf)
     TRY(open_dir(conf->dir, &dir));
     TRY(make_file(dir, FILE_NAME));
     TRY(db_open(path, DB_READ_WRITE, store_queries, STORE_QUERY_COUNT, &db));
-    return store_schema_migrate(db);
+    return store_schema_migrate(db, &store_schema_now);
 }
 
 static void free_store(struct store *s)
@@ -156,19 +156,19 @@ static ks_rc keep_old(struct store *s, int64_t version)
     return ks_wrap(db_backup(s->tx.view.db, path), "%s", name);
 }
 
-static ks_rc bring_up(struct store *s)
+static ks_rc bring_up(struct store *s, const struct store_schema *schema)
 {
     int64_t version;
 
-    TRY(store_schema_version(s->tx.view.db, &version));
-    if (version == STORE_SCHEMA_VERSION)
+    TRY(store_schema_version(s->tx.view.db, schema, &version));
+    if (version == schema->version)
         return KS_SUCCESS;
     if (version > 0)
         TRY(keep_old(s, version));
-    return store_schema_migrate(s->tx.view.db);
+    return store_schema_migrate(s->tx.view.db, schema);
 }
 
-static ks_rc open_store(struct store *s)
+static ks_rc open_store(struct store *s, const struct store_schema *schema)
 {
     CLEANUP(node_done) struct io_node *file = NULL;
 
@@ -177,10 +177,11 @@ static ks_rc open_store(struct store *s)
     TRY(find_file(s->dir, FILE_NAME, &file));
     TRY(take_lock(s->dir, &s->lock));
     TRY(db_open(s->path, DB_READ_WRITE, store_queries, STORE_QUERY_COUNT, &s->tx.view.db));
-    return bring_up(s);
+    return bring_up(s, schema);
 }
 
-ks_rc store_open(const struct store_conf *conf, struct store **ret)
+ks_rc store_open_as(const struct store_conf *conf, const struct store_schema *schema,
+                    struct store **ret)
 {
     struct store *s;
 
@@ -188,7 +189,7 @@ ks_rc store_open(const struct store_conf *conf, struct store **ret)
     s->conf = *conf;
     s->tx.view.store = s;
     init_threads(s);
-    ks_rc rc = open_store(s);
+    ks_rc rc = open_store(s, schema);
     if (!ks_ok(rc)) {
         free_store(s);
         return ks_wrap(rc, "%.300s", conf->dir);
@@ -196,6 +197,11 @@ ks_rc store_open(const struct store_conf *conf, struct store **ret)
     s->conf.dir = NULL; /* the caller's; s->path is ours */
     *ret = s;
     return KS_SUCCESS;
+}
+
+ks_rc store_open(const struct store_conf *conf, struct store **ret)
+{
+    return store_open_as(conf, &store_schema_now, ret);
 }
 
 void store_close(struct store *s)
@@ -280,6 +286,7 @@ ks_rc store_tx_begin(struct store *s, struct store_tx **ret)
         return rc;
     }
     s->tx.is_changed = s->tx.is_told = false;
+    memset(s->tx.is_touched, 0, sizeof s->tx.is_touched);
     *ret = &s->tx;
     return KS_SUCCESS;
 }
@@ -304,7 +311,12 @@ void store_tx_end(struct store_tx **tx)
 static ks_rc commit(struct store_tx *tx)
 {
     ENSURE(!tx->is_changed || tx->is_told, KS_E_BUG, "a change that no event tells of");
-    return db_run(tx->view.db, Q_COMMIT, DB_NO_ARGS);
+    ks_rc rc = db_run(tx->view.db, Q_COMMIT, DB_NO_ARGS);
+    /* after a failure too: what a failed commit left behind is known by reading only */
+    for (size_t i = 0; tx->is_changed && i < STORE_VERSIONS; i++)
+        if (tx->is_touched[i])
+            atomic_fetch_add(&tx->view.store->versions[i], 1);
+    return rc;
 }
 
 ks_rc store_tx_commit(struct store_tx **tx)
@@ -313,6 +325,26 @@ ks_rc store_tx_commit(struct store_tx **tx)
 
     store_tx_end(tx);
     return rc;
+}
+
+/* FNV-1a */
+static size_t version_slot(const char *id)
+{
+    uint32_t hash = 2166136261u;
+
+    for (size_t i = 0; i < ID_BYTES && id[i]; i++)
+        hash = (hash ^ (uint8_t)id[i]) * 16777619u;
+    return (hash ^ hash >> 16) % STORE_VERSIONS;
+}
+
+void store_touch(struct store_tx *tx, const char *id)
+{
+    tx->is_touched[version_slot(id)] = true;
+}
+
+uint64_t store_version(struct store *s, const char *id)
+{
+    return atomic_load(&s->versions[version_slot(id)]);
 }
 
 void store_tx_observe(struct store_tx *tx)

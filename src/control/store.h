@@ -63,6 +63,13 @@ void store_tx_end(struct store_tx **tx);
 /* store_tx_observe(tx): what is changed is what was observed (a node's report, when a key was last used), which needs no event. */
 void store_tx_observe(struct store_tx *tx);
 
+/*
+ * store_version(s, id): a number that is another one once a change has been committed to the cluster with that id, its regions or
+ * its keys, or to the API key with that id; sometimes without one. What was read through a view that was begun after asking for the
+ * number is still so while the number is the same: for keeping what is read often. Costs nothing; any thread.
+ */
+uint64_t store_version(struct store *s, const char *id);
+
 /* What happened. Texts NULL: "". */
 struct store_event {
     const char *action; /* "cluster.create" */

@@ -32,6 +32,7 @@ ks_rc store_organisations(struct store_view *v, const struct store_page *page,
 
 ks_rc store_api_key_put(struct store_tx *tx, const struct store_api_key *row)
 {
+    store_touch(tx, row->key.id);
     return store_put(tx, Q_API_KEY_PUT, row);
 }
 
@@ -61,6 +62,7 @@ ks_rc store_api_keys(struct store_view *v, const struct caller *by, const struct
 
 ks_rc store_api_key_used(struct store_tx *tx, const char *id, int64_t at)
 {
+    store_touch(tx, id);
     return store_change(tx, Q_API_KEY_USED, DB_ARGS(db_text(id), db_number(at)));
 }
 

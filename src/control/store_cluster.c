@@ -6,6 +6,7 @@
 
 ks_rc store_cluster_put(struct store_tx *tx, const struct cluster *row)
 {
+    store_touch(tx, row->id);
     return store_put(tx, Q_CLUSTER_PUT, row);
 }
 
@@ -57,6 +58,7 @@ ks_rc store_clusters_all(struct store_view *v, const struct store_page *page, st
 
 ks_rc store_region_put(struct store_tx *tx, const struct region *row)
 {
+    store_touch(tx, row->cluster);
     return store_put(tx, Q_REGION_PUT, row);
 }
 
@@ -74,11 +76,13 @@ ks_rc store_regions(struct store_view *v, const char *cluster, struct region **r
 
 ks_rc store_region_delete(struct store_tx *tx, const char *cluster, const char *name)
 {
+    store_touch(tx, cluster);
     return store_change(tx, Q_REGION_DELETE, DB_ARGS(db_text(cluster), db_text(name)));
 }
 
 ks_rc store_region_key_put(struct store_tx *tx, const struct region_key *row)
 {
+    store_touch(tx, row->cluster);
     return store_put(tx, Q_REGION_KEY_PUT, row);
 }
 

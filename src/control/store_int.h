@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "control/db.h"
 #include "control/store.h"
@@ -33,14 +34,20 @@ extern const struct db_query store_queries[STORE_QUERY_COUNT];
 
 /* -- schema (store_schema.c) -- */
 
-/* store_schema_version(db, ret): 0 for an empty file; NEWER_VERSION. */
-ks_rc store_schema_version(struct db *db, int64_t *ret) KS_MUST;
-/* store_schema_migrate(db): to STORE_SCHEMA_VERSION, in one transaction. */
-ks_rc store_schema_migrate(struct db *db) KS_MUST;
+struct store_schema {
+    const char *const *steps; /* [n] brings version n to n + 1 */
+    int64_t version;
+};
+extern const struct store_schema store_schema_now; /* STORE_SCHEMA_VERSION */
+
+/* store_schema_version(db, schema, ret): 0 for an empty file; NEWER_VERSION. */
+ks_rc store_schema_version(struct db *db, const struct store_schema *schema, int64_t *ret) KS_MUST;
+/* store_schema_migrate(db, schema): to its version, in one transaction. */
+ks_rc store_schema_migrate(struct db *db, const struct store_schema *schema) KS_MUST;
 
 /* -- connections (store.c) -- */
 
-enum { STORE_READERS_MAX = 16 };
+enum { STORE_READERS_MAX = 16, STORE_VERSIONS = 4096 };
 
 struct store_view {
     struct store *store;
@@ -49,7 +56,8 @@ struct store_view {
 
 struct store_tx {
     struct store_view view; /* of the writing connection */
-    bool is_open, is_changed, is_told;
+    bool is_changed, is_told;
+    bool is_touched[STORE_VERSIONS]; /* to be raised once it is committed */
 };
 
 struct store {
@@ -59,7 +67,8 @@ struct store {
     struct io_file *lock;         /* DIR/control.lock, held while the store is open */
     pthread_mutex_t writer_mutex; /* who has it has tx */
     struct store_tx tx;
-    pthread_mutex_t mutex; /* of what follows */
+    atomic_uint_fast64_t versions[STORE_VERSIONS]; /* by a hash of the id */
+    pthread_mutex_t mutex;                         /* of what follows */
     pthread_cond_t is_idle;
     struct store_view views[STORE_READERS_MAX];
     struct store_view *idle[STORE_READERS_MAX];
@@ -68,9 +77,15 @@ struct store {
 
 /* -- for the files with the functions of each kind of object -- */
 
+/* store_open_as(conf, schema, ret): store_open with another schema, for tests of migrations. */
+ks_rc store_open_as(const struct store_conf *conf, const struct store_schema *schema,
+                    struct store **ret) KS_MUST;
 /* store_change(tx, query, args), store_put(tx, query, row): a change within tx. */
 ks_rc store_change(struct store_tx *tx, enum store_query query, const struct db_arg *args) KS_MUST;
 ks_rc store_put(struct store_tx *tx, enum store_query query, const void *row) KS_MUST;
+
+/* store_touch(tx, id): the version of the cluster or API key is another one once tx is committed. */
+void store_touch(struct store_tx *tx, const char *id);
 
 /* The arguments of a page: where it goes on and how many rows it gives. */
 struct store_from {

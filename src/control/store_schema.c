@@ -130,42 +130,42 @@ static const char VERSION_1[] =
     " PRIMARY KEY (owner, word)) STRICT;"
     "CREATE INDEX repeat_at ON repeat (at);";
 
-/* [n] brings version n to n + 1. */
 static const char *const steps[STORE_SCHEMA_VERSION] = {VERSION_1};
+const struct store_schema store_schema_now = {steps, STORE_SCHEMA_VERSION};
 
-static ks_rc run_step(struct db *db, int64_t version)
+static ks_rc run_step(struct db *db, const struct store_schema *schema, int64_t version)
 {
     CLEANUP(buf_done) struct buf sql = buf_init(64);
 
-    TRY(db_script(db, steps[version]));
+    TRY(db_script(db, schema->steps[version]));
     TRY(buf_printf(&sql, "PRAGMA user_version = %lld", (long long)version + 1));
     return db_script(db, buf_text(&sql));
 }
 
-static ks_rc run_steps(struct db *db, int64_t version)
+static ks_rc run_steps(struct db *db, const struct store_schema *schema, int64_t version)
 {
-    for (; version < STORE_SCHEMA_VERSION; version++)
-        TRY(run_step(db, version));
+    for (; version < schema->version; version++)
+        TRY(run_step(db, schema, version));
     return db_script(db, "COMMIT");
 }
 
-ks_rc store_schema_version(struct db *db, int64_t *ret)
+ks_rc store_schema_version(struct db *db, const struct store_schema *schema, int64_t *ret)
 {
     TRY(db_pragma(db, "PRAGMA user_version", ret));
-    ENSURE(*ret <= STORE_SCHEMA_VERSION, KS_E_NEWER_VERSION,
-           "the store has version %lld, this program knows %d", (long long)*ret,
-           STORE_SCHEMA_VERSION);
+    ENSURE(*ret <= schema->version, KS_E_NEWER_VERSION,
+           "the store has version %lld, this program knows %lld", (long long)*ret,
+           (long long)schema->version);
     ENSURE(*ret >= 0, KS_E_CORRUPT, "the store has version %lld", (long long)*ret);
     return KS_SUCCESS;
 }
 
-ks_rc store_schema_migrate(struct db *db)
+ks_rc store_schema_migrate(struct db *db, const struct store_schema *schema)
 {
     int64_t version;
 
-    TRY(store_schema_version(db, &version));
+    TRY(store_schema_version(db, schema, &version));
     TRY(db_script(db, "BEGIN IMMEDIATE"));
-    ks_rc rc = run_steps(db, version);
+    ks_rc rc = run_steps(db, schema, version);
     if (!ks_ok(rc) && db_is_in_transaction(db))
         /* the first failure is told; what is left open ends with the connection */
         IGNORE(db_script(db, "ROLLBACK"));

@@ -71,11 +71,12 @@ static void organisation_create__by_the_platform__seen_by_its_keys_only(void **s
     control_fixture_close(&f);
 }
 
+#define NAME_OF_32 "0123456789abcdef0123456789abcdef"
+
 static void organisation_create__bad_name_or_caller__refused(void **state)
 {
-    static const char *const names[] = {"", " x", "x ", "a\nb",
-                                        "0123456789012345678901234567890123456789012345678901234567"
-                                        "890123456789"};
+    static const char too_long[] = NAME_OF_32 NAME_OF_32 "x";
+    static const char *const names[] = {"", " x", "x ", "a\nb", too_long};
     struct control_fixture f;
     struct organisation o;
     struct caller platform = caller_of("", ""), viewer = platform,

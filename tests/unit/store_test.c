@@ -7,6 +7,7 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
+#include "control/store_int.h"
 #include "store_fixture.h"
 
 static void create_and_open__file_is_private_and_versioned(void **state)
@@ -246,6 +247,82 @@ static void view__all_connections_in_use__waits_for_one(void **state)
     store_fixture_close(&f);
 }
 
+/* Whether a change by put_one raises the versions of the cluster and of the key. */
+static void check_version(void (*put_one)(struct store_tx *tx), bool is_committed, bool of_cluster,
+                          bool of_key)
+{
+    struct store_fixture f;
+    struct store_tx *tx;
+
+    store_fixture_open(&f);
+    check_ok(store_tx_begin(f.store, &tx));
+    store_fixture_fill(tx);
+    store_tx_observe(tx);
+    check_ok(store_tx_commit(&tx));
+    uint64_t cluster = store_version(f.store, CLUSTER), key = store_version(f.store, NODE);
+    check_ok(store_tx_begin(f.store, &tx));
+    store_tx_observe(tx);
+    put_one(tx);
+    assert_true(store_version(f.store, CLUSTER) == cluster);
+    if (is_committed)
+        check_ok(store_tx_commit(&tx));
+    store_tx_end(&tx);
+    assert_int_equal(store_version(f.store, CLUSTER) != cluster, of_cluster);
+    assert_int_equal(store_version(f.store, NODE) != key, of_key);
+    store_fixture_close(&f);
+}
+
+static void put_cluster(struct store_tx *tx)
+{
+    CLEANUP(mem_freep) struct cluster *row = cluster_row(1);
+
+    check_ok(store_cluster_put(tx, row));
+}
+
+static void put_region(struct store_tx *tx)
+{
+    struct region row = region_row(CLUSTER, "a");
+
+    check_ok(store_region_put(tx, &row));
+}
+
+static void put_region_key(struct store_tx *tx)
+{
+    struct region_key row = region_key_row(CLUSTER, "a", 1);
+
+    check_ok(store_region_key_put(tx, &row));
+}
+
+static void delete_region(struct store_tx *tx)
+{
+    check_ok(store_region_delete(tx, CLUSTER, "a"));
+}
+
+static void put_key(struct store_tx *tx)
+{
+    struct store_api_key row = {0};
+
+    PUT_TEXT(row.key.id, NODE);
+    check_ok(store_api_key_put(tx, &row));
+}
+
+static void use_key(struct store_tx *tx)
+{
+    check_ok(store_api_key_used(tx, NODE, 5));
+}
+
+static void version__rises_with_what_is_committed_to_it(void **state)
+{
+    (void)state;
+    check_version(put_cluster, true, true, false);
+    check_version(put_region, true, true, false);
+    check_version(put_region_key, true, true, false);
+    check_version(delete_region, true, true, false);
+    check_version(put_key, true, false, true);
+    check_version(use_key, true, false, true);
+    check_version(put_region, false, false, false);
+}
+
 static void counters__rise_each_by_itself(void **state)
 {
     struct store_fixture f;
@@ -263,6 +340,13 @@ static void counters__rise_each_by_itself(void **state)
     }
     check_ok(store_tx_next(tx, STORE_CLUSTER, &n));
     assert_int_equal(n, 1);
+    check_ok(store_tx_raise(tx, STORE_CLUSTER, 7));
+    check_ok(store_tx_raise(tx, STORE_CLUSTER, 5));
+    check_ok(store_tx_next(tx, STORE_CLUSTER, &n));
+    assert_int_equal(n, 8);
+    check_ok(store_tx_raise(tx, STORE_KEY, 3)); /* one that none was given of */
+    check_ok(store_tx_next(tx, STORE_KEY, &n));
+    assert_int_equal(n, 4);
     check_ok(store_counter_get(store_tx_view(tx), STORE_GOAL, &n));
     assert_int_equal(n, 3);
     check_ok(store_tx_commit(&tx));
@@ -321,6 +405,79 @@ static void backup__in_use__opens_with_all_that_was_committed(void **state)
     store_fixture_close(&f);
 }
 
+static void *write_for_a_while(void *arg)
+{
+    struct store *store = arg;
+
+    for (int i = 0; i < 200; i++) {
+        struct store_tx *tx;
+        check_ok(store_tx_begin(store, &tx));
+        check_ok(store_setting_put(tx, "x", "1"));
+        check_ok(store_fixture_audit(tx, "test"));
+        check_ok(store_tx_commit(&tx));
+    }
+    return NULL;
+}
+
+static void backup__while_others_write__each_copy_is_whole(void **state)
+{
+    struct store_fixture f;
+    pthread_t writer;
+    char name[32];
+    int64_t count, before = 0;
+
+    (void)state;
+    store_fixture_open(&f);
+    assert_int_equal(pthread_create(&writer, NULL, write_for_a_while, f.store), 0);
+    for (int i = 0; i < 5; i++) {
+        struct store *copy;
+        struct store_view *v;
+        snprintf(name, sizeof name, "copy%d", i);
+        struct path dir = tmpdir_path(&f.tmp, name);
+        assert_int_equal(mkdir(dir.text, 0700), 0);
+        snprintf(name, sizeof name, "copy%d/control.db", i);
+        check_ok(store_backup(f.store, tmpdir_path(&f.tmp, name).text));
+        struct store_conf conf = {dir.text, &f.clock.clock, random_system()};
+        check_ok(store_open(&conf, &copy));
+        check_ok(store_view_begin(copy, &v));
+        check_ok(store_events_verify(v, &count));
+        assert_true(count >= before);
+        before = count;
+        store_view_end(&v);
+        store_close(copy);
+    }
+    assert_int_equal(pthread_join(writer, NULL), 0);
+    store_fixture_close(&f);
+}
+
+static void connections__durable_and_careful(void **state)
+{
+    static const struct {
+        const char *sql;
+        int64_t want;
+    } rows[] = {
+        {"PRAGMA synchronous", 2}, /* FULL */
+        {"PRAGMA foreign_keys", 1},    {"PRAGMA trusted_schema", 0},
+        {"PRAGMA cell_size_check", 1}, {"SELECT journal_mode = 'wal' FROM pragma_journal_mode", 1},
+    };
+    struct store_fixture f;
+    struct store_view *v;
+    int64_t got;
+
+    (void)state;
+    store_fixture_open(&f);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        check_ok(db_pragma(f.store->tx.view.db, rows[i].sql, &got));
+        assert_int_equal(got, rows[i].want);
+    }
+    check_rc(db_pragma(f.store->tx.view.db, "nonsense", &got), IO);
+    check_ok(store_view_begin(f.store, &v));
+    check_class(db_script(v->db, "DELETE FROM audit"), USAGE); /* readers cannot write */
+    check_rc(db_run(v->db, STORE_QUERY_COUNT, DB_NO_ARGS), BUG);
+    store_view_end(&v);
+    store_fixture_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -336,8 +493,11 @@ int main(void)
         cmocka_unit_test(begin__within_a_transaction__bug),
         cmocka_unit_test(view__change_meanwhile__stands_still),
         cmocka_unit_test(view__all_connections_in_use__waits_for_one),
+        cmocka_unit_test(version__rises_with_what_is_committed_to_it),
         cmocka_unit_test(counters__rise_each_by_itself),
         cmocka_unit_test(ids__are_valid_and_differ),
+        cmocka_unit_test(connections__durable_and_careful),
+        cmocka_unit_test(backup__while_others_write__each_copy_is_whole),
         cmocka_unit_test(backup__in_use__opens_with_all_that_was_committed),
     };
 
