@@ -92,7 +92,7 @@ static json_t *answer_key(const struct keyring *k, const struct keyring_wrap *w)
         const struct keyring_wrap *other = &k->wraps[i];
         if (!is_same_key(other, w))
             continue;
-        if (other->state == WRAP_ACTIVE)
+        if (other->state == KEYRING_WRAP_ACTIVE)
             active = other;
         if (other->retired_s > last->retired_s)
             last = other;

@@ -37,9 +37,9 @@ json_t *json_moment(int64_t wall_s)
 static const char *wrap_state(enum keyring_wrap_state state)
 {
     switch (state) {
-    case WRAP_ACTIVE:
+    case KEYRING_WRAP_ACTIVE:
         return "ACTIVE";
-    case WRAP_RETIRED:
+    case KEYRING_WRAP_RETIRED:
         return "RETIRED";
     }
     return "?";

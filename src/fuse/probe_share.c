@@ -20,7 +20,7 @@ static ks_rc open_board(struct process *p, const struct keyring_wrap *w, struct 
     const char *dir = kms_run_dir(room);
 
     TRY(kms_driver_find(w->spec.type, &driver));
-    ENSURE(w->state == WRAP_ACTIVE && driver->scope && dir, KS_E_UNSUPPORTED, "not shared");
+    ENSURE(w->state == KEYRING_WRAP_ACTIVE && driver->scope && dir, KS_E_UNSUPPORTED, "not shared");
     return board_open(dir, &w->spec, p->clock, ret);
 }
 

@@ -56,7 +56,7 @@ static struct answers answers_init(const struct keyring *k)
     size_t active = 0;
 
     for (size_t i = 0; i < k->wrap_count; i++)
-        active += k->wraps[i].state == WRAP_ACTIVE;
+        active += k->wraps[i].state == KEYRING_WRAP_ACTIVE;
     a.share = sizeof a.text / (active ? active : 1);
     return a;
 }
@@ -85,7 +85,7 @@ static ks_rc open_any_wrap(const struct keyring *k, struct key_service *service,
     struct answers a = answers_init(k);
 
     for (size_t i = 0; i < k->wrap_count; i++) {
-        if (k->wraps[i].state != WRAP_ACTIVE)
+        if (k->wraps[i].state != KEYRING_WRAP_ACTIVE)
             continue;
         ks_rc rc = wrap_open(k, &k->wraps[i], service, ret);
         if (ks_ok(rc))
@@ -100,7 +100,7 @@ ks_rc hierarchy_probe(const struct keyring *k, struct key_service *service, uint
     struct answers a = answers_init(k);
 
     for (size_t i = 0; i < k->wrap_count; i++) {
-        if (k->wraps[i].state != WRAP_ACTIVE)
+        if (k->wraps[i].state != KEYRING_WRAP_ACTIVE)
             continue;
         ks_rc rc = wrap_probe(k, &k->wraps[i], service);
         if (ks_ok(rc)) {

@@ -102,7 +102,7 @@ void keyring_wrap_retire(struct keyring_wrap *w, int64_t now_s)
 {
     wrap_drop_blobs(w);
     memset(w->canary_hash, 0, sizeof w->canary_hash);
-    w->state = WRAP_RETIRED;
+    w->state = KEYRING_WRAP_RETIRED;
     w->retired_s = now_s;
 }
 
@@ -146,7 +146,7 @@ ks_rc keyring_copy(const struct keyring *k, struct keyring **ret)
 static bool drop_oldest_retired(struct keyring *k)
 {
     for (size_t i = 0; i < k->wrap_count; i++) {
-        if (k->wraps[i].state != WRAP_RETIRED)
+        if (k->wraps[i].state != KEYRING_WRAP_RETIRED)
             continue;
         wrap_drop_blobs(&k->wraps[i]);
         memmove(&k->wraps[i], &k->wraps[i + 1], (k->wrap_count - i - 1) * sizeof *k->wraps);
@@ -167,7 +167,7 @@ ks_rc keyring_add_wrap(struct keyring *k, struct keyring_wrap **ret)
     struct keyring_wrap *w = &k->wraps[k->wrap_count++];
     memset(w, 0, sizeof *w);
     w->id = k->next_wrap_id++;
-    w->state = WRAP_ACTIVE;
+    w->state = KEYRING_WRAP_ACTIVE;
     *ret = w;
     return KS_SUCCESS;
 }
@@ -211,7 +211,7 @@ size_t keyring_active_count(const struct keyring *k)
     size_t n = 0;
 
     for (size_t i = 0; i < k->wrap_count; i++)
-        n += k->wraps[i].state == WRAP_ACTIVE;
+        n += k->wraps[i].state == KEYRING_WRAP_ACTIVE;
     return n;
 }
 

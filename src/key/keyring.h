@@ -29,7 +29,7 @@ enum {
     CANARY_BYTES = 32,
 };
 
-enum keyring_wrap_state { WRAP_ACTIVE = 1, WRAP_RETIRED = 2 };
+enum keyring_wrap_state { KEYRING_WRAP_ACTIVE = 1, KEYRING_WRAP_RETIRED = 2 };
 enum keyring_data_key_state { DATA_KEY_NEWEST = 1, DATA_KEY_OLDER = 2, DATA_KEY_DESTROYED = 3 };
 
 /* One ciphertext of the store key under one CMEK, and a canary under the same CMEK for probes. */

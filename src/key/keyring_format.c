@@ -84,9 +84,9 @@ static bool is_type(const char *type)
 
 static const char *wrap_problem(const struct keyring *k, const struct keyring_wrap *w)
 {
-    bool is_active = w->state == WRAP_ACTIVE;
+    bool is_active = w->state == KEYRING_WRAP_ACTIVE;
 
-    if (!is_active && w->state != WRAP_RETIRED)
+    if (!is_active && w->state != KEYRING_WRAP_RETIRED)
         return "a wrap has an unknown state";
     if (!is_type(w->spec.type) || !w->spec.uri[0] || !is_text(w->spec.uri) ||
         !is_text(w->spec.auth_principal) || !is_text(w->key_version))

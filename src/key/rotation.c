@@ -71,7 +71,7 @@ static ks_rc find_active(const struct keyring *k, uint32_t id, struct keyring_wr
     struct keyring_wrap *w = keyring_find_wrap(k, id);
 
     ENSURE(w, KS_E_NOT_FOUND, "the volume has no wrap %u; keystead volume status lists them", id);
-    ENSURE(w->state == WRAP_ACTIVE, KS_E_STATE, "wrap %u is retired already", id);
+    ENSURE(w->state == KEYRING_WRAP_ACTIVE, KS_E_STATE, "wrap %u is retired already", id);
     *ret = w;
     return KS_SUCCESS;
 }
@@ -83,7 +83,8 @@ static ks_rc check_not_wrapped(const struct keyring *k, const struct key_spec *s
     for (size_t i = 0; i < k->wrap_count; i++) {
         const struct keyring_wrap *w = &k->wraps[i];
 
-        ENSURE(w->state != WRAP_ACTIVE || w->id == except_id || !key_spec_is_same(&w->spec, spec),
+        ENSURE(w->state != KEYRING_WRAP_ACTIVE || w->id == except_id ||
+                   !key_spec_is_same(&w->spec, spec),
                KS_E_EXISTS, "wrap %u is under the key %s %.200s already", w->id, spec->type,
                spec->uri);
     }
@@ -108,7 +109,7 @@ static size_t active_ids(const struct keyring *k, uint32_t ids[KEYRING_ACTIVE_MA
     size_t n = 0;
 
     for (size_t i = 0; i < k->wrap_count && n < KEYRING_ACTIVE_MAX; i++)
-        if (k->wraps[i].state == WRAP_ACTIVE)
+        if (k->wraps[i].state == KEYRING_WRAP_ACTIVE)
             ids[n++] = k->wraps[i].id;
     return n;
 }

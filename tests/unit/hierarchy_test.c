@@ -211,7 +211,7 @@ static void rotate_cmek__one_wrap_to_a_new_key__retires_the_old(void **state)
     struct key_spec c = stub_spec("c");
 
     check_ok(hierarchy_rotate_cmek(&w->h, w->keys, 1, &c));
-    assert_int_equal(current(w)->wraps[0].state, WRAP_RETIRED);
+    assert_int_equal(current(w)->wraps[0].state, KEYRING_WRAP_RETIRED);
     assert_int_equal(current(w)->wraps[0].retired_s, 1900000000);
     assert_int_equal(current(w)->wraps[0].blob_len, 0);
     assert_string_equal(keyring_find_wrap(current(w), 3)->spec.uri, "c");

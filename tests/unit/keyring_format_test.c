@@ -77,7 +77,7 @@ static void parse__what_was_written__is_the_same(void **state)
     assert_string_equal(back->label, "orders");
     assert_string_equal(back->wraps[1].spec.uri, "b");
     assert_int_equal(back->next_wrap_id, k->next_wrap_id);
-    assert_int_equal(back->wraps[0].state, WRAP_RETIRED);
+    assert_int_equal(back->wraps[0].state, KEYRING_WRAP_RETIRED);
     check_ok(keyring_check_mac(buf_view(&b), mac_key()));
 }
 
@@ -267,7 +267,7 @@ BREACH(wrap_old_store, k->store_key_id = 2)
 BREACH(wrap_no_blob, k->wraps[0].blob_len = 0)
 BREACH(wrap_no_canary, k->wraps[0].canary_len = 0)
 BREACH(wrap_long_blob, k->wraps[0].blob_len = KEY_BLOB_MAX + 1)
-BREACH(wrap_retired_blob, k->wraps[0].state = WRAP_RETIRED)
+BREACH(wrap_retired_blob, k->wraps[0].state = KEYRING_WRAP_RETIRED)
 BREACH(wrap_retired_canary, keyring_wrap_retire(&k->wraps[0], 5); k->wraps[0].canary_hash[0] = 1)
 BREACH(wrap_order, k->wraps[1].id = 1)
 BREACH(wrap_zero, k->wraps[0].id = 0)

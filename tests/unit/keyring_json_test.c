@@ -16,7 +16,7 @@ static struct keyring *sample(void)
     check_ok(keyring_new(&k));
     check_ok(keyring_add_wrap(k, &w));
     w->id = 7;
-    w->state = WRAP_RETIRED;
+    w->state = KEYRING_WRAP_RETIRED;
     w->spec = (struct key_spec){"FILE", "/srv/\xff#k", ""};
     w->created_s = 1900000000;
     for (uint32_t generation = 1; generation <= 2; generation++) {

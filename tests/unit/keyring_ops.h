@@ -137,7 +137,7 @@ static inline ks_rc ops_remove_wrap(struct ops_world *w)
     const struct keyring *k = keyring_file_current(w->h.file);
     size_t i = k->wrap_count;
 
-    while (k->wraps[i - 1].state != WRAP_ACTIVE)
+    while (k->wraps[i - 1].state != KEYRING_WRAP_ACTIVE)
         i--;
     return hierarchy_remove_wrap(&w->h, w->keys, k->wraps[i - 1].id);
 }

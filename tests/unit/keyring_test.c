@@ -41,7 +41,7 @@ static void add_wrap__gives_ascending_ids(void **state)
     for (uint32_t id = 1; id <= 3; id++) {
         check_ok(keyring_add_wrap(k, &w));
         assert_int_equal(w->id, id);
-        assert_int_equal(w->state, WRAP_ACTIVE);
+        assert_int_equal(w->state, KEYRING_WRAP_ACTIVE);
     }
     assert_int_equal(keyring_active_count(k), 3);
     assert_int_equal(keyring_find_wrap(k, 2)->id, 2);
@@ -77,7 +77,7 @@ static void add_wrap__all_are_active__is_limit(void **state)
     for (int i = 0; i < KEYRING_WRAPS_MAX; i++)
         check_ok(keyring_add_wrap(k, &w));
     check_rc(keyring_add_wrap(k, &w), LIMIT);
-    k->wraps[0].state = WRAP_RETIRED;
+    k->wraps[0].state = KEYRING_WRAP_RETIRED;
     k->next_wrap_id = UINT32_MAX;
     check_rc(keyring_add_wrap(k, &w), LIMIT);
 }
@@ -92,7 +92,7 @@ static void wrap_retire__drops_every_ciphertext(void **state)
     check_ok(keyring_wrap_set(w, view_text("blob"), view_text("canary")));
     memset(w->canary_hash, 1, sizeof w->canary_hash);
     keyring_wrap_retire(w, 77);
-    assert_int_equal(w->state, WRAP_RETIRED);
+    assert_int_equal(w->state, KEYRING_WRAP_RETIRED);
     assert_int_equal(w->retired_s, 77);
     assert_null(w->blob);
     assert_null(w->canary_blob);

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * node/agent.c - the beginning and the end of an agent, and its list of volumes.
+ */
+#include "node/agent_int.h"
+
+#include <stdio.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "fuse/control.h"
+#include "kms/file_store.h"
+
+enum { STOP_ENGINE_MS = 10000, STOP_THREADS_MAX = 16 };
+static const char PLATFORM_KEY[] = "platform";
+
+/* --- the list --- */
+
+struct holding *agent_find(struct agent *a, const char *id)
+{
+    for (struct holding *h = a->holdings; h; h = h->next)
+        if (strcmp(h->id, id) == 0)
+            return h;
+    return NULL;
+}
+
+ks_rc agent_add(struct agent *a, const char *id, struct holding **ret)
+{
+    struct holding *h = NULL;
+
+    TRY(mem_new(1, sizeof *h, &h));
+    snprintf(h->id, sizeof h->id, "%s", id);
+    h->deed.reached = -1;
+    h->is_deed_saved = true;
+    h->is_wish_saved = true;
+    h->engine_stopped_ms = -1;
+    h->next = a->holdings;
+    a->holdings = h;
+    a->holding_count++;
+    *ret = h;
+    return KS_SUCCESS;
+}
+
+void agent_forget(struct agent *a, struct holding *h)
+{
+    struct holding **at = &a->holdings;
+
+    while (*at != h)
+        at = &(*at)->next;
+    *at = h->next;
+    a->holding_count--;
+    seen_done(&h->seen);
+    json_decref(h->told);
+    json_decref(h->told_wraps);
+    json_decref(h->told_generations);
+    power_free(h->power, false);
+    mem_free(h->socket);
+    mem_free(h);
+}
+
+void agent_wake(struct agent *a)
+{
+    pthread_cond_broadcast(&a->work);
+}
+
+/* --- the node's own key --- */
+
+static ks_rc make_store(struct agent *a, const char *store, const char *key_file)
+{
+    const struct file_store_conf conf = {.io = a->io,
+                                         .path = store,
+                                         .key_file = key_file,
+                                         .clock = a->clock,
+                                         .random = a->conf.random};
+    CLEANUP(file_store_closep) struct file_store *s = NULL;
+    struct file_key_info info;
+
+    ks_rc rc = file_store_create(&conf);
+    if (!ks_ok(rc) && !ks_is(rc, KS_E_EXISTS))
+        return rc;
+    TRY(file_store_open(&conf, &s));
+    rc = file_store_key_create(s, PLATFORM_KEY, &info);
+    return ks_is(rc, KS_E_EXISTS) ? KS_SUCCESS : rc;
+}
+
+static ks_rc own_platform(struct agent *a)
+{
+    CLEANUP(mem_freep) char *store = NULL, *key_file = NULL;
+
+    TRY(node_dir_file(a->dir, "platform", &store));
+    TRY(node_dir_file(a->dir, "platform.key", &key_file));
+    TRY(ks_wrap(make_store(a, store, key_file), "the platform's key"));
+    snprintf(a->platform.type, sizeof a->platform.type, "FILE");
+    int len = snprintf(a->platform.uri, sizeof a->platform.uri, "%s#%s", store, PLATFORM_KEY);
+    ENSURE(len > 0 && (size_t)len < sizeof a->platform.uri, KS_E_LIMIT, "%s is too long", store);
+    snprintf(a->platform.auth_principal, sizeof a->platform.auth_principal, "%s", key_file);
+    return KS_SUCCESS;
+}
+
+static ks_rc find_platform(struct agent *a)
+{
+    if (!a->conf.platform_key)
+        return own_platform(a);
+    TRY(ks_wrap(key_spec_parse(a->conf.platform_key, &a->platform), "--platform-key"));
+    if (a->conf.platform_principal)
+        snprintf(a->platform.auth_principal, sizeof a->platform.auth_principal, "%s",
+                 a->conf.platform_principal);
+    return KS_SUCCESS;
+}
+
+/* --- beginning --- */
+
+static ks_rc start_thread(pthread_t *thread, void *(*run)(void *), struct agent *a)
+{
+    int err = pthread_create(thread, NULL, run, a);
+
+    return err ? ks_fail_os(err, "no thread for the node") : KS_SUCCESS;
+}
+
+static ks_rc start_threads(struct agent *a)
+{
+    pthread_t listener;
+
+    for (int i = 0; i < WORKERS; i++)
+        TRY(start_thread(&a->workers[i], agent_worker, a));
+    TRY(start_thread(&a->teller, agent_teller, a));
+    TRY(start_thread(&a->keeper, agent_keeper, a));
+    TRY(start_thread(&a->watcher, agent_watcher, a));
+    TRY(start_thread(&listener, agent_listen, a));
+    pthread_detach(listener); /* it may hang in the network at the end */
+    return KS_SUCCESS;
+}
+
+static ks_rc begin(struct agent *a)
+{
+    TRY(node_dir_open(a->conf.dir, &a->dir));
+    TRY(identity_read(a->dir, &a->identity));
+    ENSURE(a->identity.not_after > clock_wall_s(a->clock), KS_E_STATE,
+           "the certificate of this node has expired: join anew, with a token, in an empty --dir, "
+           "or set the clock");
+    TRY(find_platform(a));
+    TRY(link_new(a->dir, a->identity.nodes_url, a->clock, &a->link));
+    a->check_results = json_array();
+    ENSURE(a->check_results, KS_E_NO_MEMORY, "no memory for a node");
+    TRY(prove_load(a));
+    TRY(agent_load(a));
+    return start_threads(a);
+}
+
+ks_rc agent_start(const struct agent_conf *conf, struct agent **ret)
+{
+    struct agent *a = NULL;
+
+    TRY(mem_new(1, sizeof *a, &a));
+    a->conf = *conf;
+    a->clock = conf->clock;
+    a->io = io_posix();
+    a->is_full_due = true;
+    pthread_mutex_init(&a->mutex, NULL);
+    clock_cond_init(&a->work);
+    clock_cond_init(&a->news);
+    clock_cond_init(&a->urgent);
+    clock_cond_init(&a->ended);
+    /* After a failure the process ends; threads that were started may still look at it. */
+    TRY(begin(a));
+    *ret = a;
+    return KS_SUCCESS;
+}
+
+/* --- end --- */
+
+static void close_one(struct agent *a, struct holding *h)
+{
+    CLEANUP(json_decrefp) json_t *request = json_pack("{s:s}", "op", "unmount");
+    CLEANUP(json_decrefp) json_t *reply = NULL;
+
+    if (h->power)
+        power_off(h->power, STOP_ENGINE_MS);
+    ks_rc rc = h->socket && request ? control_call(h->socket, request, 60000, &reply) : KS_SUCCESS;
+    if (!ks_ok(rc) && !ks_is(rc, KS_E_NOT_FOUND))
+        log_line(LOG_ERROR, "volume %s is left mounted: %s", h->id, ks_text(rc));
+    pthread_mutex_lock(&a->mutex);
+    h->seen.is_running = !ks_ok(rc) && !ks_is(rc, KS_E_NOT_FOUND);
+    h->is_news = true;
+    pthread_mutex_unlock(&a->mutex);
+}
+
+/* Takes volumes until none is left. */
+static void *close_run(void *arg)
+{
+    struct agent *a = arg;
+
+    for (;;) {
+        pthread_mutex_lock(&a->mutex);
+        struct holding *h = a->holdings;
+        while (h && h->is_closing)
+            h = h->next;
+        if (h)
+            h->is_closing = true;
+        pthread_mutex_unlock(&a->mutex);
+        if (!h)
+            return NULL;
+        close_one(a, h);
+    }
+}
+
+static void close_all(struct agent *a)
+{
+    pthread_t threads[STOP_THREADS_MAX];
+    int count = 0;
+
+    while (count < STOP_THREADS_MAX && (size_t)count < a->holding_count &&
+           pthread_create(&threads[count], NULL, close_run, a) == 0)
+        count++;
+    if (count == 0)
+        close_run(a);
+    while (count > 0)
+        pthread_join(threads[--count], NULL);
+}
+
+/* Engines go on: they are told so before the process ends. */
+static void leave_all(struct agent *a)
+{
+    for (struct holding *h = a->holdings; h; h = h->next) {
+        power_free(h->power, true);
+        h->power = NULL;
+    }
+}
+
+void agent_stop(struct agent *a)
+{
+    pthread_mutex_lock(&a->mutex);
+    a->is_ending = true;
+    pthread_cond_broadcast(&a->work);
+    pthread_cond_broadcast(&a->news);
+    pthread_cond_broadcast(&a->urgent);
+    pthread_cond_broadcast(&a->ended);
+    pthread_mutex_unlock(&a->mutex);
+    for (int i = 0; i < WORKERS; i++)
+        pthread_join(a->workers[i], NULL);
+    pthread_join(a->teller, NULL);
+    if (a->conf.is_leaving_running) {
+        leave_all(a);
+        return;
+    }
+    close_all(a);
+    tell_last(a);
+}

@@ -1,0 +1,524 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * node/pass.c - one pass over a volume: look, decide, take one step, merge.
+ *
+ * Workers take whichever volume is due. A pass works on copies; what somebody else changed meanwhile (a wish, a lock) wins, and the
+ * next pass sees it.
+ */
+#include <stdio.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "fuse/control.h"
+#include "node/agent_int.h"
+#include "volume/backing.h"
+
+enum { LOOK_MS = 1000, LOOK_WATCHED_MS = 30000, STATUS_MS_MAX = 5000, STEPS_SOON_MS = 1 };
+
+/* --- looking --- */
+
+static ks_rc open_backing(struct job *j, struct backing **ret)
+{
+    CLEANUP(mem_freep) char *path = NULL;
+
+    TRY(node_dir_volume_path(j->a->dir, j->h->id, "backing", &path));
+    const struct backing_conf conf = {
+        .io = j->a->io, .clock = j->a->clock, .random = j->a->conf.random, .path = path};
+    return backing_open(&conf, false, ret);
+}
+
+/* The socket's name is the volume's own id, which stands in its keyring. */
+static ks_rc find_socket(struct job *j)
+{
+    CLEANUP(backing_closep) struct backing *b = NULL;
+    CLEANUP(keyring_freep) struct keyring *k = NULL;
+    char *path = NULL;
+
+    TRY(open_backing(j, &b));
+    TRY(backing_keyring(b, &k));
+    TRY(control_path(j->a->conf.run_dir, k->volume_id, &path));
+    pthread_mutex_lock(&j->a->mutex);
+    if (j->h->socket)
+        mem_free(path);
+    else
+        j->h->socket = path;
+    j->socket = j->h->socket;
+    pthread_mutex_unlock(&j->a->mutex);
+    return KS_SUCCESS;
+}
+
+static ks_rc look_at_disk(struct job *j)
+{
+    CLEANUP(backing_closep) struct backing *b = NULL;
+    CLEANUP(keyring_freep) struct keyring *k = NULL;
+    bool is_revoked = false;
+
+    TRY(open_backing(j, &b));
+    TRY(backing_keyring(b, &k));
+    TRY(backing_is_revoked(b, &is_revoked));
+    seen_keyring(k, is_revoked, &j->seen);
+    return KS_SUCCESS;
+}
+
+/* Whoever listens there must serve this directory at this place, else it is not touched. */
+static ks_rc check_identity(struct job *j)
+{
+    CLEANUP(mem_freep) char *backing = NULL, *mount = NULL;
+
+    TRY(node_dir_volume_path(j->a->dir, j->h->id, "backing", &backing));
+    TRY(node_dir_mount_path(j->a->dir, j->h->id, &mount));
+    ENSURE(strcmp(j->seen.backing, backing) == 0, KS_E_STATE,
+           "process %d serves another copy of this volume: %s; end one of them", j->seen.pid,
+           j->seen.backing);
+    ENSURE(strcmp(j->seen.mountpoint, mount) == 0, KS_E_STATE,
+           "it is mounted at %s by process %d; unmount it there", j->seen.mountpoint, j->seen.pid);
+    return KS_SUCCESS;
+}
+
+static ks_rc look_at_process(struct job *j)
+{
+    CLEANUP(json_decrefp) json_t *request = json_pack("{s:s}", "op", "status");
+    CLEANUP(json_decrefp) json_t *status = NULL;
+
+    ENSURE(request, KS_E_NO_MEMORY, "no memory for a request");
+    TRY(control_call(j->socket, request, STATUS_MS_MAX, &status));
+    TRY(seen_status(status, &j->seen));
+    return check_identity(j);
+}
+
+ks_rc pass_look(struct job *j)
+{
+    bool is_there = false;
+
+    TRY(node_dir_has_backing(j->a->dir, j->h->id, &is_there));
+    if (!is_there) {
+        seen_done(&j->seen);
+        j->is_seen = true;
+        ENSURE(!j->deed.is_made || !j->wish.is_present, KS_E_STATE,
+               "its backing directory is gone: %s/volumes/%s/backing; bring it back, or delete the "
+               "cluster",
+               node_dir_path(j->a->dir), j->h->id);
+        return KS_SUCCESS;
+    }
+    if (!j->socket)
+        TRY(find_socket(j));
+    ks_rc rc = look_at_process(j);
+    if (ks_is(rc, KS_E_NOT_FOUND))
+        rc = look_at_disk(j);
+    j->is_seen = ks_ok(rc);
+    if (ks_ok(rc) && !j->deed.is_made) {
+        j->deed.is_made = true;
+        j->is_deed_changed = true;
+    }
+    return rc;
+}
+
+/* --- what happened by itself --- */
+
+static bool is_locked_as_wished(const struct job *j)
+{
+    const struct seen *s = &j->seen;
+
+    return j->wish.is_present && j->wish.is_revoked &&
+           (!s->is_made || (s->is_revoked && (!s->is_running || s->state == LEASE_LOCKED)));
+}
+
+/* Locks that nobody has a receipt of: by the key service, or by an earlier life of this agent. */
+static ks_rc prove_what_happened(struct job *j)
+{
+    struct prove_facts facts = {.cause = CAUSE_REVOKED, .asked_s = j->h->asked_s};
+    char id[96];
+
+    if (is_locked_as_wished(j) && !j->deed.is_receipted) {
+        prove_lock_id(&j->seen, id);
+        facts.is_ours = j->seen.lock_at[0] && strcmp(id, j->deed.last_lock) != 0;
+        return prove_lock(j, &facts);
+    }
+    if (!j->seen.is_running || j->seen.state != LEASE_LOCKED || j->seen.is_revoked ||
+        !j->seen.lock_at[0])
+        return KS_SUCCESS;
+    prove_lock_id(&j->seen, id);
+    if (strcmp(id, j->deed.last_lock) == 0)
+        return KS_SUCCESS;
+    facts.cause = j->seen.lock_cause == CAUSE_DENIED ? CAUSE_DENIED : CAUSE_UNREACHABLE;
+    facts.asked_s = 0;
+    facts.is_ours = true;
+    return prove_lock(j, &facts);
+}
+
+/* --- deciding --- */
+
+/* Keys whose failure is not over yet are as if they were not missing now, but the wish is not reached. */
+static bool find_missing_key(struct job *j, size_t *ret)
+{
+    uint64_t now_ms = clock_boot_ms(j->a->clock);
+    const struct key_spec *spec;
+
+    for (size_t i = 0; (spec = seen_wanted(&j->wish, &j->a->platform, i)); i++) {
+        size_t slot = i < j->wish.key_count ? i : KEY_FAILURES - 1;
+        if (!seen_key(&j->seen, spec) && j->key_until_ms[slot] <= now_ms) {
+            *ret = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Access and keys are as wished; rotations go on behind it. What the key service refuses is as it can be. */
+static bool is_reached(const struct job *j, const struct step_view *v)
+{
+    bool are_keys = v->keys_missing == 0 && v->keys_to_swap == 0 && v->keys_unwanted == 0;
+    bool is_refused = v->state == LEASE_LOCKED && !v->is_revoked && j->seen.cause == CAUSE_DENIED;
+
+    if (!v->is_present || v->is_revoke_wanted)
+        return step_next(v) == STEP_IDLE;
+    return v->is_running && are_keys && (v->state <= LEASE_GRACE || is_refused);
+}
+
+static enum step decide(struct job *j)
+{
+    struct step_view view;
+
+    seen_view(&j->seen, &j->wish, &j->deed, &j->a->platform, &view);
+    j->is_reached = is_reached(j, &view);
+    view.is_rewrap_due = view.is_rewrap_due || j->is_newer;
+    enum step step = step_next(&view);
+    if (step == STEP_ADD_KEY && !find_missing_key(j, &j->key))
+        return STEP_WAIT;
+    if (step == STEP_REENCRYPT && j->is_rekeying)
+        return STEP_WAIT;
+    return step;
+}
+
+/* --- merging --- */
+
+void power_told(void *agent)
+{
+    struct agent *a = agent;
+
+    atomic_store(&a->is_engine_news, true);
+    pthread_cond_broadcast(&a->work); /* who misses it looks within a second */
+}
+
+/* The engine runs while the volume is open and is wanted so. With the mutex. */
+static void steer_engine(struct agent *a, struct holding *h)
+{
+    bool is_open = h->seen.is_running && h->seen.state <= LEASE_GRACE && !h->seen.is_revoked;
+    bool is_wanted = is_open && h->wish.is_present && !h->wish.is_revoked && !h->is_urgent &&
+                     !h->is_locking && !h->is_closing && !a->is_ending;
+
+    if (!h->power)
+        return;
+    if (is_wanted && !power_is_on(h->power))
+        power_on(h->power);
+    else if (!is_wanted && power_is_on(h->power) && !a->is_ending) {
+        h->is_urgent = true;
+        urgent_wake(a);
+    }
+}
+
+static struct failure *failure_of(struct job *j, enum step step)
+{
+    struct holding *h = j->h;
+
+    if (step != STEP_ADD_KEY)
+        return &h->failure;
+    return &h->key_failures[j->key < j->wish.key_count ? j->key : KEY_FAILURES - 1];
+}
+
+/* What a step gave. One that is decided no more has nothing to complain of. */
+static void note_result(struct job *j, enum step step, ks_rc rc)
+{
+    struct holding *h = j->h;
+    struct failure *f = failure_of(j, step);
+    bool was_failing = !ks_ok(f->rc);
+
+    if (step != STEP_ADD_KEY && h->failed_step != step)
+        failure_clear(&h->failure);
+    if (j->is_held_back)
+        return;
+    if (ks_ok(rc)) {
+        failure_clear(f);
+        return;
+    }
+    failure_note(f, rc, clock_boot_ms(j->a->clock), j->a->conf.random);
+    if (step != STEP_ADD_KEY)
+        h->failed_step = step;
+    if (!was_failing)
+        log_line(LOG_WARNING, "volume %s, %s: %s", h->id,
+                 step == STEP_COUNT ? "look" : step_name(step), f->text);
+}
+
+static void schedule(struct job *j, enum step step)
+{
+    struct holding *h = j->h;
+    uint64_t now_ms = clock_boot_ms(j->a->clock);
+
+    bool is_quiet = h->is_watched && step == STEP_IDLE && h->seen.state == LEASE_OPEN;
+    h->due_ms = now_ms + (j->is_more_due ? STEPS_SOON_MS : is_quiet ? LOOK_WATCHED_MS : LOOK_MS);
+    if (step == STEP_COUNT && h->failure.until_ms > h->due_ms)
+        h->due_ms = h->failure.until_ms;
+    if (step == STEP_IDLE && !h->wish.is_present)
+        h->is_gone = true;
+}
+
+static void merge_seen(struct job *j)
+{
+    struct holding *h = j->h;
+
+    if (!j->is_seen)
+        return;
+    seen_done(&h->seen);
+    h->seen = j->seen;
+    j->seen = (struct seen){0};
+    h->is_seen = true;
+}
+
+static uint32_t later(uint32_t a, uint32_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Counts only rise, so that neither side loses what the other one did. What was proved meanwhile stays. */
+static void merge_deed(struct job *j, bool is_current)
+{
+    struct deed *to = &j->h->deed;
+    struct wish_serials *done = &to->done, *did = &j->deed.done;
+
+    if (!j->is_deed_changed)
+        return;
+    j->h->is_deed_saved = false;
+    if (is_current || j->is_discarded) {
+        *to = j->deed;
+        return;
+    }
+    to->is_made = to->is_made || j->deed.is_made;
+    to->port = j->deed.port;
+    done->rewrap = later(done->rewrap, did->rewrap);
+    done->store = later(done->store, did->store);
+    done->data = later(done->data, did->data);
+    done->reencrypt = later(done->reencrypt, did->reencrypt);
+    done->restore = later(done->restore, did->restore);
+}
+
+static void merge(struct job *j, enum step step, ks_rc rc)
+{
+    struct agent *a = j->a;
+    struct holding *h = j->h;
+
+    pthread_mutex_lock(&a->mutex);
+    bool is_current = h->seen_seq == j->seq;
+    if (is_current)
+        merge_seen(j);
+    merge_deed(j, is_current);
+    if (is_current) {
+        note_result(j, step, rc);
+        if (j->is_reached)
+            h->deed.reached = j->wish.goal;
+        if (step == STEP_LOCK)
+            h->is_urgent = true;
+    }
+    steer_engine(a, h);
+    schedule(j, step);
+    if (!is_current || !h->is_deed_saved || !h->is_wish_saved)
+        h->due_ms = 0;
+    h->is_busy = false;
+    h->is_news = true;
+    pthread_cond_broadcast(&a->news);
+    urgent_wake(a);
+    agent_wake(a);
+    pthread_mutex_unlock(&a->mutex);
+}
+
+/* --- a pass --- */
+
+/* A failed step is held back until its time has come; others are not. */
+static bool is_held_back(struct job *j, enum step step)
+{
+    pthread_mutex_lock(&j->a->mutex);
+    const struct failure *f = &j->h->failure;
+    bool is_held = !ks_ok(f->rc) && j->h->failed_step == step &&
+                   f->until_ms > clock_boot_ms(j->a->clock) && step != STEP_ADD_KEY;
+    pthread_mutex_unlock(&j->a->mutex);
+    return is_held;
+}
+
+/* An engine needs a place in the network that is its own for ever. */
+static void find_port(struct job *j)
+{
+    if (j->deed.port || j->wish.engine[0] == 0 || strcmp(j->wish.engine, "none") == 0)
+        return;
+    j->deed.port = port_find(j->a, j->h);
+    j->is_deed_changed = j->deed.port != 0;
+}
+
+static void ready_engine(struct job *j)
+{
+    struct power *p = j->h->power; /* made once, by passes only */
+
+    find_port(j);
+    struct power_conf conf = {.engines_dir = j->a->conf.engines_dir,
+                              .engine = j->wish.engine,
+                              .address = j->a->conf.engine_address,
+                              .cluster_name = j->wish.cluster_name,
+                              .port = j->deed.port,
+                              .clock = j->a->clock,
+                              .random = j->a->conf.random,
+                              .told = power_told,
+                              .arg = j->a};
+    CLEANUP(mem_freep) char *mount = NULL, *state = NULL;
+
+    if (!p && j->seen.is_made && ks_ok(node_dir_mount_path(j->a->dir, j->h->id, &mount)) &&
+        ks_ok(node_dir_volume_path(j->a->dir, j->h->id, "engine", &state))) {
+        conf.mountpoint = mount;
+        conf.state_dir = state;
+        if (ks_ok(power_new(&conf, &p))) {
+            pthread_mutex_lock(&j->a->mutex);
+            j->h->power = p;
+            pthread_mutex_unlock(&j->a->mutex);
+        }
+    }
+    if (p && !power_is_on(p))
+        power_prepare(p);
+}
+
+/* What is not to be taken now is told by STEP_WAIT or is_held_back. */
+static ks_rc act(struct job *j, enum step *ret_step)
+{
+    enum step step = decide(j);
+
+    *ret_step = step;
+    if (step == STEP_IDLE || step == STEP_WAIT || step == STEP_LOCK)
+        return KS_SUCCESS;
+    j->is_held_back = is_held_back(j, step);
+    return j->is_held_back ? KS_SUCCESS : step_take(j, step);
+}
+
+static void watch(struct job *j)
+{
+    pthread_mutex_lock(&j->a->mutex);
+    bool is_watched = j->h->is_watched || j->a->is_ending;
+    pthread_mutex_unlock(&j->a->mutex);
+    if (!is_watched && j->seen.is_running && j->socket)
+        watch_begin(j->a, j->h, j->socket);
+}
+
+static void pass(struct job *j)
+{
+    enum step step = STEP_COUNT; /* of looking */
+    ks_rc rc = pass_look(j);
+
+    if (ks_ok(rc))
+        rc = prove_what_happened(j);
+    if (ks_ok(rc))
+        watch(j);
+    if (ks_ok(rc) && j->wish.is_present)
+        ready_engine(j);
+    if (ks_ok(rc))
+        rc = act(j, &step);
+    merge(j, step, rc);
+}
+
+/* --- workers --- */
+
+/* With the mutex. */
+static bool may_pass(const struct agent *a, const struct holding *h)
+{
+    return h->has_wish && !h->is_busy && !h->is_closing && !h->is_gone && !a->is_ending;
+}
+
+/* The one that is due the longest; *ret_ms: when the next one is. */
+static struct holding *find_due(struct agent *a, uint64_t *ret_ms)
+{
+    uint64_t now_ms = clock_boot_ms(a->clock), next_ms = now_ms + LOOK_MS;
+    struct holding *found = NULL;
+
+    for (struct holding *h = a->holdings; h; h = h->next) {
+        if (!may_pass(a, h))
+            continue;
+        if (h->due_ms <= now_ms && (!found || h->due_ms < found->due_ms))
+            found = h;
+        if (h->due_ms < next_ms)
+            next_ms = h->due_ms;
+    }
+    *ret_ms = next_ms > now_ms ? next_ms - now_ms : 0;
+    return found;
+}
+
+static void hear_engines(struct agent *a)
+{
+    if (!atomic_exchange(&a->is_engine_news, false))
+        return;
+    for (struct holding *h = a->holdings; h; h = h->next)
+        if (h->power)
+            h->due_ms = 0;
+}
+
+/* With the mutex; returns with a job, or false at the end. */
+static bool take_job(struct agent *a, struct job *j)
+{
+    struct holding *h = NULL;
+    uint64_t left_ms;
+
+    while (!a->is_ending) {
+        hear_engines(a);
+        h = find_due(a, &left_ms);
+        if (h)
+            break;
+        struct timespec until = clock_deadline(left_ms + 1);
+        pthread_cond_timedwait(&a->work, &a->mutex, &until);
+    }
+    if (!h)
+        return false;
+    h->is_busy = true;
+    *j = (struct job){.a = a,
+                      .h = h,
+                      .seq = h->seen_seq,
+                      .wish = h->wish,
+                      .deed = h->deed,
+                      .socket = h->socket,
+                      .is_newer = h->is_newer,
+                      .is_rekeying = h->is_rekeying};
+    for (size_t i = 0; i < KEY_FAILURES; i++)
+        j->key_until_ms[i] = h->key_failures[i].until_ms;
+    return true;
+}
+
+/* Before anything is done for a wish it is on the disk; without a disk it is done all the same. */
+static void save(struct job *j)
+{
+    struct agent *a = j->a;
+    struct holding *h = j->h;
+    ks_rc rc = KS_SUCCESS;
+
+    pthread_mutex_lock(&a->mutex);
+    bool is_wish_due = !h->is_wish_saved, is_deed_due = !h->is_deed_saved;
+    h->is_wish_saved = h->is_deed_saved = true;
+    pthread_mutex_unlock(&a->mutex);
+    if (is_wish_due)
+        rc = node_dir_volume_write(a->dir, h->id, "wish.json", wish_write(&j->wish));
+    if (ks_ok(rc) && is_deed_due)
+        rc = node_dir_volume_write(a->dir, h->id, "deed.json", deed_write(&j->deed));
+    if (!ks_ok(rc))
+        log_line(LOG_ERROR, "volume %s: what is wished cannot be kept: %s", h->id, ks_text(rc));
+}
+
+void *agent_worker(void *agent)
+{
+    struct agent *a = agent;
+    struct job *j = NULL;
+
+    if (!ks_ok(mem_new(1, sizeof *j, &j)))
+        return NULL;
+    pthread_mutex_lock(&a->mutex);
+    while (take_job(a, j)) {
+        pthread_mutex_unlock(&a->mutex);
+        save(j);
+        pass(j);
+        seen_done(&j->seen);
+        pthread_mutex_lock(&a->mutex);
+    }
+    pthread_mutex_unlock(&a->mutex);
+    mem_free(j);
+    return NULL;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * node/power.h - the engine of a volume, as the agent sees it: on or off.
+ *
+ * For volumes without an engine everything succeeds and nothing happens. Thread-safe.
+ */
+#pragma once
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "base/secret.h"
+#include "control/model.h"
+
+struct power;
+
+struct power_conf {
+    const char *engines_dir, *engine; /* template */
+    const char *mountpoint, *state_dir, *address, *cluster_name;
+    uint16_t port;
+    struct clock *clock;
+    struct random *random;
+    void (*told)(void *arg); /* its state changed; from any thread; must only wake others */
+    void *arg;
+};
+
+/* power_new(conf, ret): nothing is started yet. An engine that cannot be run is told by power_status, not here. */
+ks_rc power_new(const struct power_conf *conf, struct power **ret) KS_MUST;
+/* power_free(p, is_leaving_it): ends the engine, unless it is to go on without us. NULL does nothing. */
+void power_free(struct power *p, bool is_leaving_it);
+
+/* power_prepare(p): finds the engine, and takes over what an earlier life of the node left running. May take a moment; is asked before
+ * power_on, and again when it failed. */
+void power_prepare(struct power *p);
+/* power_on(p): wanted from now on; returns at once. Nothing, unless it is prepared. */
+void power_on(struct power *p);
+/* power_off(p, ms_max): returns when nothing of it is left. Several threads may ask; each returns when it is off. */
+void power_off(struct power *p, uint32_t ms_max);
+/* power_is_on(p): power_on came after the last power_off. */
+bool power_is_on(struct power *p);
+
+struct power_status {
+    enum engine_state state;
+    char message[MESSAGE_BYTES];
+    char connection[HOST_BYTES];
+};
+void power_status(struct power *p, struct power_status *ret);
+/* power_password(p, ret): NOT_FOUND when there is none. */
+ks_rc power_password(struct power *p, struct secret **ret) KS_MUST;

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * node/prove.c - receipts of this node: signed, on the disk, and kept until the control plane has them.
+ */
+#include <stdio.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "node/agent_int.h"
+#include "node/receipt.h"
+
+void prove_lock_id(const struct seen *s, char out[96])
+{
+    snprintf(out, 96, "%d %s %lld %lld", s->pid, s->lock_at, (long long)s->lock_duration_ms,
+             (long long)s->lock_handles);
+}
+
+static ks_rc keep(struct agent *a, const char *id, json_t *taken)
+{
+    struct waiting_receipt *r = NULL;
+    ks_rc rc = mem_new(1, sizeof *r, &r);
+
+    if (!ks_ok(rc)) {
+        json_decref(taken);
+        return rc;
+    }
+    snprintf(r->id, sizeof r->id, "%s", id);
+    r->receipt = taken;
+    pthread_mutex_lock(&a->mutex);
+    r->next = a->receipts;
+    a->receipts = r;
+    pthread_cond_broadcast(&a->news);
+    pthread_mutex_unlock(&a->mutex);
+    return KS_SUCCESS;
+}
+
+static ks_rc sign(struct agent *a, struct view text, json_t **ret)
+{
+    pthread_mutex_lock(&a->mutex); /* the identity may be renewed */
+    ks_rc rc = receipt_sign(text, a->identity.key, buf_view(&a->identity.certificate), ret);
+    pthread_mutex_unlock(&a->mutex);
+    return rc;
+}
+
+static void fill(const struct job *j, const struct prove_facts *facts, struct receipt_facts *ret)
+{
+    int64_t now_s = clock_wall_s(j->a->clock), locked_s = now_s;
+
+    if (facts->is_ours && clock_parse(j->seen.lock_at, &locked_s)) {
+        ret->duration_ms = j->seen.lock_duration_ms;
+        ret->handles_cut = j->seen.lock_handles;
+    }
+    ret->wish = &j->wish;
+    ret->node = j->a->identity.node;
+    ret->cause = facts->cause;
+    ret->locked_s = locked_s;
+    ret->asked_s = facts->asked_s ? facts->asked_s : locked_s - ret->duration_ms / 1000;
+    ret->engine_stopped_ms = facts->engine_stopped_ms;
+}
+
+ks_rc prove_lock(struct job *j, const struct prove_facts *facts)
+{
+    CLEANUP(buf_done) struct buf text = buf_init(RECEIPT_TEXT_MAX);
+    CLEANUP(json_decrefp) json_t *receipt = NULL;
+    struct receipt_facts f = {.id = ""};
+
+    TRY(receipt_id(j->a->conf.random, f.id));
+    fill(j, facts, &f);
+    TRY(receipt_text(&f, &text));
+    TRY(sign(j->a, buf_view(&text), &receipt));
+    TRY(node_dir_receipt_write(j->a->dir, f.id, receipt));
+    TRY(keep(j->a, f.id, TAKE(receipt)));
+    j->deed.is_receipted = j->deed.is_receipted || facts->cause == CAUSE_REVOKED;
+    if (j->seen.lock_at[0])
+        prove_lock_id(&j->seen, j->deed.last_lock);
+    j->is_deed_changed = true;
+    return KS_SUCCESS;
+}
+
+static ks_rc load_one(void *arg, const char *id, json_t *taken)
+{
+    return keep(arg, id, taken);
+}
+
+ks_rc prove_load(struct agent *a)
+{
+    return node_dir_receipts(a->dir, load_one, a);
+}

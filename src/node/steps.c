@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * node/steps.c - taking one step with a volume.
+ *
+ * What needs keys is done by the volume's process, or by a command of the same program in a process of its own: no key of a volume is
+ * ever in the agent. Each step can be cut off and taken again.
+ */
+#include <stdio.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "fuse/control.h"
+#include "io/process.h"
+#include "node/agent_int.h"
+
+enum {
+    COMMAND_MS_MAX = 180000,
+    CALL_MS_MAX = 60000,
+    STOP_ENGINE_MS = 10000,
+    OUTPUT_MAX = 65536,
+    ARGS_MAX = 32,
+    LABEL_BYTES = 127,
+};
+
+/* --- commands --- */
+
+/* The arguments of a command; texts that were made for it are owned. */
+struct command {
+    const char *args[ARGS_MAX];
+    size_t count;
+    char *owned[ARGS_MAX];
+    size_t owned_count;
+};
+
+static void command_done(struct command *c)
+{
+    for (size_t i = 0; i < c->owned_count; i++)
+        mem_free(c->owned[i]);
+}
+
+static void add(struct command *c, const char *arg)
+{
+    if (c->count + 1 < ARGS_MAX)
+        c->args[c->count++] = arg;
+}
+
+/* "--name=value" in one piece: a value is never taken for an option. */
+static ks_rc add_option(struct command *c, const char *name, const char *value)
+{
+    char *text = NULL;
+
+    ENSURE(c->owned_count < ARGS_MAX, KS_E_BUG, "too many arguments");
+    TRY(mem_format(&text, "--%s=%s", name, value));
+    c->owned[c->owned_count++] = text;
+    add(c, text);
+    return KS_SUCCESS;
+}
+
+static ks_rc add_ms(struct command *c, const char *name, int64_t ms)
+{
+    char text[32];
+
+    snprintf(text, sizeof text, "%lldms", (long long)ms);
+    return add_option(c, name, text);
+}
+
+/* The error that a command printed as JSON, on the last line; else what it printed. */
+static ks_rc read_error(struct buf *out, int status)
+{
+    const struct json_limits limits = {OUTPUT_MAX, 8};
+    CLEANUP(json_decrefp) json_t *value = NULL;
+    const char *text = buf_text(out), *code = "", *message = "";
+    json_t *error = NULL;
+
+    while (out->len && out->bytes[out->len - 1] == '\n')
+        out->len--;
+    const uint8_t *line = out->len ? memrchr(out->bytes, '\n', out->len) : NULL;
+    size_t at = line ? (size_t)(line - out->bytes) + 1 : 0;
+    bool is_told =
+        ks_ok(json_read(view_of(out->bytes + at, out->len - at), limits, "error", &value)) &&
+        ks_ok(json_get_object(value, "error", &error)) &&
+        ks_ok(json_get_text(error, "code", 64, &code)) &&
+        ks_ok(json_get_text(error, "message", 4096, &message));
+    if (!is_told)
+        return ks_fail(KS_E_IO, "the command ended with %d: %.400s", status, text);
+    enum ks_code known = ks_from_name(code);
+    return ks_fail(known == KS_E_BUG || known == KS_E_OK ? KS_E_IO : known, "%s", message);
+}
+
+static ks_rc run(struct job *j, struct command *c)
+{
+    CLEANUP(buf_done) struct buf out = buf_init(OUTPUT_MAX);
+    struct agent *a = j->a;
+    int status = 0;
+
+    TRY(add_option(c, "output", "json"));
+    c->args[c->count] = NULL;
+    TRY(process_run_told(c->args, clock_boot_ms(a->clock) + COMMAND_MS_MAX, a->clock, &out,
+                         &status));
+    return status == 0 ? KS_SUCCESS : read_error(&out, status);
+}
+
+static void begin(struct job *j, struct command *c, const char *verb)
+{
+    add(c, j->a->conf.program);
+    add(c, "volume");
+    add(c, verb);
+}
+
+static ks_rc add_freedoms(const struct agent *a, struct command *c)
+{
+    if (a->conf.is_swap_allowed)
+        add(c, "--allow-swap");
+    if (a->conf.is_development)
+        add(c, "--dev");
+    return KS_SUCCESS;
+}
+
+/* --- making it --- */
+
+static ks_rc add_key(struct command *c, const struct key_spec *spec)
+{
+    CLEANUP(mem_freep) char *name = NULL;
+
+    TRY(mem_format(&name, "%s:%s", spec->type, spec->uri));
+    TRY(add_option(c, "key", name));
+    if (!spec->auth_principal[0])
+        return KS_SUCCESS;
+    return add_option(c, strcmp(spec->type, "FILE") == 0 ? "key-file" : "auth-principal",
+                      spec->auth_principal);
+}
+
+static ks_rc add_names(struct command *c, const struct wish *w)
+{
+    CLEANUP(mem_freep) char *label = NULL;
+
+    TRY(mem_format(&label, "%.60s/%.50s/%u", w->cluster_name, w->region, w->ordinal));
+    TRY(add_option(c, "label", label));
+    if (w->organisation[0])
+        TRY(add_option(c, "organisation", w->organisation));
+    if (w->cluster[0])
+        TRY(add_option(c, "cluster", w->cluster));
+    if (w->region[0])
+        TRY(add_option(c, "region", w->region));
+    TRY(add_ms(c, "lease", w->lease.lease_ms));
+    TRY(add_ms(c, "probe", w->lease.probe_ms));
+    TRY(add_ms(c, "grace", w->lease.grace_ms));
+    return add_ms(c, "rotate-data", 0);
+}
+
+static ks_rc create_under(struct job *j, const struct key_spec *spec)
+{
+    CLEANUP(command_done) struct command c = {0};
+    CLEANUP(mem_freep) char *path = NULL;
+
+    TRY(node_dir_prepare(j->a->dir, j->h->id));
+    TRY(node_dir_volume_path(j->a->dir, j->h->id, "new", &path));
+    begin(j, &c, "create");
+    add(&c, path);
+    TRY(add_names(&c, &j->wish));
+    TRY(add_key(&c, spec));
+    TRY(add_freedoms(j->a, &c));
+    return run(j, &c);
+}
+
+/* The platform's key first, which is here; else the first key that works. The others are added when it is there. */
+static ks_rc create(struct job *j)
+{
+    const struct key_spec *spec = j->wish.is_platform ? &j->a->platform : NULL;
+    ks_rc rc = ks_fail(KS_E_STATE, "there is no key to make it under");
+
+    TRY(capacity_check(j->a));
+    if (spec)
+        rc = create_under(j, spec);
+    for (size_t i = 0; !ks_ok(rc) && i < j->wish.key_count; i++)
+        rc = create_under(j, &j->wish.keys[i].spec);
+    TRY(rc);
+    TRY(node_dir_adopt(j->a->dir, j->h->id));
+    j->deed.is_made = true;
+    j->deed.done = j->wish.serials;
+    j->is_deed_changed = true;
+    return KS_SUCCESS;
+}
+
+/* --- processes --- */
+
+static ks_rc record(struct job *j)
+{
+    CLEANUP(command_done) struct command c = {0};
+    CLEANUP(mem_freep) char *path = NULL;
+
+    TRY(node_dir_volume_path(j->a->dir, j->h->id, "backing", &path));
+    begin(j, &c, "lock");
+    add(&c, path);
+    add(&c, "--yes");
+    TRY(add_option(&c, "run-dir", j->a->conf.run_dir));
+    return run(j, &c);
+}
+
+static ks_rc mount(struct job *j)
+{
+    CLEANUP(command_done) struct command c = {0};
+    CLEANUP(mem_freep) char *backing = NULL, *point = NULL, *log = NULL;
+
+    TRY(capacity_check(j->a));
+    TRY(node_dir_prepare(j->a->dir, j->h->id));
+    TRY(node_dir_volume_path(j->a->dir, j->h->id, "backing", &backing));
+    TRY(node_dir_volume_path(j->a->dir, j->h->id, "volume.log", &log));
+    TRY(node_dir_mount_path(j->a->dir, j->h->id, &point));
+    if (j->h->power) /* it must not write into the bare mount point */
+        power_off(j->h->power, STOP_ENGINE_MS);
+    begin(j, &c, "mount");
+    add(&c, backing);
+    add(&c, point);
+    add(&c, "--start-locked");
+    TRY(add_option(&c, "log", log));
+    TRY(add_option(&c, "run-dir", j->a->conf.run_dir));
+    TRY(add_freedoms(j->a, &c));
+    return run(j, &c);
+}
+
+/* --- requests to its process; request is taken over, NULL: no memory --- */
+
+static ks_rc call(struct job *j, json_t *request)
+{
+    CLEANUP(json_decrefp) json_t *owned = request, *reply = NULL;
+
+    ENSURE(owned, KS_E_NO_MEMORY, "no memory for a request");
+    ENSURE(j->socket, KS_E_STATE, "it is not mounted");
+    return control_call(j->socket, owned, CALL_MS_MAX, &reply);
+}
+
+static json_t *spec_json(const struct key_spec *spec)
+{
+    return json_pack("{s:s, s:s, s:s}", "type", spec->type, "uri", spec->uri, "auth_principal",
+                     spec->auth_principal);
+}
+
+static ks_rc unmount(struct job *j)
+{
+    if (j->h->power)
+        power_off(j->h->power, STOP_ENGINE_MS);
+    return call(j, json_pack("{s:s}", "op", "unmount"));
+}
+
+static ks_rc discard(struct job *j)
+{
+    TRY(node_dir_discard(j->a->dir, j->h->id, clock_wall_s(j->a->clock)));
+    j->deed = (struct deed){.reached = -1};
+    j->is_deed_changed = j->is_discarded = true;
+    return KS_SUCCESS;
+}
+
+/* A revoke that came meanwhile must not be followed by our "unlock": it is sent only while there is none. Who locks looks again until
+ * it is seen to be locked, so that one that was on its way already changes nothing. */
+static ks_rc unlock(struct job *j)
+{
+    struct agent *a = j->a;
+
+    pthread_mutex_lock(&a->mutex);
+    bool is_allowed = !j->h->wish.is_revoked && !j->h->is_locking && !j->h->is_urgent;
+    pthread_mutex_unlock(&a->mutex);
+    ENSURE(is_allowed, KS_E_STATE, "it was revoked again");
+    return call(j, json_pack("{s:s}", "op", "unlock"));
+}
+
+static ks_rc restored(struct job *j)
+{
+    j->deed.done.restore = j->wish.serials.restore;
+    j->is_deed_changed = true;
+    return KS_SUCCESS;
+}
+
+static ks_rc set(struct job *j)
+{
+    const struct lease_terms *t = &j->wish.lease;
+
+    return call(j, json_pack("{s:s, s:I, s:I, s:I, s:i}", "op", "set", "lease_ms_max",
+                             (json_int_t)t->lease_ms, "probe_ms", (json_int_t)t->probe_ms,
+                             "grace_ms", (json_int_t)t->grace_ms, "data_rotation_s", 0));
+}
+
+static ks_rc add_wrap(struct job *j)
+{
+    const struct key_spec *spec = seen_wanted(&j->wish, &j->a->platform, j->key);
+
+    ENSURE(spec, KS_E_BUG, "no key is missing");
+    return call(j, json_pack("{s:s, s:o}", "op", "add-wrap", "spec", spec_json(spec)));
+}
+
+static ks_rc swap_wrap(struct job *j)
+{
+    const struct key_spec *spec;
+
+    for (size_t i = 0; (spec = seen_wanted(&j->wish, &j->a->platform, i)); i++) {
+        const struct seen_wrap *w = seen_key(&j->seen, spec);
+        if (w && !seen_is_exact(w, spec))
+            return call(j, json_pack("{s:s, s:s, s:I, s:o}", "op", "rotate", "level", "cmek",
+                                     "wrap", (json_int_t)w->id, "spec", spec_json(spec)));
+    }
+    return ks_fail(KS_E_BUG, "no key is to be swapped");
+}
+
+static ks_rc drop_wrap(struct job *j)
+{
+    const struct seen_wrap *w = seen_unwanted(&j->seen, &j->wish, &j->a->platform);
+
+    ENSURE(w, KS_E_BUG, "no key is unwanted");
+    return call(j, json_pack("{s:s, s:I}", "op", "remove-wrap", "wrap", (json_int_t)w->id));
+}
+
+/* --- rotations --- */
+
+static ks_rc rotate(struct job *j, const char *level)
+{
+    TRY(call(j, json_pack("{s:s, s:s}", "op", "rotate", "level", level)));
+    j->is_deed_changed = true;
+    return KS_SUCCESS;
+}
+
+static ks_rc rewrap(struct job *j)
+{
+    TRY(rotate(j, "cmek"));
+    j->deed.done.rewrap = j->wish.serials.rewrap;
+    pthread_mutex_lock(&j->a->mutex);
+    j->h->is_newer = false;
+    pthread_mutex_unlock(&j->a->mutex);
+    return KS_SUCCESS;
+}
+
+static ks_rc rotate_store(struct job *j)
+{
+    TRY(rotate(j, "store"));
+    j->deed.done.store = j->wish.serials.store;
+    return KS_SUCCESS;
+}
+
+static ks_rc rotate_data(struct job *j)
+{
+    TRY(rotate(j, "data"));
+    j->deed.done.data = j->wish.serials.data;
+    return KS_SUCCESS;
+}
+
+static ks_rc reencrypt(struct job *j)
+{
+    pthread_mutex_lock(&j->a->mutex);
+    ks_rc rc = rekey_start(j->a, j->h);
+    pthread_mutex_unlock(&j->a->mutex);
+    return ks_is(rc, KS_E_BUSY) ? KS_SUCCESS : rc; /* its turn comes */
+}
+
+static ks_rc nothing(struct job *j)
+{
+    (void)j;
+    return KS_SUCCESS;
+}
+
+static ks_rc (*const takers[STEP_COUNT])(struct job *j) = {
+    [STEP_IDLE] = nothing,
+    [STEP_WAIT] = nothing,
+    [STEP_UNMOUNT] = unmount,
+    [STEP_REMOVE] = discard,
+    [STEP_CREATE] = create,
+    [STEP_RECORD] = record,
+    [STEP_MOUNT] = mount,
+    [STEP_LOCK] = nothing,
+    [STEP_UNLOCK] = unlock,
+    [STEP_RESTORED] = restored,
+    [STEP_SET] = set,
+    [STEP_ADD_KEY] = add_wrap,
+    [STEP_SWAP_KEY] = swap_wrap,
+    [STEP_DROP_KEY] = drop_wrap,
+    [STEP_REWRAP] = rewrap,
+    [STEP_STORE] = rotate_store,
+    [STEP_DATA] = rotate_data,
+    [STEP_REENCRYPT] = reencrypt,
+};
+
+ks_rc step_take(struct job *j, enum step step)
+{
+    ks_rc rc = takers[step](j);
+
+    j->is_more_due = ks_ok(rc) && step != STEP_REENCRYPT;
+    return rc;
+}

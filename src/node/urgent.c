@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * node/urgent.c - revokes, and engines that must not outlive their open volume: at once, side by side, behind nothing.
+ *
+ * Threads are started as they are needed, up to a bound, and end when nothing is urgent any more. The engine gets a moment to end in
+ * order; the lock does not wait longer than that.
+ */
+#include <poll.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "fuse/control.h"
+#include "node/agent_int.h"
+
+enum {
+    ENGINE_MS_MAX = 2000,
+    LOCK_CALL_MS = 25000,
+    AGAIN_MS = 20,
+    TRIES = 250, /* while the volume's process is just starting or ending */
+    STACK_BYTES = 1024 * 1024,
+};
+
+static bool is_locked(const struct job *j)
+{
+    const struct seen *s = &j->seen;
+
+    return !s->is_made || (s->is_revoked && (!s->is_running || s->state == LEASE_LOCKED));
+}
+
+static ks_rc ask_lock(struct job *j)
+{
+    CLEANUP(json_decrefp) json_t *request = json_pack("{s:s}", "op", "lock");
+    CLEANUP(json_decrefp) json_t *reply = NULL;
+
+    ENSURE(request, KS_E_NO_MEMORY, "no memory for a request");
+    ENSURE(j->socket, KS_E_NOT_FOUND, "it is not mounted");
+    return control_call(j->socket, request, LOCK_CALL_MS, &reply);
+}
+
+/* By its process, or by the record when there is none. Its lock is taken while a process starts or ends: then one of the two is
+ * possible in a moment. */
+static ks_rc lock_once(struct job *j)
+{
+    ks_rc rc = ask_lock(j);
+
+    if (!ks_is(rc, KS_E_NOT_FOUND) && rc.cls != KS_CLASS_BUSY)
+        return rc;
+    TRY(pass_look(j));
+    if (is_locked(j) || j->seen.is_running)
+        return KS_SUCCESS;
+    rc = step_take(j, STEP_RECORD);
+    return rc.cls == KS_CLASS_BUSY ? KS_SUCCESS : rc;
+}
+
+/* Until it is seen to be locked: an "unlock" that was on its way may come behind our "lock". */
+static ks_rc lock_volume(struct job *j)
+{
+    for (int i = 0; i < TRIES; i++) {
+        TRY(lock_once(j));
+        TRY(pass_look(j));
+        if (is_locked(j))
+            return KS_SUCCESS;
+        poll(NULL, 0, AGAIN_MS);
+    }
+    return ks_fail(KS_E_TIMEOUT, "it does not lock");
+}
+
+static ks_rc revoke(struct job *j, int64_t engine_stopped_ms)
+{
+    struct prove_facts facts = {
+        .cause = CAUSE_REVOKED, .asked_s = j->h->asked_s, .engine_stopped_ms = engine_stopped_ms};
+    char id[96];
+
+    TRY(lock_volume(j));
+    if (j->deed.is_receipted)
+        return KS_SUCCESS;
+    prove_lock_id(&j->seen, id);
+    facts.is_ours = j->seen.lock_at[0] && strcmp(id, j->deed.last_lock) != 0;
+    return prove_lock(j, &facts);
+}
+
+static void merge(struct job *j, ks_rc rc, int64_t engine_stopped_ms)
+{
+    struct agent *a = j->a;
+    struct holding *h = j->h;
+
+    pthread_mutex_lock(&a->mutex);
+    h->engine_stopped_ms = engine_stopped_ms;
+    if (j->is_seen && ks_ok(rc)) {
+        seen_done(&h->seen);
+        h->seen = j->seen;
+        j->seen = (struct seen){0};
+        h->is_seen = true;
+        h->seen_seq++;
+    }
+    if (j->is_deed_changed) {
+        h->deed.is_receipted = h->wish.is_revoked && j->deed.is_receipted;
+        memcpy(h->deed.last_lock, j->deed.last_lock, sizeof h->deed.last_lock);
+        h->is_deed_saved = false;
+    }
+    h->is_locking = false;
+    h->is_news = true;
+    h->due_ms = 0;
+    pthread_cond_broadcast(&a->news);
+    agent_wake(a);
+    pthread_mutex_unlock(&a->mutex);
+}
+
+static void serve(struct job *j)
+{
+    struct agent *a = j->a;
+    uint64_t began_ms = clock_boot_ms(a->clock);
+    int64_t stopped_ms = 0;
+    ks_rc rc = KS_SUCCESS;
+
+    if (j->h->power && power_is_on(j->h->power)) {
+        power_off(j->h->power, ENGINE_MS_MAX);
+        stopped_ms = (int64_t)(clock_boot_ms(a->clock) - began_ms);
+    }
+    if (j->wish.is_present && j->wish.is_revoked)
+        rc = revoke(j, stopped_ms);
+    if (!ks_ok(rc))
+        log_line(LOG_ERROR, "volume %s is not locked yet: %s", j->h->id, ks_text(rc));
+    merge(j, rc, stopped_ms);
+    seen_done(&j->seen);
+}
+
+/* With the mutex. */
+static struct holding *next_urgent(struct agent *a)
+{
+    for (struct holding *h = a->holdings; h; h = h->next)
+        if (h->is_urgent && !h->is_locking && !h->is_gone && h->has_wish)
+            return h;
+    return NULL;
+}
+
+static void *run(void *arg)
+{
+    struct agent *a = arg;
+    struct holding *h;
+    struct job *j = NULL;
+    bool is_able = ks_ok(mem_new(1, sizeof *j, &j));
+
+    pthread_mutex_lock(&a->mutex);
+    while (is_able && (h = next_urgent(a))) {
+        h->is_urgent = false;
+        h->is_locking = true;
+        *j = (struct job){.a = a, .h = h, .wish = h->wish, .deed = h->deed, .socket = h->socket};
+        pthread_mutex_unlock(&a->mutex);
+        serve(j);
+        pthread_mutex_lock(&a->mutex);
+    }
+    a->urgent_threads--;
+    pthread_mutex_unlock(&a->mutex);
+    mem_free(j);
+    return NULL;
+}
+
+static bool start_thread(struct agent *a)
+{
+    pthread_attr_t attr;
+    pthread_t thread;
+
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, STACK_BYTES);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    int err = pthread_create(&thread, &attr, run, a);
+    pthread_attr_destroy(&attr);
+    return err == 0;
+}
+
+/* One that is starting has not taken its work yet, so some may find none: they end. */
+void urgent_wake(struct agent *a)
+{
+    unsigned wanted = 0;
+
+    for (struct holding *h = a->holdings; h; h = h->next)
+        wanted += h->is_urgent && !h->is_locking && !h->is_gone && h->has_wish;
+    while (wanted-- > 0 && a->urgent_threads < URGENT_MAX) {
+        if (!start_thread(a))
+            return; /* those that run take it, and each pass asks again */
+        a->urgent_threads++;
+    }
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * node/wishes.c - what the control plane wants: heard over the long poll, kept for the time when nobody answers.
+ */
+#include <stdio.h>
+
+#include "base/json.h"
+#include "base/log.h"
+#include "node/agent_int.h"
+
+enum { WAIT_S = 55, VOLUMES_MAX = 500 /* of one answer */ };
+
+/* --- one wish --- */
+
+/* With the mutex. A changed wish makes old failures meaningless. */
+static void take_wish(struct agent *a, struct holding *h, const struct wish *w)
+{
+    bool is_revoke = w->is_present && w->is_revoked && !(h->has_wish && h->wish.is_revoked);
+
+    if (is_revoke) {
+        h->asked_s = clock_wall_s(a->clock);
+        h->is_urgent = true;
+    }
+    if (!w->is_revoked && h->deed.is_receipted) {
+        h->deed.is_receipted = false;
+        h->is_deed_saved = false;
+    }
+    h->wish = *w;
+    h->has_wish = true;
+    h->is_gone = false;
+    h->is_wish_saved = false;
+    h->seen_seq++;
+    failure_clear(&h->failure);
+    for (size_t i = 0; i < KEY_FAILURES; i++)
+        failure_clear(&h->key_failures[i]);
+    h->due_ms = 0;
+}
+
+void agent_wish(struct agent *a, const struct wish *w)
+{
+    pthread_mutex_lock(&a->mutex);
+    struct holding *h = agent_find(a, w->volume);
+    ks_rc rc = h ? KS_SUCCESS : agent_add(a, w->volume, &h);
+    if (ks_ok(rc))
+        take_wish(a, h, w);
+    urgent_wake(a);
+    agent_wake(a);
+    pthread_mutex_unlock(&a->mutex);
+    if (!ks_ok(rc))
+        log_line(LOG_ERROR, "volume %s: %s", w->volume, ks_text(rc));
+}
+
+/* --- after a start --- */
+
+static void load_wish(struct agent *a, struct holding *h)
+{
+    CLEANUP(json_decrefp) json_t *text = NULL;
+    ks_rc rc = node_dir_volume_read(a->dir, h->id, "wish.json", &text);
+
+    if (ks_ok(rc))
+        rc = wish_read(text, &h->wish);
+    h->has_wish = ks_ok(rc) && strcmp(h->wish.volume, h->id) == 0;
+    if (!h->has_wish)
+        log_line(LOG_WARNING,
+                 "volume %s waits for the control plane, because its wish cannot be read: %s",
+                 h->id, ks_ok(rc) ? "it is of another volume" : ks_text(rc));
+    h->asked_s = clock_wall_s(a->clock);
+}
+
+/* What cannot be read counts as made: better to miss a volume aloud than to make an empty one in its place. */
+static void load_deed(struct agent *a, struct holding *h)
+{
+    CLEANUP(json_decrefp) json_t *text = NULL;
+    ks_rc rc = node_dir_volume_read(a->dir, h->id, "deed.json", &text);
+
+    if (ks_ok(rc))
+        rc = deed_read(text, &h->deed);
+    if (ks_ok(rc) || ks_is(rc, KS_E_NOT_FOUND))
+        return;
+    h->deed.is_made = true;
+    log_line(LOG_WARNING, "volume %s: %s", h->id, ks_text(rc));
+}
+
+static ks_rc load_one(void *arg, const char *id)
+{
+    struct agent *a = arg;
+    struct holding *h = NULL;
+
+    TRY(agent_add(a, id, &h));
+    load_wish(a, h);
+    load_deed(a, h);
+    return KS_SUCCESS;
+}
+
+ks_rc agent_load(struct agent *a)
+{
+    return node_dir_volumes(a->dir, load_one, a);
+}
+
+/* --- listening --- */
+
+static void take_volumes(struct agent *a, const json_t *answer)
+{
+    json_t *volumes = json_object_get(answer, "volumes"), *volume;
+    struct wish w;
+    size_t i;
+
+    json_array_foreach(volumes, i, volume)
+    {
+        ks_rc rc = wish_read(volume, &w);
+        if (ks_ok(rc))
+            agent_wish(a, &w);
+        else
+            log_line(LOG_ERROR, "a wish of the control plane cannot be understood: %s",
+                     ks_text(rc));
+    }
+}
+
+static void take_checks(struct agent *a, const json_t *answer)
+{
+    json_t *checks = json_object_get(answer, "checks"), *check;
+    struct wish_check c;
+    size_t i;
+
+    json_array_foreach(checks, i, check)
+    {
+        ks_rc rc = wish_check_read(check, &c);
+        if (ks_ok(rc))
+            check_begin(a, &c);
+        else
+            log_line(LOG_ERROR, "a check of the control plane cannot be understood: %s",
+                     ks_text(rc));
+    }
+}
+
+static ks_rc take_answer(struct agent *a, const json_t *answer)
+{
+    int64_t revision = 0;
+
+    TRY(json_get_int(answer, "revision", 0, INT64_MAX, &revision));
+    take_volumes(a, answer);
+    take_checks(a, answer);
+    pthread_mutex_lock(&a->mutex);
+    a->revision = revision;
+    a->is_synced =
+        a->is_synced || json_array_size(json_object_get(answer, "volumes")) < VOLUMES_MAX;
+    pthread_cond_broadcast(&a->news);
+    pthread_mutex_unlock(&a->mutex);
+    return KS_SUCCESS;
+}
+
+/* One line each time it changes. */
+static void note_reach(struct agent *a, ks_rc rc)
+{
+    pthread_mutex_lock(&a->mutex);
+    bool was_away = a->is_serve_away;
+    a->is_serve_away = !ks_ok(rc);
+    pthread_mutex_unlock(&a->mutex);
+    if (!ks_ok(rc) && !was_away)
+        log_line(LOG_WARNING, "the control plane is away; going on with what is known: %s",
+                 ks_text(rc));
+    else if (ks_ok(rc) && was_away)
+        log_line(LOG_NOTICE, "the control plane is back");
+}
+
+/* Returns early at the end. */
+static void pause_listening(struct agent *a, uint64_t ms)
+{
+    struct timespec until = clock_deadline(ms);
+
+    pthread_mutex_lock(&a->mutex);
+    while (!a->is_ending && pthread_cond_timedwait(&a->ended, &a->mutex, &until) == 0)
+        ;
+    pthread_mutex_unlock(&a->mutex);
+}
+
+void *agent_listen(void *agent)
+{
+    struct agent *a = agent;
+    unsigned failures = 0;
+
+    for (;;) {
+        CLEANUP(json_decrefp) json_t *answer = NULL;
+        pthread_mutex_lock(&a->mutex);
+        int64_t since = a->revision;
+        bool is_ending = a->is_ending;
+        pthread_mutex_unlock(&a->mutex);
+        if (is_ending)
+            return NULL;
+        ks_rc rc = link_desired(a->link, since, WAIT_S, &answer);
+        if (ks_ok(rc) && answer)
+            rc = take_answer(a, answer);
+        note_reach(a, rc);
+        failures = ks_ok(rc) ? 0 : failures + 1;
+        if (failures)
+            pause_listening(a, failure_backoff_ms(failures, a->conf.random));
+    }
+}
