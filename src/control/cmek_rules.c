@@ -2,7 +2,7 @@
 /*
  * control/cmek_rules.c - which verb a region takes in which status, what it makes of the wish, and how statuses may follow.
  *
- * The tables are those of docs/CONTROL-PLANE.md; a test compares them.
+ * The tables are those of docs/CMEK.md; a test compares them.
  */
 #include "control/reconcile_int.h"
 

@@ -4,7 +4,7 @@
  *
  * Pure: no store, no clock, no text. It looks at all there is to know about one region and brings it as far as it goes
  * at once; doing it again changes nothing. Nothing is remembered beside what it is given, so it makes no
- * difference when, how often and after what crash it is called. docs/CONTROL-PLANE.md holds the tables.
+ * difference when, how often and after what crash it is called. docs/CMEK.md holds the tables.
  *
  * Invariants: a wish always names an opener, the platform's key or one of the customer's; an opener is dropped from the
  * wish only when every volume has an active wrap under each of those that stay; what was revoked by a call stays revoked until a call.

@@ -132,10 +132,41 @@ void rec_settle_adding(struct rec *r)
         change_drops(r);
 }
 
+/* is_nothing_made(r): no volume has an opener yet, as in a region that began under the customer's keys alone. */
+static bool is_nothing_made(const struct rec *r)
+{
+    for (size_t i = 0; i < r->volume_count; i++) {
+        const struct rec_volume *v = &r->volumes[i];
+        if (v->is_platform)
+            return false;
+        for (size_t k = 0; k < r->key_count; k++) {
+            if (v->wraps[k].state == WRAP_ACTIVE)
+                return false;
+        }
+    }
+    return true;
+}
+
+/* Where nothing was made yet, the change can still be given up: there is nothing that the openers before would have to open. */
+static bool is_given_up(const struct rec *r, struct rec_why *by)
+{
+    bool is_first = rec_has_status(r, CMEK_ENABLING) && !rec_has_status(r, CMEK_DISABLING);
+
+    if (by->reason == REC_WHY_NOTHING || !is_first || !is_nothing_made(r))
+        return false;
+    by->is_timed_out = rec_is_trying(*by) && !rec_is_final(*by) && rec_is_patience_over(r);
+    return rec_is_final(*by) || by->is_timed_out;
+}
+
 void rec_settle_dropping(struct rec *r)
 {
     struct rec_why by = rec_dropping_held_up(r);
     size_t i;
+
+    if (is_given_up(r, &by)) {
+        change_fails(r, by);
+        return;
+    }
 
     if (rec_any(r, rec_is_denied, &i)) {
         r->region.status = CMEK_REVOKED;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Goal: each step of each change of a region's CMEK, one row at a time: what is asked in which status, what volumes say, and what becomes
- * of it. The tables of docs/CONTROL-PLANE.md are those of the code.
+ * of it. The tables of docs/CMEK.md are those of the code.
  */
 #include "control/reconcile.h"
 
@@ -164,6 +164,26 @@ static void enable__service_silent__waits_ten_minutes(void **state)
     rec_settle(&r);
     assert_int_equal(r.region.status, CMEK_ENABLE_FAILED);
     assert_true(r.region.why.is_timed_out);
+}
+
+/* A region that was made with its keys and nothing beside them. */
+static void enable__alone_and_refused__falls_back_to_the_platform(void **state)
+{
+    (void)state;
+    begin(2);
+    ask(REC_DO_ENABLE, REC_MATCH_NONE);
+    r.region.is_platform_wanted = false;
+    for (size_t i = 0; i < 2; i++) {
+        volume(i)->is_platform = volume(i)->is_current = false;
+        volume(i)->access = ACCESS_NONE;
+    }
+    rec_settle(&r);
+    assert_int_equal(r.region.status, CMEK_ENABLING);
+    wrap(1, 0, WRAP_FAILED, REC_ERROR_NO);
+    rec_settle(&r);
+    assert_int_equal(r.region.status, CMEK_ENABLE_FAILED);
+    assert_true(r.region.is_platform_wanted);
+    assert_int_equal(r.steps[0].state, OPERATION_FAILED);
 }
 
 static void enable__node_away__waits_for_it(void **state)
@@ -524,13 +544,144 @@ static void keys__too_many__refused(void **state)
     assert_false(rec_begin(&r, &a, &kind, &serial));
 }
 
-int main(void)
+/* -- the document ------------------------------------------------------------------------------------------------------ */
+
+enum { LINE_BYTES = 512, CELLS_MAX = 16 };
+
+static const char *document; /* path of docs/CMEK.md */
+
+/* Cells of a line of a table, without blanks around them; 0 when it is none. */
+static size_t split(char *line, char *cells[CELLS_MAX])
 {
+    size_t count = 0;
+
+    if (line[0] != '|')
+        return 0;
+    char *rest = line + 1;
+    line[strcspn(line, "\n")] = 0;
+    for (char *at; (at = strsep(&rest, "|")) && rest && count < CELLS_MAX;) {
+        at += strspn(at, " ");
+        for (size_t len = strlen(at); len && at[len - 1] == ' '; len--)
+            at[len - 1] = 0;
+        cells[count++] = at;
+    }
+    return count;
+}
+
+/* each(cells, count, status): for each line that begins with a status; how many there were. */
+static size_t each_row(const char *heading, void (*each)(char **, size_t, enum cmek_status))
+{
+    char line[LINE_BYTES], *cells[CELLS_MAX];
+    enum cmek_status status;
+    bool is_inside = false;
+    size_t found = 0;
+    FILE *f = fopen(document, "r");
+
+    assert_non_null(f);
+    while (fgets(line, sizeof line, f)) {
+        if (line[0] == '#')
+            is_inside = strstr(line, heading) != NULL;
+        size_t count = is_inside ? split(line, cells) : 0;
+        if (!count || !cmek_status_parse(cells[0], &status))
+            continue;
+        each(cells, count, status);
+        found++;
+    }
+    assert_int_equal(fclose(f), 0);
+    return found;
+}
+
+/* What a word of the table means when its note does not hold, and when it does. */
+static const struct {
+    const char *word;
+    enum rec_rule plain, noted;
+} words[] = {
+    {"begins", REC_BEGIN, REC_BEGIN},
+    {"joins", REC_JOIN, REC_JOIN},
+    {"nothing", REC_NOTHING, REC_NOTHING},
+    {"skips", REC_SKIP, REC_SKIP},
+    {"busy", REC_BUSY, REC_BUSY},
+    {"no", REC_NOT, REC_NOT},
+    {"joins (1)", REC_BUSY, REC_JOIN},
+    {"nothing (2)", REC_NOT, REC_NOTHING},
+    {"begins (3)", REC_NOT, REC_BEGIN},
+    {"joins (4)", REC_BUSY, REC_JOIN},
+    {"nothing (5)", REC_BEGIN, REC_NOTHING},
+    {"joins (6)", REC_BUSY, REC_JOIN},
+};
+
+/* The region in a status, with a note of the table holding or not. */
+static void stand(enum cmek_status status, char note, bool is_so)
+{
+    begin(1);
+    r.region.status = status;
+    r.region.is_revoked = is_so && (note == '3' || note == '5');
+    if (is_so && note == '4')
+        r.steps[r.step_count++] = (struct rec_step){.kind = OPERATION_CMEK_RESTORE};
+    if (!is_so && note == '6')
+        r.keys[r.key_count++] = (struct rec_key){.status = CMEK_ENABLING, .is_wanted = true};
+}
+
+static void check_cell(const char *cell, enum cmek_status status, enum rec_verb verb)
+{
+    const char *at = strchr(cell, '(');
+    char note = at ? at[1] : 0;
+    enum rec_match match = note == '1'   ? REC_MATCH_NEW
+                           : note == '2' ? REC_MATCH_FORCE
+                                         : REC_MATCH_NONE;
+
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (strcmp(words[i].word, cell) != 0)
+            continue;
+        stand(status, note, false);
+        assert_int_equal(rule(verb, REC_MATCH_NONE), words[i].plain);
+        stand(status, note, true);
+        assert_int_equal(rule(verb, match), words[i].noted);
+        return;
+    }
+    fail_msg("\"%s\" is no word of the table", cell);
+}
+
+static void check_rules_row(char **cells, size_t count, enum cmek_status status)
+{
+    assert_int_equal(count, 1 + REC_VERB_COUNT);
+    for (size_t v = 0; v < REC_VERB_COUNT; v++)
+        check_cell(cells[1 + v], status, (enum rec_verb)v);
+}
+
+static void check_followers_row(char **cells, size_t count, enum cmek_status status)
+{
+    char list[LINE_BYTES], name[64];
+
+    assert_int_equal(count, 2);
+    snprintf(list, sizeof list, " %s,", cells[1]);
+    for (int to = 0; to < CMEK_STATUS_COUNT; to++) {
+        snprintf(name, sizeof name, " %s,", cmek_status_name((enum cmek_status)to));
+        bool is_listed = to == (int)status || strstr(list, name);
+        if (is_listed != rec_may_follow(status, (enum cmek_status)to))
+            fail_msg("%s to %s", cells[0], name);
+    }
+}
+
+static void tables__of_the_document__are_those_of_the_code(void **state)
+{
+    (void)state;
+    if (!document)
+        skip(); /* its path is the first argument */
+    assert_int_equal(each_row("What may be asked", check_rules_row), CMEK_STATUS_COUNT);
+    assert_int_equal(each_row("How statuses follow", check_followers_row), CMEK_STATUS_COUNT);
+}
+
+int main(int argc, char **argv)
+{
+    document = argc > 1 ? argv[1] : NULL;
+
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(enable__one_of_three_is_slow__both_openers_stay),
         cmocka_unit_test(enable__all_follow__enabled_and_existing_data_is_due),
         cmocka_unit_test(enable__refused_on_one__goes_back),
         cmocka_unit_test(enable__service_silent__waits_ten_minutes),
+        cmocka_unit_test(enable__alone_and_refused__falls_back_to_the_platform),
         cmocka_unit_test(enable__node_away__waits_for_it),
         cmocka_unit_test(enable__volume_added_meanwhile__is_waited_for),
         cmocka_unit_test(rotate__all_follow__old_key_leaves_last),
@@ -554,6 +705,7 @@ int main(void)
         cmocka_unit_test(cancel__revocation__cannot_be),
         cmocka_unit_test(removed__region__its_steps_are_cancelled),
         cmocka_unit_test(keys__too_many__refused),
+        cmocka_unit_test(tables__of_the_document__are_those_of_the_code),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goal: reports of nodes are taken as a whole or not at all: malformed ones, ones about other nodes' volumes and forged receipts change
+ * nothing; the same report again writes nothing; what a full report leaves out is not there.
+ */
+#include "base/base64.h"
+#include "cmek_fixture.h"
+
+static struct cmek_fixture x;
+
+static int set_up(void **state)
+{
+    (void)state;
+    cmek_open(&x);
+    cmek_ask(&x, CMEK_ENABLE, "k1");
+    cmek_run(&x);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    cmek_close(&x);
+    return 0;
+}
+
+static ks_rc report_text(struct fake_node *n, const char *text)
+{
+    json_t *report = json_loads(text, 0, NULL), *reply = NULL;
+
+    assert_non_null(report);
+    ks_rc rc = control_node_report(x.fleet.c, n->id, report, &reply);
+    json_decref(report);
+    json_decref(reply);
+    return rc;
+}
+
+static int64_t event_count(void)
+{
+    int64_t count;
+
+    check_ok(control_audit_verify(x.fleet.c, &count));
+    return count;
+}
+
+/* V stands for the id of a volume. */
+static void malformed__in_any_member__is_refused(void **state)
+{
+    static const char *const texts[] = {
+        "[]",
+        "{\"volume\":[]}",
+        "{\"full\":1}",
+        "{\"volumes\":{}}",
+        "{\"volumes\":[1]}",
+        "{\"volumes\":[{\"volume\":\"x\",\"goal\":1,\"access\":\"OPEN\"}]}",
+        "{\"volumes\":[{\"volume\":\"V\",\"goal\":\"1\",\"access\":true}]}",
+        "{\"volumes\":[{\"volume\":\"V\",\"goal\":-2,\"access\":\"OPEN\"}]}",
+        "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"open\"}]}",
+        "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"cause\":\"BORED\"}]}",
+        "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"more\":1}]}",
+        "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"keys\":[{\"id\":\"V\","
+        "\"state\":\"MAYBE\"}]}]}",
+        "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"keys\":[{\"id\":\"V\","
+        "\"state\":\"ACTIVE\",\"x\":1}]}]}",
+        "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"serials\":{\"store\":-1}}"
+        "]}",
+        "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"serials\":{\"none\":1}}]"
+        "}",
+        "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"failed\":{\"level\":"
+        "\"all\"}}]}",
+        "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"progress\":{\"rate\":"
+        "\"fast\"}}]}",
+        "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"engine\":{\"state\":"
+        "\"IDLE\"}}]}",
+        "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"engine\":{\"state\":"
+        "\"RUNNING\",\"port\":65536}}]}",
+        "{\"checks\":[{\"check\":\"V\"}]}",
+        "{\"checks\":[{\"check\":\"V\",\"results\":[{\"outcome\":\"FINE\"}]}]}",
+        "{\"receipts\":[{\"text\":\"{}\"}]}",
+        "{\"receipts\":[{\"text\":\"{}\",\"signature\":\"\",\"certificate\":\"\"}]}",
+    };
+    int64_t before = event_count();
+
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        CLEANUP(mem_freep) char *text = NULL;
+        check_ok(mem_text(texts[i], &text));
+        for (char *at; (at = strstr(text, "\"V\""));) {
+            CLEANUP(mem_freep) char *was = text;
+            *at = 0;
+            check_ok(mem_format(&text, "%s\"%s\"%s", was, x.nodes[0]->volumes[0]->id, at + 3));
+        }
+        ks_rc rc = report_text(x.nodes[0], text);
+        if (rc.cls != KS_CLASS_USAGE)
+            fail_msg("taken: %s", text);
+    }
+    assert_int_equal(event_count(), before);
+    cmek_check_status(&x, CMEK_ENABLED);
+}
+
+static void a_volume_of_another_node__reported__is_refused_with_all_the_rest(void **state)
+{
+    CLEANUP(mem_freep) char *text = NULL;
+
+    (void)state;
+    check_ok(mem_format(&text,
+                        "{\"volumes\":[{\"volume\":\"%s\",\"goal\":1,\"access\":\"FAILED\"},"
+                        "{\"volume\":\"%s\",\"goal\":1,\"access\":\"OPEN\"}]}",
+                        x.nodes[0]->volumes[0]->id, x.nodes[1]->volumes[0]->id));
+    ks_rc rc = report_text(x.nodes[0], text);
+    check_rc(rc, USAGE);
+    check_text(rc, "is on another node");
+    struct cmek_view *v = cmek_view(&x);
+    assert_int_equal(v->regions[0].region.access, ACCESS_OPEN);
+    cmek_view_free(v);
+}
+
+static void a_volume_nobody_knows__reported__is_passed_over(void **state)
+{
+    (void)state;
+    check_ok(report_text(x.nodes[0],
+                         "{\"volumes\":[{\"volume\":\"0b000000-0000-4000-8000-000000000001\","
+                         "\"goal\":1,\"access\":\"OPEN\"}]}"));
+}
+
+static void the_same_report__again__writes_nothing(void **state)
+{
+    struct cmek_view *before = cmek_view(&x), *after;
+    int64_t events = event_count();
+
+    (void)state;
+    cmek_later(&x, 30);
+    for (size_t i = 0; i < CMEK_NODES; i++)
+        check_ok(fake_node_report(x.nodes[i], true));
+    after = cmek_view(&x);
+    assert_int_equal(event_count(), events);
+    assert_int_equal(after->revision, before->revision);
+    for (size_t i = 0; i < after->region_count; i++)
+        assert_int_equal(after->regions[i].region.updated, before->regions[i].region.updated);
+    cmek_view_free(before);
+    cmek_view_free(after);
+}
+
+static void a_full_report__without_a_volume__means_it_is_not_there(void **state)
+{
+    struct cluster_volume *volumes;
+    size_t count;
+
+    (void)state;
+    check_ok(report_text(x.nodes[0], "{\"full\":true,\"volumes\":[]}"));
+    check_ok(control_volumes(x.fleet.c, &x.fleet.viewer, x.cluster, &volumes, &count));
+    assert_string_equal(volumes[0].region, "east");
+    assert_int_equal(volumes[0].access, ACCESS_NONE);
+    assert_int_equal(volumes[0].reached, -1);
+    mem_free(volumes);
+}
+
+static void progress__of_a_reencryption__counts_bytes_and_time(void **state)
+{
+    struct cmek_ask ask = {.verb = CMEK_ROTATE, .level = LEVEL_REENCRYPT};
+    struct operation_view *v;
+    CLEANUP(mem_freep) char *text = NULL;
+
+    (void)state;
+    check_ok(control_cmek_ask(x.fleet.c, &x.fleet.admin, x.cluster, &ask, &x.last));
+    check_ok(
+        mem_format(&text,
+                   "{\"volumes\":[{\"volume\":\"%s\",\"goal\":1,\"access\":\"OPEN\",\"progress\":"
+                   "{\"bytes_done\":100,\"bytes_total\":1000,\"rate\":90}}]}",
+                   x.nodes[0]->volumes[0]->id));
+    check_ok(report_text(x.nodes[0], text));
+    check_ok(control_operation_get(x.fleet.c, &x.fleet.viewer, x.last.id, &v));
+    assert_int_equal(v->operation.bytes_done, 100);
+    assert_int_equal(v->operation.bytes_total, 1000);
+    assert_int_equal(v->operation.eta_s, 10);
+    assert_int_equal(v->operation.volumes_total, 5);
+    operation_view_free(v);
+}
+
+static void a_long_message__reported__is_cut(void **state)
+{
+    CLEANUP(mem_freep) char *text = NULL, *long_text = NULL;
+    struct cluster_volume *volumes;
+    size_t count;
+
+    (void)state;
+    check_ok(mem_new(5001, 1, &long_text));
+    memset(long_text, 'x', 5000);
+    check_ok(mem_format(
+        &text,
+        "{\"volumes\":[{\"volume\":\"%s\",\"goal\":1,\"access\":\"FAILED\",\"cause\":\"ERROR\","
+        "\"message\":\"%s\"}]}",
+        x.nodes[0]->volumes[0]->id, long_text));
+    check_ok(report_text(x.nodes[0], text));
+    check_ok(control_volumes(x.fleet.c, &x.fleet.viewer, x.cluster, &volumes, &count));
+    assert_int_equal(strlen(volumes[0].message), MESSAGE_BYTES - 1);
+    mem_free(volumes);
+}
+
+/* -- receipts ------------------------------------------------------------------------------------------------------- */
+
+static ks_rc send_receipts(struct fake_node *n, const json_t *receipts)
+{
+    json_t *report = json_pack("{s:O}", "receipts", receipts), *reply = NULL;
+    ks_rc rc = control_node_report(x.fleet.c, n->id, report, &reply);
+
+    json_decref(report);
+    json_decref(reply);
+    return rc;
+}
+
+/* The receipts that a node has written and not handed in. */
+static json_t *receipts_of(struct fake_node *n)
+{
+    bool is_new;
+
+    check_ok(fake_node_poll(n, &is_new));
+    assert_true(fake_node_work(n));
+    assert_true(json_array_size(n->receipts) > 0);
+    return json_deep_copy(n->receipts);
+}
+
+static void check_refused(struct fake_node *n, const json_t *receipts, const char *part)
+{
+    struct slice slice = {.count_max = 10};
+    struct receipt *rows;
+    size_t count;
+    ks_rc rc = send_receipts(n, receipts);
+
+    check_rc(rc, USAGE);
+    check_text(rc, part);
+    check_ok(
+        control_receipt_list(x.fleet.c, &x.fleet.viewer, x.cluster, NULL, &slice, &rows, &count));
+    assert_int_equal(count, 0);
+}
+
+static void a_receipt__forged__is_refused(void **state)
+{
+    json_t *receipts, *one;
+    CLEANUP(mem_freep) char *text = NULL;
+
+    (void)state;
+    cmek_ask(&x, CMEK_REVOKE, NULL);
+    receipts = receipts_of(x.nodes[0]);
+    one = json_array_get(receipts, 0);
+    check_ok(mem_text(json_string_value(json_object_get(one, "text")), &text));
+
+    check_refused(x.nodes[1], receipts, "of another node");
+
+    *strstr(text, "\"handles_cut\":0") = ' '; /* one byte */
+    json_object_set_new(one, "text", json_string(text));
+    ks_rc rc = send_receipts(x.nodes[0], receipts);
+    assert_int_equal(rc.cls, KS_CLASS_USAGE);
+    json_decref(receipts);
+
+    receipts = json_deep_copy(x.nodes[0]->receipts);
+    one = json_array_get(receipts, 0);
+    json_object_set_new(one, "certificate", json_string(buf_text(&x.nodes[1]->certificate)));
+    check_refused(x.nodes[0], receipts, "signed by another node");
+    json_object_set_new(one, "certificate", json_string("none"));
+    check_refused(x.nodes[0], receipts, "receipt");
+    json_decref(receipts);
+
+    receipts = json_deep_copy(x.nodes[0]->receipts);
+    json_object_set_new(json_array_get(receipts, 0), "signature", json_string("AAAA"));
+    check_refused(x.nodes[0], receipts, "receipt");
+    json_decref(receipts);
+    cmek_run(&x);
+    cmek_check_status(&x, CMEK_REVOKED);
+}
+
+static void a_receipt__handed_in_twice__is_kept_once_to_the_byte(void **state)
+{
+    struct slice slice = {.count_max = 10};
+    struct receipt *rows;
+    json_t *receipts;
+    size_t count;
+
+    (void)state;
+    cmek_ask(&x, CMEK_REVOKE, NULL);
+    receipts = receipts_of(x.nodes[0]);
+    cmek_run(&x);
+    check_ok(send_receipts(x.nodes[0], receipts));
+    check_ok(control_receipt_list(x.fleet.c, &x.fleet.viewer, x.cluster, x.last.id, &slice, &rows,
+                                  &count));
+    assert_int_equal(count, 5);
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(rows[i].region, "east") != 0)
+            continue;
+        const json_t *one = json_array_get(receipts, 0);
+        assert_string_equal(rows[i].text, json_string_value(json_object_get(one, "text")));
+        assert_string_equal(rows[i].certificate, buf_text(&x.nodes[0]->certificate));
+        assert_string_equal(rows[i].operation, x.last.id);
+    }
+    mem_free(rows);
+    json_decref(receipts);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(malformed__in_any_member__is_refused),
+        TEST(a_volume_of_another_node__reported__is_refused_with_all_the_rest),
+        TEST(a_volume_nobody_knows__reported__is_passed_over),
+        TEST(the_same_report__again__writes_nothing),
+        TEST(a_full_report__without_a_volume__means_it_is_not_there),
+        TEST(progress__of_a_reencryption__counts_bytes_and_time),
+        TEST(a_long_message__reported__is_cut),
+        TEST(a_receipt__forged__is_refused),
+        TEST(a_receipt__handed_in_twice__is_kept_once_to_the_byte),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
