@@ -67,7 +67,8 @@ static ks_rc fill_regions(struct cmek_view *view, const struct region *regions,
         while (first + count < key_count &&
                strcmp(keys[first + count].region, regions[i].name) == 0)
             count++;
-        TRY(fill_keys(&view->regions[i], keys + first, count));
+        if (count)
+            TRY(fill_keys(&view->regions[i], &keys[first], count));
         first += count;
     }
     return KS_SUCCESS;
