@@ -178,7 +178,7 @@ ks_rc control_operation_cancel(struct control *c, const struct caller *by, const
                                struct operation *ret)
 {
     CLEANUP(work_abandon) struct work w = {0};
-    struct operation o;
+    struct operation o = {.kind = OPERATION_KIND_COUNT};
 
     TRY(work_begin(c, &w));
     TRY(find(store_tx_view(w.tx), by, id, &o));

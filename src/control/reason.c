@@ -90,8 +90,7 @@ static const char *fixed_text(enum rec_reason reason)
         [REC_WHY_NOTHING] = "",
         [REC_WHY_REVOKED] = "revoked by a call of the API; RESTORE gives the data back",
         [REC_WHY_OVERTAKEN] =
-            "ended by a later call: a revocation or a restore; a change of keys that it began "
-            "goes on after the restore",
+            "ended by a later REVOKE or RESTORE; keys that it was changing go on after a RESTORE",
         [REC_WHY_REMOVED] = "the region is being removed",
         [REC_WHY_CANCELLED] = "cancelled; the keys before it are in force",
         [REC_WHY_WAITS_RESTORE] = "waits for a restore: the region is revoked",

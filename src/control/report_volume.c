@@ -106,6 +106,13 @@ static void fill_key(struct volume_key *row, const char *volume, const struct re
     message_copy(row->message, sizeof row->message, from->error.message);
 }
 
+static bool is_key_same(const struct volume_key *a, const struct volume_key *b)
+{
+    return a->state == b->state && strcmp(a->version, b->version) == 0 &&
+           strcmp(a->error_class, b->error_class) == 0 &&
+           strcmp(a->error_code, b->error_code) == 0 && strcmp(a->message, b->message) == 0;
+}
+
 static const struct report_key *find_key(const struct report_volume *from, const char *id)
 {
     for (size_t i = 0; i < from->key_count; i++) {
@@ -134,7 +141,7 @@ static ks_rc put_keys(struct taking *t, const struct report_volume *from,
         if (from->keys[i].state == WRAP_ABSENT)
             continue;
         fill_key(&now, from->id, &from->keys[i]);
-        if (was && memcmp(was, &now, sizeof now) == 0)
+        if (was && is_key_same(was, &now))
             continue;
         *is_changed = true;
         TRY(store_volume_key_put(t->w->tx, &now));
@@ -193,12 +200,34 @@ static ks_rc take_detail(struct taking *t, const struct report_volume *from, con
 
 /* -- all of it ----------------------------------------------------------------------------------------------------------------- */
 
+static bool are_texts_same(const struct cluster_volume *a, const struct cluster_volume *b)
+{
+    return strcmp(a->message, b->message) == 0 && strcmp(a->receipt, b->receipt) == 0 &&
+           strcmp(a->failed_level, b->failed_level) == 0 &&
+           strcmp(a->failed_class, b->failed_class) == 0 &&
+           strcmp(a->failed_code, b->failed_code) == 0 &&
+           strcmp(a->failed_message, b->failed_message) == 0 &&
+           strcmp(a->engine_message, b->engine_message) == 0 && strcmp(a->host, b->host) == 0 &&
+           strcmp(a->connection, b->connection) == 0;
+}
+
+static bool is_volume_same(const struct cluster_volume *a, const struct cluster_volume *b)
+{
+    return a->reached == b->reached && a->access == b->access && a->cause == b->cause &&
+           a->done_rewrap == b->done_rewrap && a->done_store == b->done_store &&
+           a->done_data == b->done_data && a->done_reencrypt == b->done_reencrypt &&
+           a->done_restore == b->done_restore && a->is_platform == b->is_platform &&
+           a->bytes_done == b->bytes_done && a->bytes_total == b->bytes_total &&
+           a->rate == b->rate && a->engine == b->engine && a->port == b->port &&
+           are_texts_same(a, b);
+}
+
 static ks_rc write_volume(struct taking *t, struct cluster_volume *v,
                           const struct cluster_volume *was, bool is_changed)
 {
     const char *action = transition(was->access, v->access);
 
-    if (!is_changed && memcmp(v, was, sizeof *v) == 0)
+    if (!is_changed && is_volume_same(v, was))
         return KS_SUCCESS;
     v->reported = t->w->now;
     TRY(store_volume_put(t->w->tx, v));

@@ -99,6 +99,15 @@ static void take_region(struct scene *s)
     row->cause = from->cause;
 }
 
+static bool is_region_same(const struct region *a, const struct region *b)
+{
+    return a->status == b->status && a->is_revoked == b->is_revoked &&
+           a->is_platform_wanted == b->is_platform_wanted && a->serial_rewrap == b->serial_rewrap &&
+           a->serial_store == b->serial_store && a->serial_data == b->serial_data &&
+           a->serial_reencrypt == b->serial_reencrypt && a->serial_restore == b->serial_restore &&
+           a->access == b->access && a->cause == b->cause && strcmp(a->message, b->message) == 0;
+}
+
 static ks_rc write_region(struct scene *s, const struct caller *by, bool *is_seen)
 {
     char text[MESSAGE_BYTES] = "";
@@ -109,7 +118,7 @@ static ks_rc write_region(struct scene *s, const struct caller *by, bool *is_see
         reason_put(s, s->rec.region.why, text);
         message_copy(s->region.message, sizeof s->region.message, text);
     }
-    if (memcmp(&was, &s->region, sizeof was) == 0)
+    if (is_region_same(&was, &s->region))
         return KS_SUCCESS;
     *is_seen = true;
     s->region.updated = s->w->now;
