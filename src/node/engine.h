@@ -3,8 +3,8 @@
  * node/engine.h - a database engine on a mounted volume: from a template to a process that is looked after.
  *
  * The template (engines/NAME.yml, docs/ENGINES.md) says how an engine is found, initialised, started, asked whether it is ready,
- * and stopped. An engine runs as an unprivileged user, in its own session and process group, with its output in a log file of
- * bounded size. It is started only while the volume is open; when it ends by itself it is started again with growing pauses.
+ * and stopped. An engine runs as an unprivileged user, in its own session, with its output in a log file of bounded size on the volume:
+ * logs quote data. It is started only while the volume is open; when it ends by itself it is started again with growing pauses.
  */
 #pragma once
 
@@ -27,12 +27,17 @@ ks_rc engine_templates(const char *dir,
                        void (*each)(void *arg, const struct engine_template *t, ks_rc check),
                        void *arg) KS_MUST;
 const char *engine_template_name(const struct engine_template *t);
+/* engine_templates_find(ret): the directory of templates that belongs to this program: ../share/keystead/engines from where it is installed, or
+ * engines/ of the tree that it was built in. NOT_FOUND. */
+ks_rc engine_templates_find(char **ret) KS_MUST;
 
 struct engine_conf {
     const struct engine_template *kind; /* must outlive the engine */
     const char *mountpoint; /* the mounted volume; the engine gets a directory of its own in it */
-    const char *state_dir;  /* of this engine, on the host: log, pid, password file; mode 0700 */
-    const char *address;    /* numeric address it listens on */
+    const char *state_dir;  /* of this engine, on the host: who runs; mode 0700 */
+    bool
+        may_be_plain; /* mountpoint need not be one: for tests. Else nothing is ever written where no volume is mounted */
+    const char *address; /* numeric address it listens on */
     uint16_t port;
     const char *cluster_name;
     struct clock *clock;
@@ -57,15 +62,18 @@ struct engine_status {
     uint32_t restarts;
 };
 
-/* engine_new(conf, ret): takes over a process that an earlier life of the node left running, when it is provably the same one. Starts
- * one thread. */
+/* engine_new(conf, ret): takes over a process that an earlier life of the node left running, when it is provably the same one; it is then wanted
+ * until engine_stop. Copies conf's texts. Starts one thread. USAGE for an address that is none and for paths with other characters than letters,
+ * digits and ._/+:@- , which the files of an engine could not hold. */
 ks_rc engine_new(const struct engine_conf *conf, struct engine **ret) KS_MUST;
 /* engine_start(e): wanted from now on. Returns at once. */
 void engine_start(struct engine *e);
-/* engine_stop(e, ms_max): not wanted any more; returns when no process of it is left: asked to end, and killed after ms_max. */
+/* engine_stop(e, ms_max): not wanted any more; returns when no process of it is left: asked to end, and killed after ms_max. Only a process that
+ * the kernel does not let go is left behind, after ten seconds more. */
 void engine_stop(struct engine *e, uint32_t ms_max);
 void engine_status(struct engine *e, struct engine_status *ret);
-/* engine_password(e, ret): of the engine's administrator, made at its initialisation, kept in state_dir; NOT_FOUND for engines without. */
+/* engine_password(e, ret): of the engine's administrator, made at its initialisation, kept on the volume. NOT_FOUND for engines without, and before it
+ * was started or after it was taken over while the volume is locked. */
 ks_rc engine_password(struct engine *e, struct secret **ret) KS_MUST;
 /* engine_free(e, is_leaving_it): stops it unless it is to go on running without us. NULL does nothing. */
 void engine_free(struct engine *e, bool is_leaving_it);
