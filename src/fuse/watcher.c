@@ -97,7 +97,7 @@ static ks_rc make_line(struct watcher *w, json_t *now)
 {
     CLEANUP(buf_done) struct buf line = buf_init(CONTROL_LINE_MAX);
 
-    json_object_set_new(now, "sequence", json_integer((json_int_t)(w->sequence + 1)));
+    json_object_set_new(now, "sequence", json_integer((json_int_t)w->sequence + 1));
     ks_rc rc = json_write(now, false, &line);
     json_object_del(now, "sequence");
     TRY(rc);
