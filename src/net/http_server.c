@@ -542,11 +542,8 @@ void http_server_stop(struct http_server *s)
 {
     if (!s)
         return;
-    if (s->daemon) {
-        int fd = MHD_quiesce_daemon(s->daemon);
-        if (fd >= 0)
-            close(fd);
-    }
+    /* Not quiesced first: the workers of libmicrohttpd may take the socket out of their epoll sets at the same moment as
+     * the one who quiesces, and end the process over it. What comes in meanwhile is not admitted. */
     drain(s);
     if (s->has_timer)
         pthread_join(s->timer, NULL);
