@@ -252,10 +252,6 @@ ks_rc control_join_token_create(struct control *c, const struct caller *by, cons
  * unknown, used, expired. */
 ks_rc control_node_join(struct control *c, const char *token, const char *request_pem,
                         const char *name, const char *address, json_t **ret) KS_MUST;
-/* control_node_renew(c, node, request, ret): one more certificate for a node that is joined; reply of docs/NODES.md. Its other one is good
- * until control_node_authenticate saw the new one. */
-ks_rc control_node_renew(struct control *c, const char *node, const char *request_pem,
-                         json_t **ret) KS_MUST;
 /* control_node_renew(c, node, request, ret): a new certificate for a node that has joined; the reply is as that of joining. It counts from its
  * first use on; until then the one before does. */
 ks_rc control_node_renew(struct control *c, const char *node, const char *request_pem,

@@ -20,8 +20,8 @@ struct db;
 
 /* The words of an enum, from 0. */
 struct db_names {
-    int count;
-    const char *(*name)(int value);
+    unsigned count;
+    const char *(*name)(unsigned value);
 };
 
 enum db_kind { DB_TEXT, DB_BYTES, DB_INT64, DB_UINT32, DB_UINT16, DB_BOOL, DB_ENUM };

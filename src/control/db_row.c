@@ -80,9 +80,9 @@ static int bind_text(sqlite3_stmt *s, int i, const char *text, size_t room)
     return len < room ? sqlite3_bind_text(s, i, text, (int)len, SQLITE_STATIC) : SQLITE_MISUSE;
 }
 
-static int bind_word(sqlite3_stmt *s, int i, const struct db_column *column, int value)
+static int bind_word(sqlite3_stmt *s, int i, const struct db_column *column, unsigned value)
 {
-    if (value < 0 || value >= column->names->count)
+    if (value >= column->names->count)
         return SQLITE_MISUSE;
     return sqlite3_bind_text(s, i, column->names->name(value), -1, SQLITE_STATIC);
 }
@@ -105,7 +105,7 @@ static int bind_column(sqlite3_stmt *s, int i, const struct db_column *column, c
     case DB_BOOL:
         return sqlite3_bind_int64(s, i, *(const bool *)(const void *)at);
     case DB_ENUM:
-        return bind_word(s, i, column, *(const int *)(const void *)at);
+        return bind_word(s, i, column, *(const unsigned *)(const void *)at);
     }
     return SQLITE_MISUSE;
 }
@@ -137,7 +137,7 @@ struct cell {
 
 static bool parse_word(const struct db_names *names, struct view word, int64_t *ret)
 {
-    for (int v = 0; v < names->count; v++) {
+    for (unsigned v = 0; v < names->count; v++) {
         const char *name = names->name(v);
         if (strncmp(name, (const char *)word.bytes, word.len) == 0 && name[word.len] == '\0') {
             *ret = v;
@@ -216,7 +216,7 @@ static void put_cell(const struct cell *cell, const struct db_column *column, vo
         *(bool *)(void *)at = cell->number != 0;
         break;
     case DB_ENUM:
-        *(int *)(void *)at = (int)cell->number;
+        *(unsigned *)(void *)at = (unsigned)cell->number;
         break;
     }
 }

@@ -429,23 +429,38 @@ struct store_from store_from(const struct store_page *page)
     return from;
 }
 
-ks_rc store_backup(struct store *s, const char *path)
+/* The directory that path is in and its name there. */
+static ks_rc split_path(const char *path, struct io_node **ret_dir, const char **ret_name)
 {
-    CLEANUP(store_view_end) struct store_view *v = NULL;
-    CLEANUP(node_done) struct io_node *dir = NULL;
     const char *slash = strrchr(path, '/');
     char folder[4096];
 
     size_t len = slash ? (size_t)(slash - path) : 0;
     ENSURE(len < sizeof folder, KS_E_USAGE, "the path of the copy is too long");
     snprintf(folder, sizeof folder, "%.*s", (int)len, path);
-    TRY(ks_wrap(io_posix()->ops->open_root(io_posix(),
-                                           !slash    ? "."
-                                           : len > 0 ? folder
-                                                     : "/",
-                                           &dir),
-                "%.300s", path));
-    TRY(ks_wrap(make_file(dir, slash ? slash + 1 : path), "%.300s", path));
+    *ret_name = slash ? slash + 1 : path;
+    return io_posix()->ops->open_root(io_posix(), !slash ? "." : len > 0 ? folder : "/", ret_dir);
+}
+
+static ks_rc copy_to(struct store *s, const char *path)
+{
+    CLEANUP(store_view_end) struct store_view *v = NULL;
+
     TRY(store_view_begin(s, &v));
-    return ks_wrap(db_backup(v->db, path), "%.300s", path);
+    return db_backup(v->db, path);
+}
+
+ks_rc store_backup(struct store *s, const char *path)
+{
+    CLEANUP(node_done) struct io_node *dir = NULL;
+    struct io *io = io_posix();
+    const char *name;
+
+    TRY(ks_wrap(split_path(path, &dir, &name), "%.300s", path));
+    TRY(ks_wrap(make_file(dir, name), "%.300s", path));
+    ks_rc rc = copy_to(s, path);
+    if (!ks_ok(rc))
+        /* what failed is told; half a copy is worth nothing */
+        IGNORE(io->ops->unlink(io, dir, name));
+    return ks_wrap(rc, "%.300s", path);
 }

@@ -6,11 +6,13 @@
 
 /* The words of an enum of the model. */
 #define WORDS(what, highest)                                                                       \
-    static const char *what##_word(int value)                                                      \
+    static const char *what##_word(unsigned value)                                                 \
     {                                                                                              \
-        return what##_name((enum what)value);                                                      \
+        return what##_name(value);                                                                 \
     }                                                                                              \
-    static const struct db_names what##_words = {highest, what##_word};
+    static const struct db_names what##_words = {(highest), what##_word};
+
+static_assert(sizeof(enum cmek_status) == sizeof(unsigned), "words are read as numbers");
 
 WORDS(cmek_status, CMEK_STATUS_COUNT)
 WORDS(access, ACCESS_COUNT)

@@ -247,6 +247,8 @@ static void full_disk__said_so_and_over_when_there_is_room(void **state)
     fault.n = 0;
     check_ok(change_once(f.store, 1));
     assert_int_equal(count_changes(f.store), 1);
+    check_ok(
+        store_backup(f.store, tmpdir_path(&f.tmp, "copy.db").text)); /* no half a copy in the way */
     store_fixture_close(&f);
 }
 
