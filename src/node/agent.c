@@ -63,6 +63,13 @@ void agent_wake(struct agent *a)
     pthread_cond_broadcast(&a->work);
 }
 
+void agent_stir(struct agent *a, struct holding *h)
+{
+    h->due_ms = 0;
+    h->is_stirred = true; /* a pass under way may have looked too early */
+    agent_wake(a);
+}
+
 /* --- the node's own key --- */
 
 static ks_rc make_store(struct agent *a, const char *store, const char *key_file)

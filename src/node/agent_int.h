@@ -51,6 +51,7 @@ struct holding {
     bool is_watched; /* it says itself when something changes (watch.c) */
     bool is_closing; /* at the end of the agent: no more passes */
     uint64_t due_ms;
+    bool is_stirred; /* something happened since the last pass began */
 
     struct power *power;
     int64_t engine_stopped_ms; /* how long its last stop took; -1: unknown */
@@ -131,8 +132,9 @@ struct holding *agent_find(struct agent *a, const char *id);
 /* agent_add(a, id, ret): a new one, which nothing is known of. With the mutex. */
 ks_rc agent_add(struct agent *a, const char *id, struct holding **ret) KS_MUST;
 void agent_forget(struct agent *a, struct holding *h);
-/* agent_wake(a): somebody has something to do. With the mutex. */
+/* agent_wake(a): somebody has something to do. agent_stir(a, h): there is something to look at. With the mutex. */
 void agent_wake(struct agent *a);
+void agent_stir(struct agent *a, struct holding *h);
 
 /* wishes.c: agent_wish(a, w): from now on this is wanted. Without the mutex. */
 void agent_wish(struct agent *a, const struct wish *w);

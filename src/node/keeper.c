@@ -132,10 +132,9 @@ static void spread(struct agent *a, const struct version_ask *q)
         memcpy(h->version_tried, q->version, sizeof h->version_tried);
         h->is_newer = true;
         h->seen_seq++;
-        h->due_ms = 0;
+        agent_stir(a, h);
         log_line(LOG_NOTICE, "volume %s: the key %s has a newer version", h->id, q->spec.type);
     }
-    agent_wake(a);
 }
 
 static bool was_asked(const struct version_ask *all, size_t count, const struct version_ask *q)

@@ -320,7 +320,7 @@ static void merge(struct job *j, enum step step, ks_rc rc)
     }
     steer_engine(a, h);
     schedule(j, step);
-    if (!is_current || !h->is_deed_saved || !h->is_wish_saved)
+    if (!is_current || h->is_stirred || !h->is_deed_saved || !h->is_wish_saved)
         h->due_ms = 0;
     h->is_busy = false;
     h->is_news = true;
@@ -451,7 +451,7 @@ static void hear_engines(struct agent *a)
         return;
     for (struct holding *h = a->holdings; h; h = h->next)
         if (h->power)
-            h->due_ms = 0;
+            agent_stir(a, h);
 }
 
 /* With the mutex; returns with a job, or false at the end. */
@@ -471,6 +471,7 @@ static bool take_job(struct agent *a, struct job *j)
     if (!h)
         return false;
     h->is_busy = true;
+    h->is_stirred = false;
     *j = (struct job){.a = a,
                       .h = h,
                       .seq = h->seen_seq,

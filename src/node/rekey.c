@@ -116,11 +116,10 @@ static void finish(struct rekey *r, ks_rc rc, bool is_done)
     h->is_rekeying = false;
     h->rekey_done = h->rekey_total = h->rekey_rate = 0;
     h->seen_seq++;
-    h->due_ms = 0;
     h->is_news = true;
     a->rekeys--;
     pthread_cond_broadcast(&a->news);
-    agent_wake(a);
+    agent_stir(a, h);
     pthread_mutex_unlock(&a->mutex);
 }
 

@@ -71,11 +71,8 @@ void report_access(const struct agent *a, const struct holding *h, enum access *
     *ret_access = ACCESS_NONE;
     *ret_cause = CAUSE_NONE;
     out[0] = 0;
-    if (h->is_gone || !h->wish.is_present) {
-        if (is_failing)
-            snprintf(out, MESSAGE_BYTES, "%s", h->failure.text);
+    if (h->is_gone)
         return;
-    }
     if (s->is_running) {
         access_running(h, ret_access, ret_cause, out);
     } else if (h->wish.is_revoked && (s->is_revoked || !s->is_made) && h->is_seen) {

@@ -100,9 +100,8 @@ static void merge(struct job *j, ks_rc rc, int64_t engine_stopped_ms)
     }
     h->is_locking = false;
     h->is_news = true;
-    h->due_ms = 0;
     pthread_cond_broadcast(&a->news);
-    agent_wake(a);
+    agent_stir(a, h);
     pthread_mutex_unlock(&a->mutex);
 }
 

@@ -13,7 +13,7 @@
 #include "fuse/control_line.h"
 #include "node/agent_int.h"
 
-enum { ROUND_MS = 500 };
+enum { ROUND_MS = 500, LINE_MS = 2 /* a line comes in one piece; 0 would read nothing */ };
 
 struct watch {
     struct watch *next;
@@ -72,7 +72,7 @@ static bool take_lines(struct watch *w)
 
     for (;;) {
         CLEANUP(json_decrefp) json_t *line = NULL;
-        ks_rc rc = control_line_read(&w->line, 0, &line);
+        ks_rc rc = control_line_read(&w->line, LINE_MS, &line);
         if (ks_is(rc, KS_E_TIMEOUT))
             return is_news;
         is_news = true;
@@ -118,8 +118,7 @@ static void hear(struct agent *a, const struct pollfd *fds, struct watch *const 
     for (size_t i = 0; i < count; i++)
         if (fds[i].revents && take_lines(of[i])) {
             pthread_mutex_lock(&a->mutex);
-            of[i]->h->due_ms = 0;
-            agent_wake(a);
+            agent_stir(a, of[i]->h);
             pthread_mutex_unlock(&a->mutex);
         }
 }

@@ -33,7 +33,7 @@ static void take_wish(struct agent *a, struct holding *h, const struct wish *w)
     failure_clear(&h->failure);
     for (size_t i = 0; i < KEY_FAILURES; i++)
         failure_clear(&h->key_failures[i]);
-    h->due_ms = 0;
+    agent_stir(a, h);
 }
 
 void agent_wish(struct agent *a, const struct wish *w)
@@ -44,7 +44,6 @@ void agent_wish(struct agent *a, const struct wish *w)
     if (ks_ok(rc))
         take_wish(a, h, w);
     urgent_wake(a);
-    agent_wake(a);
     pthread_mutex_unlock(&a->mutex);
     if (!ks_ok(rc))
         log_line(LOG_ERROR, "volume %s: %s", w->volume, ks_text(rc));

@@ -43,15 +43,29 @@ class Authority:
         der = openssl("x509", "-in", self.cert, "-outform", "DER")
         return openssl("dgst", "-sha256", "-r", input=der).split()[0].decode()
 
-    def sign(self, request, name, usage, alternates=None, days=30):
-        """The certificate for a request, PEM. days may be a fraction, for one that ages at once."""
+    def sign(self, request, name, usage, alternates=None, is_ageing=False):
+        """The certificate for a request, PEM; one that is ageing has run for most of its time."""
         extensions = self.path(f"{uuid.uuid4()}.ext")
         with open(extensions, "w") as f:
             f.write(f"basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\nextendedKeyUsage={usage}\n")
             if alternates:
                 f.write(f"subjectAltName={alternates}\n")
-        return openssl("x509", "-req", "-CA", self.cert, "-CAkey", self.key, "-CAcreateserial", "-days", str(days),
+        if is_ageing:
+            return self.sign_ageing(request, extensions)
+        return openssl("x509", "-req", "-CA", self.cert, "-CAkey", self.key, "-CAcreateserial", "-days", "30",
                        "-extfile", extensions, input=request.encode()).decode()
+
+    def sign_ageing(self, request, extensions):
+        """Only "openssl ca" can say when a certificate began."""
+        for name, text in (("index", ""), ("serial", "01\n"), ("request", request),
+                           ("ca.cnf", f"[ca]\ndefault_ca=a\n[a]\ndatabase={self.path('index')}\nserial={self.path('serial')}\n"
+                                      f"new_certs_dir={self.dir}\ndefault_md=sha256\npolicy=p\n[p]\ncommonName=supplied\n")):
+            with open(self.path(name), "w") as f:
+                f.write(text)
+        begin, end = (now() + datetime.timedelta(days=n) for n in (-20, 5))
+        return openssl("ca", "-batch", "-config", self.path("ca.cnf"), "-cert", self.cert, "-keyfile", self.key, "-notext",
+                       "-in", self.path("request"), "-extfile", extensions, "-startdate", begin.strftime("%Y%m%d%H%M%SZ"),
+                       "-enddate", end.strftime("%Y%m%d%H%M%SZ")).decode()
 
     def server(self):
         key, cert = self.path("server.key"), self.path("server.pem")
@@ -146,7 +160,7 @@ class ControlPlane:
         self.tokens, self.node_id = {}, None
         self.wishes, self.checks, self.goal = {}, {}, 0
         self.reported, self.reports, self.receipts, self.results = {}, [], [], {}
-        self.certificate_days, self.renewals = 30, 0
+        self.ageing_certificates, self.renewals = False, 0
         self.is_refusing_reports = False
         self.organisation, self.cluster = str(uuid.uuid4()), str(uuid.uuid4())
         self.ports = [0, 0]
@@ -180,12 +194,14 @@ class ControlPlane:
         if not self.tokens.pop(body["token"], None):
             return 403, {"detail": "the token is not valid"}
         self.node_id = str(uuid.uuid4())
-        certificate = self.authority.sign(body["request"], self.node_id, "clientAuth", days=self.certificate_days)
+        certificate = self.authority.sign(body["request"], self.node_id, "clientAuth", is_ageing=self.ageing_certificates)
         return 200, {"node": self.node_id, "region": REGION, "certificate": certificate, "authority": self.authority_text,
                      "nodes_url": self.url(1)}
 
     def renew(self, body):
-        self.renewals += 1
+        with self.lock:
+            self.renewals += 1
+            self.lock.notify_all()
         return 200, {"certificate": self.authority.sign(body["request"], self.node_id, "clientAuth"),
                      "authority": self.authority_text}
 

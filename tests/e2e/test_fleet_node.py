@@ -1,0 +1,496 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Goal: a node brings its volumes to what the control plane wants, whatever is cut off when; what is revoked is never open, and
+nothing is lost. The control plane is a script that knows docs/NODES.md only (harness/control_plane.py)."""
+import json
+import os
+import random
+import stat
+import time
+
+import pytest
+from harness import proc
+from harness.control_plane import ControlPlane, Node
+from harness.key_service import CUSTOMER, ORGANISATION, ROLE, KeyService
+from harness.keystead import KeyStore, Keystead
+
+MANY = 20
+
+
+@pytest.fixture
+def cli():
+    return Keystead()
+
+
+@pytest.fixture
+def plane(work):
+    made = ControlPlane(os.path.join(work, "plane"))
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def idle(cli, plane, work):
+    """A node that has not joined."""
+    made = Node(cli, plane, os.path.join(work, "node"), "--keep-deleted", "1h")
+    yield made
+    if made.process and made.process.poll() is None:
+        made.kill()
+
+
+@pytest.fixture
+def node(idle):
+    idle.join()
+    return idle.start()
+
+
+@pytest.fixture
+def store(cli, work):
+    made = KeyStore(cli, os.path.join(work, "keys")).init()
+    for name in ("one", "two"):
+        made.create(name)
+    return made
+
+
+def file_key(store, name):
+    """A customer's key as a wish names it; its id follows from the name."""
+    return {"id": f"00000000-0000-4000-8000-{name.encode().hex().zfill(12)}", "type": "FILE", "uri": f"{store.path}#{name}",
+            "auth_principal": store.key_file}
+
+
+def is_readable(node, volume, name="file"):
+    try:
+        node.read(volume, name)
+        return True
+    except OSError:
+        return False
+
+
+def enable(plane, volume, key, before=None):
+    """In two phases, as the control plane does it: at no time does nothing open the volume."""
+    plane.want(volume, keys=[key] + ([before] if before else []), platform=before is None)
+    plane.wait_reached(volume)
+    plane.want(volume, keys=[key], platform=False)
+    return plane.wait_reached(volume)[0]
+
+
+# --- joining ---
+
+
+def test_join__files_are_for_the_owner_only_and_a_token_is_good_once(idle, plane):
+    token = plane.token()
+    assert plane.url(1) in json.loads(idle.join(token, True, "-o", "json").stdout)["nodes_url"]
+    assert stat.S_IMODE(os.stat(os.path.join(idle.dir, "node.pem")).st_mode) == 0o600
+    assert stat.S_IMODE(os.stat(os.path.join(idle.dir, "volumes")).st_mode) == 0o700
+    again = idle.join(plane.token(), check=False)
+    assert again.returncode == 2 and "joined a fleet already" in again.stderr
+    other = Node(idle.cli, plane, idle.dir + "2")
+    refused = other.join(token, check=False)
+    assert refused.returncode == 2 and "the token is not valid" in refused.stderr
+
+
+def test_join__server_of_another_authority__is_sent_nothing(idle, plane):
+    token = plane.token(fingerprint="0" * 64)
+    refused = idle.join(token, check=False)
+    assert refused.returncode == 6 and "is not the control plane that made this token" in refused.stderr
+    assert token.rpartition("_")[0] in plane.tokens, "the secret was not used"
+    assert token.split("_")[2] not in refused.stderr
+
+
+@pytest.mark.parametrize("token", ["", "ksj_x", "hello", "ksj_a_b_" + "g" * 64, "ksj_" + "x" * 600])
+def test_join__no_token__refused(idle, token):
+    refused = idle.join(token or " ", check=False)
+    assert refused.returncode == 2 and "token" in refused.stderr
+
+
+def test_run__before_it_has_joined__says_how(idle):
+    os.mkdir(idle.dir)
+    refused = idle.cli.run("node", "run", "--dir", idle.dir, check=False)
+    assert refused.returncode == 2 and "keystead node join" in refused.stderr
+
+
+def test_run__twice_on_one_directory__busy(node, plane):
+    plane.wait_reached(plane.want())
+    second = node.cli.run("node", "run", "--dir", node.dir, check=False)
+    assert second.returncode == 5 and "another keystead node" in second.stderr
+
+
+def test_run__certificate_ages__is_renewed(idle, plane):
+    plane.ageing_certificates = True
+    idle.join()
+    idle.start("--version-check", "1s")
+    plane.wait(lambda: plane.renewals, "it asks for another one")
+    proc.wait_until(lambda: "is renewed" in proc.tail(idle.log), "it has another one")
+    plane.wait_reached(plane.want())
+
+
+# --- the life of volumes ---
+
+
+def test_life__create_enable_rotate_revoke_restore_delete(node, plane, store, work):
+    volumes = [plane.want() for _ in range(3)]
+    for report in plane.wait_reached(*volumes):
+        assert (report["access"], report["platform"], report["keys"]) == ("OPEN", True, [])
+    for volume in volumes:
+        node.write(volume, "file", volume)
+
+    one, two = file_key(store, "one"), file_key(store, "two")
+    for volume in volumes:
+        report = enable(plane, volume, one)
+        assert report["platform"] is False
+        assert [(k["id"], k["state"], k["version"]) for k in report["keys"]] == [(one["id"], "ACTIVE", "1")]
+    report = enable(plane, volumes[0], two, before=one)
+    assert [k["id"] for k in report["keys"]] == [two["id"]]
+    active = [w for w in node.status(volumes[0])["wraps"] if w["state"] == "ACTIVE"]
+    assert [w["uri"] for w in active] == [two["uri"]]
+
+    plane.want(volumes[1], serials={"rewrap": 1, "store": 1, "data": 1, "reencrypt": 1})
+    plane.wait(lambda: plane.reported[volumes[1]]["serials"]["reencrypt"] == 1, "it is re-encrypted")
+    assert [g["state"] for g in node.status(volumes[1])["generations"]] == ["DESTROYED", "NEWEST"]
+
+    plane.want(volumes[0], revoked=True)
+    report, = plane.wait_access("LOCKED", volumes[0])
+    assert report["cause"] == "REVOKED"
+    assert not is_readable(node, volumes[0]) and is_readable(node, volumes[1])
+    receipt, = plane.receipts_of(volumes[0])
+    assert (receipt["reason"], receipt["keys"]) == ("REVOKED", [{"type": "FILE", "uri": two["uri"]}])
+    plane.restore(volumes[0])
+    plane.wait_access("OPEN", volumes[0])
+    assert node.read(volumes[0], "file") == volumes[0]
+
+    plane.want(volumes[2], state="ABSENT")
+    plane.wait(lambda: plane.reported[volumes[2]]["access"] == "NONE", "it is gone")
+    kept = os.listdir(os.path.join(node.dir, "deleted"))
+    assert [k.split(".")[0] for k in kept] == [volumes[2]]
+    proc.wait_until(lambda: not os.path.exists(os.path.join(node.dir, "volumes", volumes[2])), "it is forgotten")
+
+
+def test_receipt__verifies_and_no_byte_may_change(node, plane, work):
+    volume = plane.want()
+    plane.wait_reached(volume)
+    plane.want(volume, revoked=True)
+    plane.wait(lambda: plane.receipts, "there is a receipt")
+    path = os.path.join(work, "receipt.json")
+
+    def verify(receipt):
+        with open(path, "w") as f:
+            json.dump(receipt, f)
+        return node.cli.run("receipt", "verify", path, "--ca-file", plane.authority.cert, check=False)
+
+    good = verify(plane.receipts[0])
+    assert good.returncode == 0 and volume in good.stdout
+    changed = {**plane.receipts[0], "text": plane.receipts[0]["text"].replace('"goal":2', '"goal":3')}
+    assert changed["text"] != plane.receipts[0]["text"]
+    assert verify(changed).returncode == 6
+
+
+def test_revoke__of_a_volume_that_was_never_made__is_locked_with_a_receipt(node, plane, store):
+    store.disable("one")
+    volume = plane.want(keys=[file_key(store, "one")], platform=False)
+    report, = plane.wait(lambda: [r for r in plane.reported.values() if r["keys"] and r["keys"][0]["state"] == "FAILED"],
+                         "its key is refused")
+    assert report["keys"][0]["error"]["code"] == "KEY_DISABLED" and "kms key enable" in report["keys"][0]["error"]["message"]
+    plane.want(volume, revoked=True)
+    plane.wait_access("LOCKED", volume)
+    plane.wait(lambda: plane.receipts_of(volume), "there is a receipt")
+
+
+def test_key__that_is_refused__keeps_the_one_that_opens(node, plane, store):
+    volume = plane.want()
+    plane.wait_reached(volume)
+    store.disable("one")
+    plane.want(volume, keys=[file_key(store, "one")], platform=False)
+    plane.wait(lambda: plane.reported[volume]["keys"] and plane.reported[volume]["keys"][0]["state"] == "FAILED", "it is refused")
+    report = plane.reported[volume]
+    assert (report["access"], report["platform"]) == ("OPEN", True) and not plane.is_reached(volume)
+    store.enable("one")
+    report, = plane.wait_reached(volume)
+    assert (report["access"], report["platform"]) == ("OPEN", False)
+
+
+def test_key__of_the_wish_gone_without_another__the_last_one_stays(node, plane):
+    volume = plane.want()
+    plane.wait_reached(volume)
+    plane.want(volume, platform=False)
+    other = plane.want()
+    plane.wait_reached(other)
+    assert not plane.is_reached(volume)
+    assert len([w for w in node.status(volume)["wraps"] if w["state"] == "ACTIVE"]) == 1
+
+
+def test_lease__is_changed_while_it_is_open(node, plane):
+    volume = plane.want()
+    plane.wait_reached(volume)
+    plane.want(volume, lease={"lease_ms": 3000, "probe_ms": 300, "grace_ms": 1000})
+    proc.wait_until(lambda: node.status(volume)["lease"]["grace_ms"] == 1000, "the lease is the new one")
+
+
+def test_newer_version_of_a_key__is_followed_when_wished(idle, plane, store):
+    idle.join()
+    idle.start("--version-check", "1s")
+    follower = plane.want(keys=[file_key(store, "one")], platform=False, rewrap_automatically=True)
+    other = plane.want(keys=[file_key(store, "one")], platform=False)
+    plane.wait_reached(follower, other)
+    store.rotate("one")
+    plane.wait(lambda: plane.reported[follower]["keys"][0]["version"] == "2", "it is under version 2")
+    assert plane.reported[other]["keys"][0]["version"] == "1"
+
+
+def test_check__tells_each_key_and_what_mends_it(node, plane, store):
+    plane.wait_reached(plane.want())
+    store.disable("two")
+    check = plane.check([file_key(store, name) for name in ("one", "two", "none")])
+    good, disabled, missing = plane.wait(lambda: plane.results.get(check), "the check is reported")
+    assert good["outcome"] == "OK"
+    assert (disabled["outcome"], disabled["code"]) == ("DENIED", "KEY_DISABLED") and "kms key enable" in disabled["mend"]
+    assert (missing["outcome"], missing["code"]) == ("DENIED", "KEY_NOT_FOUND")
+
+
+def test_locked_on_its_host__is_told_and_left_so(node, plane):
+    volume = plane.want()
+    plane.wait_reached(volume)
+    node.cli.run("volume", "lock", node.mountpoint(volume), "--yes")
+    report, = plane.wait_access("LOCKED", volume)
+    assert report["cause"] == "REVOKED" and "on its host" in report["message"]
+    plane.restore(volume)
+    plane.wait_access("OPEN", volume)
+
+
+# --- what may be away ---
+
+
+def test_agent__restarted__finds_the_processes_that_run(node, plane):
+    volume = plane.want()
+    plane.wait_reached(volume)
+    node.write(volume, "file", "kept")
+    before = node.status(volume)["volume"]["pid"]
+    node.restart()
+    plane.reported.clear()
+    plane.wait_reached(volume)
+    assert node.status(volume)["volume"]["pid"] == before and node.read(volume, "file") == "kept"
+
+
+def test_agent__told_to_end__unmounts_or_leaves_running(node, plane):
+    volume = plane.want()
+    plane.wait_reached(volume)
+    node.write(volume, "file", "kept")
+    node.stop()
+    assert not proc.mounts_below(node.dir)
+    node.start("--leave-running")
+    proc.wait_until(lambda: is_readable(node, volume), "it is mounted again")
+    node.stop()
+    assert node.read(volume, "file") == "kept"
+
+
+def test_volume_process__killed__comes_back(node, plane):
+    volume = plane.want()
+    plane.wait_reached(volume)
+    node.write(volume, "file", "kept")
+    before = node.status(volume)["volume"]["pid"]
+    os.kill(before, 9)
+    proc.wait_until(lambda: is_readable(node, volume), "it is mounted again")
+    assert node.status(volume)["volume"]["pid"] != before
+
+
+def test_control_plane__away__what_it_wanted_holds(node, plane):
+    volume, revoked = plane.want(), plane.want()
+    plane.wait_reached(volume, revoked)
+    for v in (volume, revoked):
+        node.write(v, "file", "kept")
+    plane.want(revoked, revoked=True)
+    plane.wait_access("LOCKED", revoked)
+    plane.stop()
+    node.restart()
+    os.kill(node.status(volume)["volume"]["pid"], 9)
+    os.kill(node.status(revoked)["volume"]["pid"], 9)
+    proc.wait_until(lambda: is_readable(node, volume), "it is mounted again")
+    proc.wait_until(lambda: node.status(revoked)["state"] == "LOCKED", "the revoked one is locked again")
+    assert not is_readable(node, revoked)
+    plane.reported.clear()
+    plane.start()
+    plane.restore(revoked)
+    plane.wait_access("OPEN", volume, revoked)
+
+
+def test_reports__refused_for_a_while__nothing_is_lost(node, plane):
+    volume = plane.want()
+    plane.wait_reached(volume)
+    plane.is_refusing_reports = True
+    plane.want(volume, revoked=True)
+    proc.wait_until(lambda: os.listdir(os.path.join(node.dir, "receipts")), "the receipt is on the disk")
+    node.restart()
+    plane.is_refusing_reports = False
+    plane.wait_access("LOCKED", volume)
+    plane.wait(lambda: plane.receipts_of(volume), "the receipt came")
+    proc.wait_until(lambda: not os.listdir(os.path.join(node.dir, "receipts")), "and is not kept any longer")
+
+
+def test_wish_on_disk__damaged__waits_for_the_control_plane(node, plane):
+    volume = plane.want()
+    plane.wait_reached(volume)
+    node.write(volume, "file", "kept")
+    node.kill()
+    plane.stop()
+    for name, text in (("wish.json", "{\"volume\": "), ("deed.json", "")):
+        with open(os.path.join(node.dir, "volumes", volume, name), "w") as f:
+            f.write(text)
+    node.start()
+    proc.wait_until(lambda: "waits for the control plane" in proc.tail(node.log), "it says so")
+    plane.reported.clear()
+    plane.start()
+    plane.wait_reached(volume)
+    assert node.read(volume, "file") == "kept"
+
+
+def test_backing_directory__gone__is_told_and_not_made_anew(node, plane):
+    volume = plane.want()
+    plane.wait_reached(volume)
+    node.stop()
+    os.rename(os.path.join(node.dir, "volumes", volume, "backing"), os.path.join(node.dir, "elsewhere"))
+    plane.reported.clear()
+    node.start()
+    report, = plane.wait_access("FAILED", volume)
+    assert "backing directory is gone" in report["message"]
+    node.kill()
+    os.rename(os.path.join(node.dir, "elsewhere"), os.path.join(node.dir, "volumes", volume, "backing"))
+    node.start()
+    plane.wait_access("OPEN", volume)
+
+
+# --- the key service ---
+
+
+@pytest.fixture
+def service(cli, work):
+    made = KeyService(cli, work)
+    yield made
+    made.close()
+
+
+def service_key(service, name):
+    return {"id": "00000000-0000-4000-8000-000000000001", "type": "AWS_KMS", "uri": service.arn(name),
+            "auth_principal": f"arn:aws:iam::{CUSTOMER}:role/{ROLE}"}
+
+
+def test_key_service__says_no__locks_tells_what_mends_it_and_comes_back(service, plane, idle):
+    service.create("orders")
+    service.let_in("orders")
+    plane.organisation = ORGANISATION
+    idle.join()
+    idle.start()
+    volume = plane.want(keys=[service_key(service, "orders")], platform=False)
+    plane.wait_reached(volume)
+    idle.write(volume, "file", "kept")
+    service.key("disable", "orders")
+    report, = plane.wait_access("LOCKED", volume)
+    assert report["cause"] == "DENIED" and "to mend it" in report["message"], report
+    assert not is_readable(idle, volume)
+    receipt, = plane.wait(lambda: plane.receipts_of(volume), "there is a receipt")
+    assert receipt["reason"] == "DENIED"
+    service.key("enable", "orders")
+    plane.wait_access("OPEN", volume)
+    assert idle.read(volume, "file") == "kept"
+
+
+def test_key_service__silent__grace_then_locked_also_after_a_restart_then_open(service, plane, idle):
+    service.create("orders")
+    service.let_in("orders")
+    plane.organisation = ORGANISATION
+    idle.join()
+    idle.start()
+    volume = plane.want(keys=[service_key(service, "orders")], platform=False,
+                        lease={"lease_ms": 1000, "probe_ms": 200, "grace_ms": 3000})
+    plane.wait_reached(volume)
+    idle.write(volume, "file", "kept")
+    service.stop()
+    plane.wait(lambda: any(v["access"] == "GRACE" for r in plane.reports for v in r["volumes"]), "its grace is told")
+    report, = plane.wait_access("LOCKED", volume)
+    assert report["cause"] == "UNREACHABLE"
+    idle.restart()
+    os.kill(idle.status(volume)["volume"]["pid"], 9)
+    plane.reported.clear()
+    report, = plane.wait_access("LOCKED", volume)
+    assert report["cause"] == "UNREACHABLE" and report["message"]
+    service.start()
+    plane.wait_access("OPEN", volume)
+    assert idle.read(volume, "file") == "kept"
+
+
+# --- many, and anywhere ---
+
+
+def test_revoke__of_many_at_once(node, plane, capsys):
+    volumes = [plane.want() for _ in range(MANY)]
+    plane.wait_reached(*volumes, timeout=180)
+    began = time.monotonic()
+    for volume in volumes:
+        plane.want(volume, revoked=True)
+    plane.wait_access("LOCKED", *volumes)
+    plane.wait(lambda: len({json.loads(r["text"])["volume"] for r in plane.receipts}) == MANY, "all receipts came")
+    with capsys.disabled():
+        print(f"\n{MANY} volumes locked, with receipts, {1000 * (time.monotonic() - began):.0f} ms after the first wish")
+    assert not any(is_readable(node, v, ".") for v in volumes)
+
+
+def churn(plane, volume, keys, chance):
+    """Another wish for a volume."""
+    wish = plane.wishes[volume]
+    what = chance.randrange(5)
+    if what == 0 and not wish["revoked"]:
+        plane.want(volume, revoked=True)
+    elif what == 1 and wish["revoked"]:
+        plane.restore(volume)
+    elif what == 2:
+        plane.want(volume, keys=chance.sample(keys, 1), platform=chance.random() < 0.5)
+    else:
+        level = chance.choice(("rewrap", "store", "data", "reencrypt"))
+        plane.want(volume, serials={level: wish["serials"][level] + 1})
+
+
+def test_kill_at_any_time__every_volume_gets_where_it_is_wanted(node, plane, store):
+    seed = int(os.environ.get("KEYSTEAD_CHURN_SEED", random.randrange(1 << 30)))
+    print(f"KEYSTEAD_CHURN_SEED={seed}")
+    chance = random.Random(seed)
+    keys = [file_key(store, name) for name in ("one", "two")]
+    volumes = [plane.want() for _ in range(3)]
+    written = set()
+    for _ in range(int(os.environ.get("KEYSTEAD_CHURN_ROUNDS", "12"))):
+        for volume in volumes:
+            churn(plane, volume, keys, chance)
+        time.sleep(chance.random())  # the moment is what is tested
+        node.restart()
+        for volume in volumes:
+            if volume not in written and is_readable(node, volume, ".") and node.status(volume)["state"] == "OPEN":
+                node.write(volume, "file", volume)
+                written.add(volume)
+    for volume in volumes:
+        if plane.wishes[volume]["revoked"]:
+            plane.restore(volume)
+    plane.wait_reached(*volumes, timeout=120)
+    plane.wait_access("OPEN", *volumes)
+    plane.wait(lambda: all(plane.reported[v]["serials"] == plane.wishes[v]["serials"] for v in volumes), "all rotations are done", 120)
+    for volume in volumes:
+        if volume in written:
+            assert node.read(volume, "file") == volume
+        wish, report = plane.wishes[volume], plane.reported[volume]
+        assert [k["state"] for k in report["keys"]] == ["ACTIVE"] * len(wish["keys"])
+
+
+def test_revoked__killed_at_any_time__never_open(node, plane):
+    chance = random.Random(1)
+    volume = plane.want()
+    plane.wait_reached(volume)
+    node.write(volume, "file", "secret")
+    for _ in range(6):
+        plane.want(volume, revoked=True)
+        plane.wait_access("LOCKED", volume)
+        for _ in range(2):
+            os.kill(node.status(volume)["volume"]["pid"], 9)
+            node.kill()
+            node.start()
+            until = time.monotonic() + chance.random()
+            while time.monotonic() < until:
+                assert not is_readable(node, volume)
+            proc.wait_until(lambda: node.status(volume)["state"] == "LOCKED", "its process is back, and locked")
+        plane.restore(volume)
+        plane.wait_access("OPEN", volume)
+        assert node.read(volume, "file") == "secret"

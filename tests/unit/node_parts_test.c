@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goal of this test: the small decisions of the agent: what a status says, which keys are missing and which unwanted, when something is tried
+ * again, what would mend it, and whether a host has room.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "check.h"
+#include "node/agent_int.h"
+#include "node/capacity.h"
+
+static const char STATUS[] =
+    "{\"ok\": true, \"state\": \"LOCKED\", \"revoked\": false, \"cause\": \"DENIED\", \"message\": "
+    "\"no\","
+    " \"volume\": {\"id\": \"x\", \"backing\": \"/b\", \"mountpoint\": \"/m\", \"pid\": 17},"
+    " \"lease\": {\"left_ms\": 1, \"max_ms\": 60000, \"grace_ms\": 3600000, \"probe_ms\": 15000},"
+    " \"wraps\": [{\"id\": 1, \"state\": \"RETIRED\", \"type\": \"FILE\", \"uri\": \"/s#old\"},"
+    "  {\"id\": 2, \"state\": \"ACTIVE\", \"type\": \"FILE\", \"uri\": \"/s#one\", "
+    "\"auth_principal\": \"/k\", \"key_version\": \"3\"},"
+    "  {\"id\": 3, \"state\": \"ACTIVE\", \"type\": \"FILE\", \"uri\": \"/p#platform\", "
+    "\"auth_principal\": \"/pk\", \"key_version\": \"1\"}],"
+    " \"generations\": [], \"receipt\": {\"at\": \"2026-11-22T05:20:00Z\", \"cause\": \"DENIED\", "
+    "\"duration_ms\": 31, \"handles_cut\": 2}}";
+
+static const struct key_spec PLATFORM = {"FILE", "/p#platform", "/pk"};
+
+static void look(struct seen *s)
+{
+    json_t *status = json_loads(STATUS, 0, NULL);
+
+    assert_non_null(status);
+    check_ok(seen_status(status, s));
+    json_decref(status);
+}
+
+static struct wish wish_for(const char *uri, const char *principal, bool is_platform)
+{
+    struct wish w = {.is_present = true,
+                     .is_platform = is_platform,
+                     .key_count = 1,
+                     .lease = {60000, 15000, 3600000}};
+
+    snprintf(w.keys[0].spec.type, sizeof w.keys[0].spec.type, "FILE");
+    snprintf(w.keys[0].spec.uri, sizeof w.keys[0].spec.uri, "%s", uri);
+    snprintf(w.keys[0].spec.auth_principal, sizeof w.keys[0].spec.auth_principal, "%s", principal);
+    return w;
+}
+
+static void status__whole__taken_over(void **state)
+{
+    struct seen s = {0};
+
+    (void)state;
+    look(&s);
+    assert_true(s.is_made && s.is_running && !s.is_revoked);
+    assert_int_equal(s.state, LEASE_LOCKED);
+    assert_int_equal(s.cause, CAUSE_DENIED);
+    assert_string_equal(s.message, "no");
+    assert_int_equal(s.pid, 17);
+    assert_int_equal(s.wrap_count, 2);
+    assert_string_equal(s.wraps[0].version, "3");
+    assert_int_equal(s.lock_cause, CAUSE_DENIED);
+    assert_int_equal(s.lock_duration_ms, 31);
+    seen_done(&s);
+}
+
+static void status__without_what_counts__bad_reply_and_output_untouched(void **state)
+{
+    static const char *const needed[] = {"state", "volume", "wraps"};
+    struct seen s = {.pid = 5};
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        json_t *status = json_loads(STATUS, 0, NULL);
+        json_object_del(status, needed[i]);
+        check_rc(seen_status(status, &s), BAD_REPLY);
+        assert_int_equal(s.pid, 5);
+        json_decref(status);
+    }
+}
+
+static struct step_view view_for(const struct wish *w)
+{
+    struct seen s = {0};
+    struct deed d = {0};
+    struct step_view v;
+
+    look(&s);
+    seen_view(&s, w, &d, &PLATFORM, &v);
+    seen_done(&s);
+    return v;
+}
+
+static void keys__as_wished__held(void **state)
+{
+    struct wish w = wish_for("/s#one", "/k", true);
+    struct step_view v = view_for(&w);
+
+    (void)state;
+    assert_int_equal(v.keys_held, 2);
+    assert_int_equal(v.keys_missing + v.keys_to_swap + v.keys_unwanted, 0);
+    assert_false(v.is_set_due);
+}
+
+static void keys__another_one_or_another_principal__missing_or_to_swap(void **state)
+{
+    struct wish w = wish_for("/s#two", "/k", false);
+    struct step_view v = view_for(&w);
+
+    (void)state;
+    assert_int_equal(v.keys_missing, 1);
+    assert_int_equal(v.keys_unwanted, 2);
+    w = wish_for("/s#one", "/other", true);
+    v = view_for(&w);
+    assert_int_equal(v.keys_to_swap, 1);
+    assert_int_equal(v.keys_held, 1);
+    assert_int_equal(v.keys_unwanted, 0);
+}
+
+static void keys__unwanted__found_one_by_one(void **state)
+{
+    struct wish w = wish_for("/s#one", "/k", false);
+    struct seen s = {0};
+
+    (void)state;
+    look(&s);
+    assert_int_equal(seen_unwanted(&s, &w, &PLATFORM)->id, 3);
+    w.is_platform = true;
+    assert_null(seen_unwanted(&s, &w, &PLATFORM));
+    seen_done(&s);
+}
+
+static void serials__behind__due(void **state)
+{
+    struct wish w = wish_for("/s#one", "/k", true);
+
+    (void)state;
+    w.serials = (struct wish_serials){.store = 1, .restore = 2};
+    w.lease.grace_ms = 5;
+    struct step_view v = view_for(&w);
+    assert_true(v.is_store_due && v.is_restore_due && v.is_set_due);
+    assert_false(v.is_rewrap_due || v.is_data_due || v.is_reencrypt_due);
+}
+
+static void backoff__grows_to_its_bound(void **state)
+{
+    uint64_t before = 0;
+
+    (void)state;
+    for (unsigned tries = 1; tries < 20; tries++) {
+        uint64_t ms = failure_backoff_ms(tries, random_system());
+        assert_true(ms >= 750 && ms <= 30000);
+        assert_true(tries > 5 || ms > before);
+        before = ms;
+    }
+    assert_true(before >= 22500);
+}
+
+static void failure__noted_and_cleared(void **state)
+{
+    struct failure f = {0};
+
+    (void)state;
+    failure_note(&f, ks_fail(KS_E_KEY_DISABLED, "it is off"), 1000, random_system());
+    assert_string_equal(f.text, "it is off");
+    assert_int_equal(f.rc.cls, KS_CLASS_DENIED);
+    assert_true(f.until_ms > 1000);
+    failure_clear(&f);
+    assert_true(ks_ok(f.rc) && f.until_ms == 0 && f.tries == 0);
+}
+
+static void explain__refusal__ends_with_what_mends_it(void **state)
+{
+    static const struct key_spec spec = {"AWS_KMS", "arn:aws:kms:eu-west-1:111122223333:key/1234",
+                                         "arn:aws:iam::111122223333:role/db"};
+    char text[MESSAGE_BYTES];
+
+    (void)state;
+    ks_rc denied = ks_fail(KS_E_DENIED, "no");
+    failure_explain(&spec, "org-1", denied, "kms:Encrypt is refused", text);
+    assert_non_null(strstr(text, "kms:Encrypt is refused\nto mend it: "));
+    assert_non_null(strstr(text, "\"Action\": \"kms:Encrypt\""));
+    failure_explain(&spec, "org-1", denied, "refused", text);
+    assert_non_null(strstr(text, "\"Action\": \"kms:Decrypt\""));
+    failure_explain(&spec, "org-1", KS_SUCCESS, "fine", text);
+    assert_string_equal(text, "fine");
+}
+
+static void lock_id__other_lock__other_id(void **state)
+{
+    struct seen s = {0};
+    char one[96], two[96];
+
+    (void)state;
+    look(&s);
+    prove_lock_id(&s, one);
+    s.lock_handles++;
+    prove_lock_id(&s, two);
+    assert_string_not_equal(one, two);
+    seen_done(&s);
+}
+
+static void capacity__text_of_the_host__read(void **state)
+{
+    uint64_t mib = 0;
+
+    (void)state;
+    check_ok(capacity_available(view_text("MemTotal: 9 kB\nMemAvailable:    2097152 kB\n"), &mib));
+    assert_int_equal(mib, 2048);
+    check_rc(capacity_available(view_text("MemTotal: 9 kB\n"), &mib), BAD_REPLY);
+    check_rc(capacity_available(view_text("MemAvailable: x"), &mib), BAD_REPLY);
+    check_rc(capacity_available(view_text("MemAvailable:"), &mib), BAD_REPLY);
+}
+
+static void capacity__too_little_or_too_many__says_what_to_do(void **state)
+{
+    (void)state;
+    check_ok(capacity_judge(CAPACITY_VOLUME_MIB + CAPACITY_RESERVE_MIB, 1000, 0));
+    ks_rc rc = capacity_judge(CAPACITY_VOLUME_MIB + CAPACITY_RESERVE_MIB - 1, 0, 0);
+    check_rc(rc, LIMIT);
+    check_text(rc, "add memory");
+    check_ok(capacity_judge(4096, 9, 10));
+    rc = capacity_judge(4096, 10, 10);
+    check_rc(rc, LIMIT);
+    check_text(rc, "--volumes");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(status__whole__taken_over),
+        cmocka_unit_test(status__without_what_counts__bad_reply_and_output_untouched),
+        cmocka_unit_test(keys__as_wished__held),
+        cmocka_unit_test(keys__another_one_or_another_principal__missing_or_to_swap),
+        cmocka_unit_test(keys__unwanted__found_one_by_one),
+        cmocka_unit_test(serials__behind__due),
+        cmocka_unit_test(backoff__grows_to_its_bound),
+        cmocka_unit_test(failure__noted_and_cleared),
+        cmocka_unit_test(explain__refusal__ends_with_what_mends_it),
+        cmocka_unit_test(lock_id__other_lock__other_id),
+        cmocka_unit_test(capacity__text_of_the_host__read),
+        cmocka_unit_test(capacity__too_little_or_too_many__says_what_to_do),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
