@@ -21,6 +21,7 @@
 #include "fuse/harden.h"
 #include "fuse/mount_env.h"
 #include "node/agent.h"
+#include "node/engine.h"
 #include "node/join.h"
 
 enum {
@@ -179,7 +180,6 @@ static void take_plain(const struct cli *cli, struct agent_conf *conf)
 {
     conf->platform_key = cli->texts[OPT_PLATFORM_KEY];
     conf->platform_principal = cli->texts[OPT_PLATFORM_PRINCIPAL];
-    conf->engines_dir = args_has(cli, OPT_ENGINES) ? cli->texts[OPT_ENGINES] : ENGINES_DIR;
     conf->volumes_max = (uint32_t)cli->numbers[OPT_VOLUMES];
     conf->keep_deleted_ms = ms_or(cli, OPT_KEEP_DELETED, KEEP_DELETED_MS);
     conf->version_check_ms = ms_or(cli, OPT_VERSION_CHECK, VERSION_CHECK_MS);
@@ -188,6 +188,15 @@ static void take_plain(const struct cli *cli, struct agent_conf *conf)
     conf->is_development = args_has(cli, OPT_DEV);
     conf->clock = clock_system();
     conf->random = random_system();
+}
+
+/* Without templates a node runs volumes alone, and says so of those that want an engine. */
+static ks_rc take_engines(const struct cli *cli, char **ret)
+{
+    if (args_has(cli, OPT_ENGINES))
+        return resolve_absolute(cli->texts[OPT_ENGINES], "--engines", ret);
+    ks_rc rc = engine_templates_find(ret);
+    return ks_is(rc, KS_E_NOT_FOUND) ? mem_text("/nonexistent", ret) : rc;
 }
 
 static ks_rc serve(const struct agent_conf *conf)
@@ -214,7 +223,7 @@ static ks_rc serve(const struct agent_conf *conf)
 
 ks_rc cmd_node_run(struct cli *cli)
 {
-    CLEANUP(mem_freep) char *dir = NULL, *run_dir = NULL;
+    CLEANUP(mem_freep) char *dir = NULL, *run_dir = NULL, *engines = NULL;
     const struct harden_conf hard = {.is_swap_allowed = args_has(cli, OPT_ALLOW_SWAP)};
     struct agent_conf conf = {0};
     char program[PATH_MAX];
@@ -225,7 +234,9 @@ ks_rc cmd_node_run(struct cli *cli)
     TRY(take_program(program));
     TRY(take_dir(cli, &dir));
     TRY(resolve_run_dir(cli, &run_dir));
+    TRY(take_engines(cli, &engines));
     take_plain(cli, &conf);
+    conf.engines_dir = engines;
     conf.dir = dir;
     conf.run_dir = run_dir;
     conf.program = program;

@@ -54,6 +54,7 @@ void agent_forget(struct agent *a, struct holding *h)
     json_decref(h->told_wraps);
     json_decref(h->told_generations);
     power_free(h->power, false);
+    secret_free(h->password);
     mem_free(h->socket);
     mem_free(h);
 }
@@ -149,6 +150,7 @@ static ks_rc begin(struct agent *a)
     TRY(link_new(a->dir, a->identity.nodes_url, a->clock, &a->link));
     a->check_results = json_array();
     ENSURE(a->check_results, KS_E_NO_MEMORY, "no memory for a node");
+    keeper_find_engines(a);
     TRY(prove_load(a));
     TRY(agent_load(a));
     return start_threads(a);

@@ -48,12 +48,14 @@ struct holding {
     bool is_busy;    /* a pass is under way */
     bool is_urgent;  /* to be locked, or its engine to be stopped, at once */
     bool is_locking; /* somebody does it */
+    bool is_proving; /* a receipt is being made */
     bool is_watched; /* it says itself when something changes (watch.c) */
     bool is_closing; /* at the end of the agent: no more passes */
     uint64_t due_ms;
     bool is_stirred; /* something happened since the last pass began */
 
     struct power *power;
+    struct secret *password;   /* of its engine, while the volume is open; NULL */
     int64_t engine_stopped_ms; /* how long its last stop took; -1: unknown */
 
     bool is_rekeying, is_rekey_ended;
@@ -102,6 +104,7 @@ struct agent {
     uint64_t full_ms;           /* when the last such report was made */
     struct waiting_receipt *receipts;
     json_t *check_results;             /* array */
+    json_t *engines;                   /* names of templates whose programs are here */
     char checks[CHECKS_MAX][ID_BYTES]; /* those that were begun, a ring */
     unsigned check_next;
     struct watch *watches;
@@ -168,7 +171,7 @@ void *agent_watcher(void *agent);
 /* rekey.c: rekey_start(a, h): STATE when enough of them run. With the mutex. */
 ks_rc rekey_start(struct agent *a, struct holding *h) KS_MUST;
 
-/* prove.c: prove_lock(j, cause, facts): a receipt for a lock that is over. */
+/* prove.c: prove_lock(j, facts): a receipt for a lock that is over, unless somebody else makes it. */
 struct prove_facts {
     enum cause cause;
     int64_t asked_s, engine_stopped_ms;
@@ -194,6 +197,8 @@ void check_begin(struct agent *a, const struct wish_check *c);
 
 /* keeper.c: what is done now and then. */
 void *agent_keeper(void *agent);
+/* keeper_find_engines(a): which engines could run here. */
+void keeper_find_engines(struct agent *a);
 
 /* failure.c */
 /* failure_note(f, rc, now_ms, random): with the text of rc; the pause doubles, 1 s to 30 s. */

@@ -441,7 +441,7 @@ ks_rc node_dir_sweep(struct node_dir *d, int64_t before_s, unsigned *ret_count)
 
 /* --- receipts --- */
 
-static const char SUFFIX[] = ".json";
+static const char SUFFIX[] = ".json", UNFINISHED[] = ".json.tmp";
 
 ks_rc node_dir_receipt_write(struct node_dir *d, const char *id, json_t *receipt)
 {
@@ -473,7 +473,12 @@ static ks_rc visit_receipt(void *arg, const char *name)
     char id[ID_BYTES];
 
     snprintf(id, sizeof id, "%s", name);
-    if (!id_is_valid(id) || strcmp(name + strlen(id), SUFFIX) != 0)
+    if (!id_is_valid(id))
+        return KS_SUCCESS;
+    if (strcmp(name + strlen(id), UNFINISHED) ==
+        0) /* of a write that was cut off: it is made again */
+        return v->dir->io->ops->unlink(v->dir->io, v->dir->receipts, name);
+    if (strcmp(name + strlen(id), SUFFIX) != 0)
         return KS_SUCCESS;
     TRY(read_json(v->dir, v->dir->receipts, name, &receipt));
     return v->each(v->arg, id, receipt);

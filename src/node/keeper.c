@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "kms/driver.h"
 #include "node/agent_int.h"
+#include "node/engine.h"
 
 enum { PERIOD_MS_MAX = 60000, PERIOD_MS_MIN = 1000, VERSION_CALL_MS = 10000 };
 
@@ -60,6 +61,29 @@ static void renew_when_aging(struct agent *a)
         log_line(LOG_NOTICE, "the certificate of this node is renewed");
     else
         log_line(LOG_WARNING, "the certificate of this node is not renewed yet: %s", ks_text(rc));
+}
+
+/* --- engines --- */
+
+static void add_engine(void *arg, const struct engine_template *t, ks_rc check)
+{
+    if (ks_ok(check))
+        json_array_append_new(arg, json_string(engine_template_name(t)));
+}
+
+void keeper_find_engines(struct agent *a)
+{
+    json_t *found = json_array();
+    ks_rc rc = engine_templates(a->conf.engines_dir, add_engine, found);
+
+    if (!ks_ok(rc)) {
+        json_decref(found);
+        return; /* a volume that wants an engine says so */
+    }
+    pthread_mutex_lock(&a->mutex);
+    json_decref(a->engines);
+    a->engines = found;
+    pthread_mutex_unlock(&a->mutex);
 }
 
 /* --- versions of keys --- */
@@ -207,6 +231,7 @@ void *agent_keeper(void *agent)
     while (wait_turn(a)) {
         uint64_t now_ms = clock_boot_ms(a->clock);
         sweep(a);
+        keeper_find_engines(a);
         renew_when_aging(a);
         if (a->conf.version_check_ms && now_ms - checked_ms >= a->conf.version_check_ms) {
             ks_rc rc = check_versions(a);

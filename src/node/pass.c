@@ -279,8 +279,8 @@ static uint32_t later(uint32_t a, uint32_t b)
     return a > b ? a : b;
 }
 
-/* Counts only rise, so that neither side loses what the other one did. What was proved meanwhile stays. */
-static void merge_deed(struct job *j, bool is_current)
+/* Counts only rise, so that neither side loses what the other one did. What was proved is written down by who proved it. */
+static void merge_deed(struct job *j)
 {
     struct deed *to = &j->h->deed;
     struct wish_serials *done = &to->done, *did = &j->deed.done;
@@ -288,7 +288,7 @@ static void merge_deed(struct job *j, bool is_current)
     if (!j->is_deed_changed)
         return;
     j->h->is_deed_saved = false;
-    if (is_current || j->is_discarded) {
+    if (j->is_discarded) {
         *to = j->deed;
         return;
     }
@@ -310,7 +310,7 @@ static void merge(struct job *j, enum step step, ks_rc rc)
     bool is_current = h->seen_seq == j->seq;
     if (is_current)
         merge_seen(j);
-    merge_deed(j, is_current);
+    merge_deed(j);
     if (is_current) {
         note_result(j, step, rc);
         if (j->is_reached)
@@ -352,6 +352,23 @@ static void find_port(struct job *j)
     j->is_deed_changed = j->deed.port != 0;
 }
 
+/* Once it is there: it is made with the engine's first start. */
+static void take_password(struct job *j, struct power *p)
+{
+    struct secret *password = NULL;
+
+    pthread_mutex_lock(&j->a->mutex);
+    bool is_known = j->h->password != NULL;
+    pthread_mutex_unlock(&j->a->mutex);
+    if (is_known || !ks_ok(power_password(p, &password)))
+        return;
+    pthread_mutex_lock(&j->a->mutex);
+    j->h->password = password;
+    json_decref(j->h->told); /* the control plane is to hear it */
+    j->h->told = NULL;
+    pthread_mutex_unlock(&j->a->mutex);
+}
+
 static void ready_engine(struct job *j)
 {
     struct power *p = j->h->power; /* made once, by passes only */
@@ -380,6 +397,8 @@ static void ready_engine(struct job *j)
     }
     if (p && !power_is_on(p))
         power_prepare(p);
+    if (p && power_is_on(p))
+        take_password(j, p);
 }
 
 /* What is not to be taken now is told by STEP_WAIT or is_held_back. */

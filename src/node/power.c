@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * node/power.c - switching an engine; this node runs volumes without one only.
+ * node/power.c - switching an engine.
+ *
+ * The template is read anew whenever it could not be used, so that installing an engine needs no restart of the node. An engine object is
+ * made with the first start and kept: its log and its count of restarts go on.
  */
 #include "node/power.h"
 
@@ -9,12 +12,15 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "node/engine.h"
 
 struct power {
     struct power_conf conf;
     char *engines_dir, *engine, *mountpoint, *state_dir, *address, *cluster_name;
     pthread_mutex_t mutex;
     bool is_on;
+    struct engine_template *kind;
+    struct engine *process;
     char trouble[MESSAGE_BYTES]; /* why there is no engine */
 };
 
@@ -52,7 +58,8 @@ void power_free(struct power *p, bool is_leaving_it)
 {
     if (!p)
         return;
-    (void)is_leaving_it;
+    engine_free(p->process, is_leaving_it);
+    engine_template_free(p->kind);
     pthread_mutex_destroy(&p->mutex);
     mem_free(p->engines_dir);
     mem_free(p->engine);
@@ -63,35 +70,79 @@ void power_free(struct power *p, bool is_leaving_it)
     mem_free(p);
 }
 
-static ks_rc prepare(const struct power *p)
+static ks_rc make_engine(const struct power *p, const struct engine_template *kind,
+                         struct engine **ret)
 {
-    return ks_fail(KS_E_UNSUPPORTED, "this node does not run engines: %s", p->engine);
+    const struct engine_conf conf = {.kind = kind,
+                                     .mountpoint = p->mountpoint,
+                                     .state_dir = p->state_dir,
+                                     .address = p->address,
+                                     .port = p->conf.port,
+                                     .cluster_name = p->cluster_name,
+                                     .clock = p->conf.clock,
+                                     .random = p->conf.random,
+                                     .told = p->conf.told,
+                                     .arg = p->conf.arg};
+
+    return engine_new(&conf, ret);
 }
 
+static ks_rc find_engine(const struct power *p, struct engine_template **ret_kind,
+                         struct engine **ret)
+{
+    struct engine_template *kind = NULL;
+
+    TRY(engine_template_load(p->engines_dir, p->engine, &kind));
+    ks_rc rc = engine_template_check(kind);
+    if (ks_ok(rc))
+        rc = make_engine(p, kind, ret);
+    if (ks_ok(rc))
+        *ret_kind = kind;
+    else
+        engine_template_free(kind);
+    return rc;
+}
+
+/* The disk is read without the mutex: nobody who asks how things are waits for it. */
 void power_prepare(struct power *p)
 {
+    struct engine_template *kind = NULL;
+    struct engine *process = NULL;
+    struct engine_status status = {.phase = ENGINE_PHASE_IDLE};
+
     pthread_mutex_lock(&p->mutex);
-    ks_rc rc = is_none(p) ? KS_SUCCESS : prepare(p);
+    bool is_ready = is_none(p) || p->process;
+    pthread_mutex_unlock(&p->mutex);
+    if (is_ready)
+        return;
+    ks_rc rc = find_engine(p, &kind, &process);
     if (ks_ok(rc))
-        p->trouble[0] = 0;
-    else
-        snprintf(p->trouble, sizeof p->trouble, "%s", ks_text(rc));
+        engine_status(process, &status);
+    pthread_mutex_lock(&p->mutex);
+    snprintf(p->trouble, sizeof p->trouble, "%s", ks_ok(rc) ? "" : ks_text(rc));
+    p->kind = kind;
+    p->process = process;
+    p->is_on = status.phase != ENGINE_PHASE_IDLE; /* one that an earlier life left running */
     pthread_mutex_unlock(&p->mutex);
 }
 
 void power_on(struct power *p)
 {
     pthread_mutex_lock(&p->mutex);
-    p->is_on = is_none(p);
+    p->is_on = is_none(p) || p->process;
+    if (p->process)
+        engine_start(p->process);
     pthread_mutex_unlock(&p->mutex);
 }
 
 void power_off(struct power *p, uint32_t ms_max)
 {
     pthread_mutex_lock(&p->mutex);
+    struct engine *process = p->process;
     p->is_on = false;
     pthread_mutex_unlock(&p->mutex);
-    (void)ms_max;
+    if (process)
+        engine_stop(process, ms_max);
 }
 
 bool power_is_on(struct power *p)
@@ -102,8 +153,26 @@ bool power_is_on(struct power *p)
     return is_on;
 }
 
+static enum engine_state state_of(enum engine_phase phase)
+{
+    switch (phase) {
+    case ENGINE_PHASE_STARTING:
+        return ENGINE_STARTING;
+    case ENGINE_PHASE_RUNNING:
+        return ENGINE_RUNNING;
+    case ENGINE_PHASE_FAILED:
+        return ENGINE_FAILED;
+    case ENGINE_PHASE_IDLE:
+    case ENGINE_PHASE_STOPPING:
+        break;
+    }
+    return ENGINE_STOPPED;
+}
+
 void power_status(struct power *p, struct power_status *ret)
 {
+    struct engine_status status;
+
     *ret = (struct power_status){.state = ENGINE_NONE};
     if (is_none(p))
         return;
@@ -112,12 +181,19 @@ void power_status(struct power *p, struct power_status *ret)
     if (p->trouble[0]) {
         ret->state = ENGINE_FAILED;
         snprintf(ret->message, sizeof ret->message, "%s", p->trouble);
+    } else if (p->process) {
+        engine_status(p->process, &status);
+        ret->state = state_of(status.phase);
+        snprintf(ret->message, sizeof ret->message, "%s", status.message);
+        snprintf(ret->connection, sizeof ret->connection, "%s", status.connection);
     }
     pthread_mutex_unlock(&p->mutex);
 }
 
 ks_rc power_password(struct power *p, struct secret **ret)
 {
-    (void)p, (void)ret;
-    return ks_fail(KS_E_NOT_FOUND, "there is no engine");
+    pthread_mutex_lock(&p->mutex);
+    struct engine *process = p->process; /* lives as long as p */
+    pthread_mutex_unlock(&p->mutex);
+    return process ? engine_password(process, ret) : ks_fail(KS_E_NOT_FOUND, "there is no engine");
 }

@@ -28,8 +28,8 @@ ks_rc power_new(const struct power_conf *conf, struct power **ret) KS_MUST;
 /* power_free(p, is_leaving_it): ends the engine, unless it is to go on without us. NULL does nothing. */
 void power_free(struct power *p, bool is_leaving_it);
 
-/* power_prepare(p): finds the engine, and takes over what an earlier life of the node left running. May take a moment; is asked before
- * power_on, and again when it failed. */
+/* power_prepare(p): finds the engine, and takes over what an earlier life of the node left running: then it is on. Reads the disk; by one thread at
+ * a time; before power_on, and again when it failed. */
 void power_prepare(struct power *p);
 /* power_on(p): wanted from now on; returns at once. Nothing, unless it is prepared. */
 void power_on(struct power *p);
@@ -44,5 +44,5 @@ struct power_status {
     char connection[HOST_BYTES];
 };
 void power_status(struct power *p, struct power_status *ret);
-/* power_password(p, ret): NOT_FOUND when there is none. */
+/* power_password(p, ret): NOT_FOUND when there is none. Reads the volume: not with a mutex that others need. */
 ks_rc power_password(struct power *p, struct secret **ret) KS_MUST;

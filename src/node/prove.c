@@ -58,7 +58,35 @@ static void fill(const struct job *j, const struct prove_facts *facts, struct re
     ret->engine_stopped_ms = facts->engine_stopped_ms;
 }
 
-ks_rc prove_lock(struct job *j, const struct prove_facts *facts)
+/* A pass and a lock may both find that a receipt is due: one of them makes it. */
+static bool claim(struct job *j, enum cause cause)
+{
+    struct holding *h = j->h;
+
+    pthread_mutex_lock(&j->a->mutex);
+    bool is_ours = !h->is_proving && !(cause == CAUSE_REVOKED && h->deed.is_receipted);
+    h->is_proving = h->is_proving || is_ours;
+    pthread_mutex_unlock(&j->a->mutex);
+    return is_ours;
+}
+
+static void release(struct job *j, enum cause cause, bool is_made)
+{
+    struct holding *h = j->h;
+
+    pthread_mutex_lock(&j->a->mutex);
+    h->is_proving = false;
+    if (is_made) {
+        h->is_deed_saved = false;
+        h->deed.is_receipted =
+            h->wish.is_revoked && (h->deed.is_receipted || cause == CAUSE_REVOKED);
+        if (j->seen.lock_at[0])
+            prove_lock_id(&j->seen, h->deed.last_lock);
+    }
+    pthread_mutex_unlock(&j->a->mutex);
+}
+
+static ks_rc make(struct job *j, const struct prove_facts *facts)
 {
     CLEANUP(buf_done) struct buf text = buf_init(RECEIPT_TEXT_MAX);
     CLEANUP(json_decrefp) json_t *receipt = NULL;
@@ -69,12 +97,16 @@ ks_rc prove_lock(struct job *j, const struct prove_facts *facts)
     TRY(receipt_text(&f, &text));
     TRY(sign(j->a, buf_view(&text), &receipt));
     TRY(node_dir_receipt_write(j->a->dir, f.id, receipt));
-    TRY(keep(j->a, f.id, TAKE(receipt)));
-    j->deed.is_receipted = j->deed.is_receipted || facts->cause == CAUSE_REVOKED;
-    if (j->seen.lock_at[0])
-        prove_lock_id(&j->seen, j->deed.last_lock);
-    j->is_deed_changed = true;
-    return KS_SUCCESS;
+    return keep(j->a, f.id, TAKE(receipt));
+}
+
+ks_rc prove_lock(struct job *j, const struct prove_facts *facts)
+{
+    if (!claim(j, facts->cause))
+        return KS_SUCCESS;
+    ks_rc rc = make(j, facts);
+    release(j, facts->cause, ks_ok(rc));
+    return rc;
 }
 
 static ks_rc load_one(void *arg, const char *id, json_t *taken)

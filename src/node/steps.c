@@ -166,12 +166,11 @@ static ks_rc create_under(struct job *j, const struct key_spec *spec)
 /* The platform's key first, which is here; else the first key that works. The others are added when it is there. */
 static ks_rc create(struct job *j)
 {
-    const struct key_spec *spec = j->wish.is_platform ? &j->a->platform : NULL;
     ks_rc rc = ks_fail(KS_E_STATE, "there is no key to make it under");
 
     TRY(capacity_check(j->a));
-    if (spec)
-        rc = create_under(j, spec);
+    if (j->wish.is_platform)
+        rc = create_under(j, &j->a->platform);
     for (size_t i = 0; !ks_ok(rc) && i < j->wish.key_count; i++)
         rc = create_under(j, &j->wish.keys[i].spec);
     TRY(rc);

@@ -53,13 +53,10 @@ static bool may_be_full(const struct agent *a)
 static json_t *with_password(struct holding *h, json_t *volume)
 {
     json_t *engine = json_object_get(volume, "engine");
-    const char *state = json_string_value(json_object_get(engine, "state"));
-    CLEANUP(secret_freep) struct secret *password = NULL;
 
-    if (!h->power || !state || strcmp(state, engine_state_name(ENGINE_RUNNING)) != 0 ||
-        !ks_ok(power_password(h->power, &password)))
+    if (!h->password)
         return json_incref(volume);
-    struct view text = secret_view(password);
+    struct view text = secret_view(h->password);
     json_t *copy = json_copy(volume), *engine_copy = json_copy(engine);
     json_object_set_new(engine_copy, "password", json_stringn((const char *)text.bytes, text.len));
     json_object_set_new(copy, "engine", engine_copy);
@@ -127,6 +124,8 @@ static ks_rc gather(struct agent *a, struct tidings *t)
                           t->volumes, "checks", a->check_results, "receipts", t->receipts,
                           "version", keystead_version, "address", a->identity.address);
     ENSURE(t->report, KS_E_NO_MEMORY, "no memory for a report");
+    if (t->is_full && a->engines)
+        json_object_set(t->report, "engines", a->engines);
     TRY(add_volumes(a, t));
     add_receipts(a, t);
     t->check_count = json_array_size(a->check_results);

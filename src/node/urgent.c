@@ -86,17 +86,16 @@ static void merge(struct job *j, ks_rc rc, int64_t engine_stopped_ms)
 
     pthread_mutex_lock(&a->mutex);
     h->engine_stopped_ms = engine_stopped_ms;
+    if (h->power && !power_is_on(h->power)) {
+        secret_free(h->password); /* it lies on the volume, and is locked with it */
+        h->password = NULL;
+    }
     if (j->is_seen && ks_ok(rc)) {
         seen_done(&h->seen);
         h->seen = j->seen;
         j->seen = (struct seen){0};
         h->is_seen = true;
         h->seen_seq++;
-    }
-    if (j->is_deed_changed) {
-        h->deed.is_receipted = h->wish.is_revoked && j->deed.is_receipted;
-        memcpy(h->deed.last_lock, j->deed.last_lock, sizeof h->deed.last_lock);
-        h->is_deed_saved = false;
     }
     h->is_locking = false;
     h->is_news = true;

@@ -4,6 +4,8 @@ nothing is lost. The control plane is a script that knows docs/NODES.md only (ha
 import json
 import os
 import random
+import shutil
+import socket
 import stat
 import time
 
@@ -11,7 +13,7 @@ import pytest
 from harness import proc
 from harness.control_plane import ControlPlane, Node
 from harness.key_service import CUSTOMER, ORGANISATION, ROLE, KeyService
-from harness.keystead import KeyStore, Keystead
+from harness.keystead import ROOT, KeyStore, Keystead
 
 MANY = 20
 
@@ -151,7 +153,7 @@ def test_life__create_enable_rotate_revoke_restore_delete(node, plane, store, wo
     report, = plane.wait_access("LOCKED", volumes[0])
     assert report["cause"] == "REVOKED"
     assert not is_readable(node, volumes[0]) and is_readable(node, volumes[1])
-    receipt, = plane.receipts_of(volumes[0])
+    receipt, = plane.wait(lambda: plane.receipts_of(volumes[0]), "there is a receipt")
     assert (receipt["reason"], receipt["keys"]) == ("REVOKED", [{"type": "FILE", "uri": two["uri"]}])
     plane.restore(volumes[0])
     plane.wait_access("OPEN", volumes[0])
@@ -494,3 +496,63 @@ def test_revoked__killed_at_any_time__never_open(node, plane):
         plane.restore(volume)
         plane.wait_access("OPEN", volume)
         assert node.read(volume, "file") == "secret"
+
+
+# --- engines ---
+
+
+def redis(port, password, *words):
+    """The answer of a Redis to one command, by its own protocol."""
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as s:
+        reader = s.makefile("rb")
+        for command in (("AUTH", password), words):
+            s.sendall(b"*%d\r\n" % len(command) + b"".join(b"$%d\r\n%s\r\n" % (len(w), w.encode()) for w in command))
+            line = reader.readline().decode().strip()
+            if line.startswith("$") and line != "$-1":
+                line = reader.readline().decode().strip()
+        return line
+
+
+@pytest.mark.skipif(not shutil.which("redis-server"), reason="no redis-server on this host")
+def test_engine__runs_while_its_volume_is_open__and_outlives_the_agent(idle, plane):
+    idle.join()
+    port = proc.free_port()
+    idle.start("--engines", os.path.join(ROOT, "engines"), "--ports", f"{port}-{port}")
+    volume = plane.want(engine="redis")
+
+    def engine():
+        return plane.reported.get(volume, {}).get("engine", {})
+
+    def is_running():
+        return engine().get("state") == "RUNNING" and engine().get("password")
+
+    password = plane.wait(is_running, "the engine runs")
+    assert (engine()["port"], engine()["host"]) == (port, "127.0.0.1") and str(port) in engine()["connection"]
+    assert redis(port, password, "SET", "name", "value") == "+OK"
+    assert any("engines" in r for r in plane.reports)
+
+    idle.restart("--engines", os.path.join(ROOT, "engines"), "--ports", f"{port}-{port}")
+    plane.reported.clear()
+    plane.wait(is_running, "the next agent has it")
+    assert redis(port, password, "GET", "name") == "value"
+
+    plane.want(volume, revoked=True)
+    plane.wait_access("LOCKED", volume)
+    plane.wait(lambda: engine()["state"] == "STOPPED" and plane.receipts_of(volume), "it is stopped, and there is a receipt")
+    assert plane.receipts_of(volume)[0]["engine_stopped_ms"] < 3000
+    with pytest.raises(OSError):
+        redis(port, password, "GET", "name")
+    plane.restore(volume)
+    plane.wait_access("OPEN", volume)
+    plane.wait(is_running, "it runs again")
+    assert redis(port, password, "GET", "name") == "value"
+    idle.stop()
+    with pytest.raises(OSError):
+        redis(port, password, "GET", "name")
+
+
+def test_engine__of_no_template__is_told(node, plane):
+    volume = plane.want(engine="oracle")
+    plane.wait_access("OPEN", volume)
+    plane.wait(lambda: "oracle" in plane.reported[volume]["engine"]["message"], "it is told")
+    assert plane.reported[volume]["engine"]["state"] == "FAILED"

@@ -234,8 +234,13 @@ static void receipts__kept_until_removed(void **state)
 
     check_ok(node_dir_receipt_write(p->dir, ID, receipt));
     file_put(below(p, "receipts/other.txt"), view_text("x"));
+    char unfinished[128];
+    snprintf(unfinished, sizeof unfinished, "receipts/%s.json.tmp", ID);
+    file_put(below(p, unfinished), view_text("{\"n\""));
     check_ok(node_dir_receipts(p->dir, count_receipt, &count));
     assert_int_equal(count, 1);
+    assert_false(is_there(p, unfinished));
+    assert_true(is_there(p, "receipts/other.txt"));
     check_ok(node_dir_receipt_remove(p->dir, ID));
     check_ok(node_dir_receipt_remove(p->dir, ID));
     check_ok(node_dir_receipts(p->dir, count_receipt, &count));
