@@ -274,10 +274,8 @@ void rec_settle(struct rec *r)
     enum { ROUNDS = 4 }; /* ADDING to DROPPING to REST to what the volumes say of it */
 
     if (r->region.is_removing) {
-        for (size_t s = 0; s < r->step_count; s++) {
-            if (r->steps[s].kind != OPERATION_CMEK_CHECK)
-                step_ends(&r->steps[s], OPERATION_CANCELLED, rec_why_of(REC_WHY_REMOVED, 0, 0));
-        }
+        for (size_t s = 0; s < r->step_count; s++)
+            step_ends(&r->steps[s], OPERATION_CANCELLED, rec_why_of(REC_WHY_REMOVED, 0, 0));
         return;
     }
     reasons_forget(r);

@@ -527,9 +527,11 @@ static void removed__region__its_steps_are_cancelled(void **state)
     (void)state;
     begin_enabled(1);
     ask(REC_DO_PUT, REC_MATCH_NONE);
+    r.steps[r.step_count++] = (struct rec_step){.kind = OPERATION_CMEK_CHECK, .began = NOW};
     r.region.is_removing = true;
     rec_settle(&r);
     assert_int_equal(r.steps[0].state, OPERATION_CANCELLED);
+    assert_int_equal(r.steps[1].state, OPERATION_CANCELLED);
     assert_int_equal(rule(REC_DO_PUT, REC_MATCH_NONE), REC_NOT);
 }
 
