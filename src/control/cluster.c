@@ -231,6 +231,16 @@ static ks_rc check_creator(const struct caller *by)
     return KS_SUCCESS;
 }
 
+static void check_keys(const struct work *w, const struct cluster_wish *wish,
+                       const struct cluster *cluster, struct faults *f)
+{
+    struct spec_rules rules = {.provider = cluster->provider,
+                               .organisation = cluster->organisation,
+                               .is_development = w->c->is_development};
+
+    rules_keys(wish->regions, wish->region_count, &rules, f);
+}
+
 static ks_rc check_regions(struct store_view *v, const struct cluster_wish *wish, struct faults *f)
 {
     CLEANUP(mem_freep) char(*served)[NAME_BYTES] = NULL;
@@ -255,6 +265,7 @@ static ks_rc check_wish(struct work *w, const struct cluster_wish *wish, struct 
     rules_lease(&cluster->lease, &f);
     rules_rotation(&wish->rotation, &f);
     TRY(check_regions(store_tx_view(w->tx), wish, &f));
+    check_keys(w, wish, cluster, &f);
     return faults_end(&f);
 }
 

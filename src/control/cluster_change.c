@@ -62,6 +62,15 @@ static ks_rc check_settings(struct change *ch, struct faults *f)
     return KS_SUCCESS;
 }
 
+static void check_keys(const struct change *ch, struct faults *f)
+{
+    struct spec_rules rules = {.provider = ch->cluster.provider,
+                               .organisation = ch->cluster.organisation,
+                               .is_development = ch->w->c->is_development};
+
+    rules_keys(ch->ask->regions, ch->ask->region_count, &rules, f);
+}
+
 static ks_rc check_regions(struct change *ch, struct faults *f)
 {
     CLEANUP(mem_freep) char(*served)[NAME_BYTES] = NULL;
@@ -75,6 +84,7 @@ static ks_rc check_regions(struct change *ch, struct faults *f)
     TRY(store_region_names(v, &served, &count));
     rules_regions(ask->regions, ask->region_count, (const char(*)[NAME_BYTES])served, count, f);
     region_plan_make(ch->regions, ch->region_count, ask->regions, ask->region_count, f, &ch->plan);
+    check_keys(ch, f);
     return KS_SUCCESS;
 }
 

@@ -179,3 +179,15 @@ void rules_regions(const struct region_wish *regions, size_t count,
     list_served(served, served_count, list, sizeof list);
     faults_add(f, served_count ? "regions with nodes: %s" : "no node has joined yet%s", list);
 }
+
+void rules_keys(const struct region_wish *regions, size_t count, const struct spec_rules *rules,
+                struct faults *f)
+{
+    struct spec_rules of_region = *rules;
+
+    for (size_t i = 0; i < count && i < REGIONS_MAX; i++) {
+        of_region.region = regions[i].name;
+        if (regions[i].key_count && regions[i].key_count <= REGION_KEYS_MAX)
+            specs_check(&of_region, regions[i].keys, regions[i].key_count, f);
+    }
+}

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "control/cmek_spec.h"
 #include "control/control.h"
 #include "control/faults.h"
 
@@ -26,6 +27,9 @@ void rules_extra(const char *extra, struct faults *f);
 void rules_lease(struct lease_terms *terms, struct faults *f);
 /* rules_rotation(terms, f): 0, or from an hour to ten years. */
 void rules_rotation(const struct rotation_terms *terms, struct faults *f);
+/* rules_keys(regions, count, rules, f): their keys, where they have some; rules without region. */
+void rules_keys(const struct region_wish *regions, size_t count, const struct spec_rules *rules,
+                struct faults *f);
 /* rules_regions(regions, count, served, served_count, f): 1 to REGIONS_MAX regions, no name twice, 1 to REGION_NODES_MAX nodes in
  * each, all of them served by nodes. */
 void rules_regions(const struct region_wish *regions, size_t count,

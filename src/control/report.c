@@ -12,23 +12,27 @@
 #include "control/check.h"
 #include "control/cluster_int.h"
 #include "control/receipt.h"
+#include "control/reconcile.h"
 #include "control/report_int.h"
 
 static void taking_freep(struct taking **t)
 {
     if (*t)
-        mem_free((*t)->clusters);
+        mem_free((*t)->marks);
     mem_freep(t);
 }
 
-ks_rc taking_mark(struct taking *t, const char *cluster)
+ks_rc taking_mark(struct taking *t, const struct cluster_volume *v)
 {
-    for (size_t i = 0; i < t->cluster_count; i++) {
-        if (strcmp(t->clusters[i], cluster) == 0)
+    for (size_t i = 0; i < t->mark_count; i++) {
+        if (strcmp(t->marks[i].cluster, v->cluster) == 0 &&
+            strcmp(t->marks[i].region, v->region) == 0)
             return KS_SUCCESS;
     }
-    TRY(mem_grow(t->cluster_count + 1, sizeof *t->clusters, &t->clusters));
-    memcpy(t->clusters[t->cluster_count++], cluster, ID_BYTES);
+    TRY(mem_grow(t->mark_count + 1, sizeof *t->marks, &t->marks));
+    struct taking_mark *m = &t->marks[t->mark_count++];
+    memcpy(m->cluster, v->cluster, ID_BYTES);
+    memcpy(m->region, v->region, NAME_BYTES);
     return KS_SUCCESS;
 }
 
@@ -95,7 +99,7 @@ static ks_rc prove(struct taking *t, struct receipt *r, const char *reason,
         return KS_SUCCESS;
     memcpy(v->receipt, r->id, ID_BYTES);
     TRY(store_volume_put(t->w->tx, v));
-    return taking_mark(t, v->cluster);
+    return taking_mark(t, v);
 }
 
 static ks_rc take_receipt(struct taking *t, const json_t *one)
@@ -120,6 +124,21 @@ static ks_rc take_check(struct taking *t, const json_t *one)
                       json_object_get(one, "results"));
 }
 
+/* Only the regions that something was reported of; each cluster once. */
+static ks_rc bring_marked(struct taking *t)
+{
+    for (size_t i = 0; i < t->mark_count; i++)
+        TRY(reconcile_region(t->w, t->marks[i].cluster, t->marks[i].region));
+    for (size_t i = 0; i < t->mark_count; i++) {
+        size_t first = 0;
+        while (strcmp(t->marks[first].cluster, t->marks[i].cluster) != 0)
+            first++;
+        if (first == i)
+            TRY(cluster_settle(t->w, t->marks[i].cluster));
+    }
+    return KS_SUCCESS;
+}
+
 /* -- all of it -------------------------------------------------------------------------------------------------------------------- */
 
 static ks_rc take_parts(struct taking *t, const struct report *r)
@@ -132,9 +151,7 @@ static ks_rc take_parts(struct taking *t, const struct report *r)
         TRY(take_missing(t, r));
     json_array_foreach(r->receipts, i, one) TRY(take_receipt(t, one));
     json_array_foreach(r->checks, i, one) TRY(take_check(t, one));
-    for (i = 0; i < t->cluster_count; i++)
-        TRY(cluster_bring(t->w, t->clusters[i]));
-    return KS_SUCCESS;
+    return bring_marked(t);
 }
 
 static ks_rc take_report(struct control *c, const char *node, const json_t *document,

@@ -8,17 +8,21 @@
 #include "control/report_read.h"
 #include "control/store.h"
 
+struct taking_mark {
+    char cluster[ID_BYTES], region[NAME_BYTES];
+};
+
 /* A report on its way into the store. */
 struct taking {
     struct work *w;
     const char *node;
     struct cluster cluster; /* that an event was about last */
-    size_t cluster_count;
-    char (*clusters)[ID_BYTES]; /* that have changed */
+    size_t mark_count;
+    struct taking_mark *marks; /* regions that have changed */
 };
 
-/* taking_mark(t, cluster): it is brought on at the end. */
-ks_rc taking_mark(struct taking *t, const char *cluster) KS_MUST;
+/* taking_mark(t, v): its region is brought on at the end, then its cluster. */
+ks_rc taking_mark(struct taking *t, const struct cluster_volume *v) KS_MUST;
 /* taking_volume(t, from, v): what is reported of v, a row of the store; written and marked when something has changed. */
 ks_rc taking_volume(struct taking *t, const struct report_volume *from,
                     struct cluster_volume *v) KS_MUST;

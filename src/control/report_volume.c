@@ -233,7 +233,7 @@ static ks_rc write_volume(struct taking *t, struct cluster_volume *v,
     TRY(store_volume_put(t->w->tx, v));
     if (action)
         TRY(tell(t, v, action));
-    return taking_mark(t, v->cluster);
+    return taking_mark(t, v);
 }
 
 ks_rc taking_volume(struct taking *t, const struct report_volume *from, struct cluster_volume *v)
@@ -249,5 +249,6 @@ ks_rc taking_volume(struct taking *t, const struct report_volume *from, struct c
     TRY(take_detail(t, from, v->cluster));
     if (from->password)
         TRY(live_set_password(t->w->c->live, v->id, from->password));
+    TRY(wish_renew_lost(t->w, v));
     return write_volume(t, v, was, is_changed);
 }

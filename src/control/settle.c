@@ -42,10 +42,14 @@ static ks_rc read_life(struct work *w, const char *cluster, struct life **ret)
     s->w = w;
     TRY(store_cluster_get(v, cluster, &s->cluster));
     TRY(store_regions(v, cluster, &s->regions, &s->region_count));
-    TRY(store_volumes(v, cluster, NULL, &s->volumes, &s->volume_count));
-    TRY(mem_new(s->region_count + 1, sizeof *s->stands, &s->stands));
     *ret = TAKE(s);
     return KS_SUCCESS;
+}
+
+static ks_rc read_volumes(struct life *s)
+{
+    TRY(store_volumes(store_tx_view(s->w->tx), s->cluster.id, NULL, &s->volumes, &s->volume_count));
+    return mem_new(s->region_count + 1, sizeof *s->stands, &s->stands);
 }
 
 static ks_rc tell_audit(struct life *s, const char *action, const char *region, const char *message)
@@ -89,22 +93,6 @@ static bool is_failing(const struct cluster_volume *v)
     return v->access == ACCESS_FAILED || v->engine == ENGINE_FAILED ||
            (v->access == ACCESS_LOCKED && v->cause != CAUSE_REVOKED) || v->cause == CAUSE_ERROR ||
            v->cause == CAUSE_DENIED;
-}
-
-/* A goal that was never given: the store is a copy from before it. What the node did for it is not what is wanted now. */
-static ks_rc renew_lost_goals(struct life *s)
-{
-    for (size_t i = 0; i < s->volume_count; i++) {
-        struct cluster_volume *v = &s->volumes[i];
-        if (v->reached <= v->goal)
-            continue;
-        TRY(store_tx_next(s->w->tx, STORE_GOAL, &v->goal));
-        v->reached = GOAL_NONE;
-        TRY(store_volume_put(s->w->tx, v));
-        store_tx_observe(s->w->tx);
-        work_tell(s->w, 'n', v->node);
-    }
-    return KS_SUCCESS;
 }
 
 static ks_rc drop_gone(struct life *s)
@@ -333,12 +321,45 @@ static ks_rc settle_state(struct life *s)
     return KS_SUCCESS;
 }
 
+/* -- all of it ------------------------------------------------------------------------------------------------------- */
+
+static ks_rc has_task(const struct life *s, bool *ret)
+{
+    CLEANUP(mem_freep) struct operation *operations = NULL;
+    struct store_page page = {.count_max = STORE_PAGE_MAX};
+    size_t count;
+
+    TRY(store_operations_running(store_tx_view(s->w->tx), s->cluster.id, &page, &operations,
+                                 &count));
+    *ret = false;
+    for (size_t i = 0; i < count; i++)
+        *ret = *ret || task_is_life(operations[i].kind);
+    return KS_SUCCESS;
+}
+
+/* At rest nothing of a cluster depends on its volumes; whatever is on its way has an operation, or a state that says so. */
+static ks_rc is_at_rest(const struct life *s, bool *ret)
+{
+    bool is_busy = s->cluster.state != CLUSTER_CREATED;
+
+    for (size_t i = 0; i < s->region_count; i++)
+        is_busy = is_busy || s->regions[i].state != REGION_READY;
+    if (!is_busy)
+        TRY(has_task(s, &is_busy));
+    *ret = !is_busy;
+    return KS_SUCCESS;
+}
+
 ks_rc cluster_settle(struct work *w, const char *cluster)
 {
     CLEANUP(life_freep) struct life *s = NULL;
+    bool is_resting;
 
     TRY(read_life(w, cluster, &s));
-    TRY(renew_lost_goals(s));
+    TRY(is_at_rest(s, &is_resting));
+    if (is_resting)
+        return KS_SUCCESS;
+    TRY(read_volumes(s));
     TRY(drop_gone(s));
     TRY(settle_regions(s));
     TRY(settle_state(s));

@@ -102,7 +102,9 @@ static struct judged judge_scale(const struct task_scene *scene, size_t region, 
     if (region == NO_REGION || scene->regions[region].state == REGION_REMOVING)
         return cancelled("the region is being removed");
     const struct region_stand *s = &scene->stands[region];
-    if (s->there == s->wanted && !s->going)
+    if (s->going) /* not given up: see judge_remove */
+        return running(s);
+    if (s->there == s->wanted)
         return (struct judged){OPERATION_SUCCEEDED, "", s->there, s->wanted};
     return wait_on(s, age_s);
 }

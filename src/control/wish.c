@@ -14,6 +14,16 @@ static ks_rc set_goal(struct work *w, struct cluster_volume *v)
     return KS_SUCCESS;
 }
 
+ks_rc wish_renew_lost(struct work *w, struct cluster_volume *v)
+{
+    if (v->reached <= v->goal)
+        return KS_SUCCESS;
+    TRY(store_tx_next(w->tx, STORE_GOAL, &v->goal));
+    v->reached = GOAL_NONE;
+    work_tell(w, 'n', v->node);
+    return KS_SUCCESS;
+}
+
 ks_rc wish_changed(struct work *w, const char *cluster, const char *region)
 {
     CLEANUP(mem_freep) struct cluster_volume *volumes = NULL;

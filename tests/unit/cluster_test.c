@@ -99,6 +99,21 @@ static void a_wish_with_many_faults__created__is_refused_with_all_of_them(void *
     assert_null(v);
 }
 
+static void a_key_that_cannot_be_one__created_with__is_refused(void **state)
+{
+    struct fleet *f = *state;
+    struct region_wish region = fleet_region("east", 1);
+    struct cluster_wish wish = fleet_wish("orders", &region, 1);
+    struct cluster_view *v = NULL;
+
+    region.key_count = 1;
+    snprintf(region.keys[0].type, sizeof region.keys[0].type, "AWS_KMS");
+    snprintf(region.keys[0].uri, sizeof region.keys[0].uri, "alias/orders");
+    check_rc(control_cluster_create(f->c, &f->admin, &wish, &v), USAGE);
+    check_text(control_cluster_create(f->c, &f->admin, &wish, &v), "east");
+    assert_null(v);
+}
+
 static void a_cluster__asked_for_twice__is_the_same_while_it_is_created(void **state)
 {
     struct fleet *f = *state;
@@ -433,6 +448,7 @@ int main(void)
         TEST(a_cluster__created__is_there_when_its_volumes_are),
         TEST(a_cluster__deleted__is_kept_for_the_record),
         TEST(a_wish_with_many_faults__created__is_refused_with_all_of_them),
+        TEST(a_key_that_cannot_be_one__created_with__is_refused),
         TEST(a_cluster__asked_for_twice__is_the_same_while_it_is_created),
         TEST(a_caller_without_organisation__creating__is_refused),
         TEST(a_cluster_whose_disks_fail__waited_for__has_failed_and_may_recover),
