@@ -152,19 +152,21 @@ static void run_until_quiet(struct fake_node **nodes, int count, struct samples 
     }
 }
 
-static void revoke_first(struct control *c, const struct caller *by, struct samples *s)
+static void revoke_cluster(struct control *c, const struct caller *by, const char *name,
+                           struct samples *s)
 {
-    struct slice slice = {.count_max = 1};
-    struct cluster_view **views;
+    CLEANUP(mem_freep) struct cluster *cluster = NULL;
+    CLEANUP(store_view_end) struct store_view *v = NULL;
     struct cmek_ask ask = {.verb = CMEK_REVOKE};
     struct operation o;
-    size_t count;
 
-    MUST(control_cluster_list(c, by, &(struct cluster_filter){0}, &slice, &views, &count));
+    MUST(mem_new(1, sizeof *cluster, &cluster));
+    MUST(store_view_begin(c->store, &v));
+    MUST(store_cluster_by_name(v, by->organisation, name, cluster));
+    store_view_end(&v);
     double began = now_ms();
-    MUST(control_cmek_ask(c, by, views[0]->cluster.id, &ask, &o));
+    MUST(control_cmek_ask(c, by, cluster->id, &ask, &o));
     add(s, began);
-    cluster_views_free(views, count);
 }
 
 static void ask_all(struct fake_node **nodes, int count, bool is_from_start, struct samples *s)
@@ -187,10 +189,6 @@ static void measure(struct control *c, int node_count, int clusters, struct samp
     snprintf(by.organisation, sizeof by.organisation, "%s", ORGANISATION);
     MUST(mem_new((size_t)node_count, sizeof *nodes, &nodes));
     join_nodes(c, nodes, node_count);
-    double first = now_ms();
-    create(c, &by, 0, REGIONS, node_count / REGIONS);
-    add(s, first);
-    show("create a cluster with a volume on each node", s);
     for (int i = 1; i < clusters; i++) {
         double began = now_ms();
         create(c, &by, i, SMALL_REGIONS, SMALL_NODES);
@@ -203,7 +201,13 @@ static void measure(struct control *c, int node_count, int clusters, struct samp
     show("a node asks, there is nothing", s);
     ask_all(nodes, node_count, true, s);
     show("a node asks for everything", s);
-    revoke_first(c, &by, s);
+    revoke_cluster(c, &by, "cluster-1", s);
+    show("revoke a cluster of 3 x 3", s);
+    double large = now_ms();
+    create(c, &by, 0, REGIONS, node_count / REGIONS);
+    add(s, large);
+    show("create a cluster with a volume on each node", s);
+    revoke_cluster(c, &by, "cluster-0", s);
     show("revoke a cluster with a volume on each node", s);
     ask_all(nodes, node_count, false, s);
     show("a node asks, one volume is to be locked", s);

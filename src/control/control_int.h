@@ -114,7 +114,8 @@ ks_rc cluster_touch(struct work *w, const char *cluster) KS_MUST;
 
 /* -- nodes ----------------------------------------------------------------------------------------------------------- */
 
-/* node_is_away(c, node): not heard for NODE_AWAY_S. node_seen_text(c, node, out): "heard 12 s ago", "never heard", for messages. */
+/* node_is_away(c, node): not heard for NODE_AWAY_S. node_seen_text(c, node, out): "not heard for 3 min", for messages; in words
+ * that change seldom, because each other message is written. */
 bool node_is_away(struct control *c, const struct node *node);
 void node_seen_text(struct control *c, const struct node *node, char out[NAME_BYTES]);
 /* node_heard(c, node): it asked or reported just now. */

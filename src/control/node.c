@@ -76,8 +76,10 @@ void node_seen_text(struct control *c, const struct node *node, char out[NAME_BY
     int64_t age = clock_wall_s(c->clock) - last_seen(c, node);
 
     out[0] = '\0';
-    if (age < 2 * 3600)
-        message_put(out, NAME_BYTES, "heard %lld s ago", (long long)(age < 0 ? 0 : age));
+    if (age <= NODE_AWAY_S)
+        message_put(out, NAME_BYTES, "heard in the last %d s", NODE_AWAY_S);
+    else if (age < 2 * 3600)
+        message_put(out, NAME_BYTES, "not heard for %lld min", (long long)(age / 60));
     else
         message_put(out, NAME_BYTES, "not heard for %lld hours", (long long)(age / 3600));
 }

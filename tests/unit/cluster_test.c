@@ -186,7 +186,7 @@ static void a_cluster_on_a_node_that_is_away__waited_for__names_it_and_fails_lat
     f->clock.now_s += 120;
     check_ok(control_tick(f->c));
     check_state(f, v->cluster.id, CLUSTER_CREATING);
-    check_message(f, v->cluster.id, "node e1 (heard 120 s ago) has not been reported yet");
+    check_message(f, v->cluster.id, "node e1 (not heard for 2 min) has not been reported yet");
     f->clock.now_s += 3600;
     check_ok(control_tick(f->c));
     check_state(f, v->cluster.id, CLUSTER_CREATION_FAILED);

@@ -162,7 +162,7 @@ static void a_node__away_during_creation__is_named_and_finishes_when_back(void *
     run(w);
     w->f.clock.now_s += 100;
     check_ok(control_tick(w->f.c));
-    check_state(w, CLUSTER_CREATING, "node e1 (heard 100 s ago)");
+    check_state(w, CLUSTER_CREATING, "node e1 (not heard for 1 min)");
     w->nodes[0]->is_away = false;
     run(w);
     check_state(w, CLUSTER_CREATED, "");
