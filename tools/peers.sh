@@ -85,10 +85,28 @@ install_gcp_kms_emulator() {
     go_install "$1" github.com/blackwell-systems/gcp-kms-emulator/cmd/server-dual@latest
 }
 
-# What the installation of a peer depends on: how it is done, and the pins.
+# OpenTofu, and a provider that stands in for that of CockroachDB Cloud: the module proxy has neither the real one nor its
+# SDK. OpenTofu cannot be had with `go install`, because its go.mod replaces modules. Takes seven minutes of processor time, once.
+install_terraform() {
+    command -v go >/dev/null || {
+        echo "Go is not installed"
+        return 1
+    }
+    mkdir -p "$1/bin" && export GOTOOLCHAIN=local GOFLAGS='' GOPATH="$1/gopath" &&
+        (cd "$here/../tests/peers/terraform" &&
+            go build -p 2 -trimpath -buildvcs=false -o "$1/bin/terraform-provider-cockroach" .) &&
+        tofu=$(cd / && go mod download -json github.com/opentofu/opentofu@v1.12.6 | sed -n 's/.*"Dir": "\(.*\)".*/\1/p') &&
+        (cd "$tofu" && go build -p 2 -trimpath -buildvcs=false -ldflags '-s -w' -o "$1/bin/tofu" ./cmd/tofu) &&
+        chmod -R u+w "$1/gopath" && rm -rf "$1/gopath"
+}
+
+# What the installation of a peer depends on: how it is done, the pins, and sources of ours.
 stamp() {
-    { sed -n "/^install_$1()/,/^}/p" "$0" && cat "$here/peers-$1.txt" "$here/../tests/peers/$1/package-lock.json" 2>/dev/null; } |
-        sha256sum
+    {
+        sed -n "/^install_$1()/,/^}/p" "$0"
+        cat "$here/peers-$1.txt" "$here/../tests/peers/$1/package-lock.json" "$here/../tests/peers/$1"/*.go \
+            "$here/../tests/peers/$1/go.sum" 2>/dev/null
+    } | sha256sum
 }
 
 # peer NAME: installed in $peers/NAME when this returns, or the reason why not in $peers/NAME.missing.
@@ -113,6 +131,6 @@ peer() {
 mkdir -p "$peers"
 exec 9>"$peers/lock"
 flock -w "$seconds_max" 9
-for name in python localemu google npm local_kms gcp_kms_emulator; do
+for name in python localemu google npm local_kms gcp_kms_emulator terraform; do
     peer "$name"
 done

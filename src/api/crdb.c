@@ -43,43 +43,44 @@ HANDLER(crdb_regions)
 HANDLER(crdb_versions)
 HANDLER(crdb_organization)
 
-#define SEE(path_, operation_, handler)                                                            \
+#define SEE(path_, operation_, handler_)                                                           \
     {                                                                                              \
-        .method = "GET", .path = path_, .operation = operation_, .handle = handler##_call,         \
+        .method = "GET", .path = (path_), .operation = (operation_), .handle = (handler_),         \
         API_MAY(API_CUSTOMER, ROLE_VIEWER)                                                         \
     }
-#define CHANGE(method_, path_, operation_, handler)                                                \
+#define CHANGE(method_, path_, operation_, handler_)                                               \
     {                                                                                              \
-        .method = method_, .path = path_, .operation = operation_, .handle = handler##_call,       \
+        .method = (method_), .path = (path_), .operation = (operation_), .handle = (handler_),     \
         .body_bytes_max = CRDB_BODY_MAX, API_MAY(API_CUSTOMER, ROLE_OPERATOR)                      \
     }
 
 static const struct api_route routes[] = {
-    SEE("/api/v1/organization", "GetOrganizationInfo", crdb_organization),
-    SEE("/api/v1/cluster-versions", "ListMajorClusterVersions", crdb_versions),
-    SEE("/api/v1/clusters", "ListClusters", crdb_cluster_list),
+    SEE("/api/v1/organization", "GetOrganizationInfo", crdb_organization_call),
+    SEE("/api/v1/cluster-versions", "ListMajorClusterVersions", crdb_versions_call),
+    SEE("/api/v1/clusters", "ListClusters", crdb_cluster_list_call),
     {.method = "POST",
      .path = "/api/v1/clusters",
      .operation = "CreateCluster",
      .handle = crdb_cluster_create_call,
      .body_bytes_max = CRDB_BODY_MAX,
      API_MAY(API_ORGANISATION, ROLE_ADMIN)},
-    SEE("/api/v1/clusters/available-regions", "ListAvailableRegions", crdb_regions),
-    SEE("/api/v1/clusters/{cluster}", "GetCluster", crdb_cluster_get),
-    CHANGE("PATCH", "/api/v1/clusters/{cluster}", "UpdateCluster", crdb_cluster_patch),
+    SEE("/api/v1/clusters/available-regions", "ListAvailableRegions", crdb_regions_call),
+    SEE("/api/v1/clusters/{cluster}", "GetCluster", crdb_cluster_get_call),
+    CHANGE("PATCH", "/api/v1/clusters/{cluster}", "UpdateCluster", crdb_cluster_patch_call),
     {.method = "DELETE",
      .path = "/api/v1/clusters/{cluster}",
      .operation = "DeleteCluster",
      .handle = crdb_cluster_delete_call,
      API_MAY(API_CUSTOMER, ROLE_ADMIN)},
-    SEE("/api/v1/clusters/{cluster}/nodes", "ListClusterNodes", crdb_nodes),
-    SEE("/api/v1/clusters/{cluster}/backups-config", "GetBackupConfiguration", crdb_backups_get),
+    SEE("/api/v1/clusters/{cluster}/nodes", "ListClusterNodes", crdb_nodes_call),
+    SEE("/api/v1/clusters/{cluster}/backups-config", "GetBackupConfiguration",
+        crdb_backups_get_call),
     CHANGE("PATCH", "/api/v1/clusters/{cluster}/backups-config", "UpdateBackupConfiguration",
-           crdb_backups_patch),
-    SEE("/api/v1/clusters/{cluster}/cmek", "GetCMEKClusterInfo", crdb_cmek_get),
-    CHANGE("POST", "/api/v1/clusters/{cluster}/cmek", "EnableCMEKSpec", crdb_cmek_post),
-    CHANGE("PUT", "/api/v1/clusters/{cluster}/cmek", "UpdateCMEKSpec", crdb_cmek_put),
-    CHANGE("PATCH", "/api/v1/clusters/{cluster}/cmek", "UpdateCMEKStatus", crdb_cmek_patch),
+           crdb_backups_patch_call),
+    SEE("/api/v1/clusters/{cluster}/cmek", "GetCMEKClusterInfo", crdb_cmek_get_call),
+    CHANGE("POST", "/api/v1/clusters/{cluster}/cmek", "EnableCMEKSpec", crdb_cmek_post_call),
+    CHANGE("PUT", "/api/v1/clusters/{cluster}/cmek", "UpdateCMEKSpec", crdb_cmek_put_call),
+    CHANGE("PATCH", "/api/v1/clusters/{cluster}/cmek", "UpdateCMEKStatus", crdb_cmek_patch_call),
     {.method = "GET",
      .path = "/clusters/{cluster}/cert",
      .operation = "GetClusterCert",

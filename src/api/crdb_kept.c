@@ -148,8 +148,8 @@ static bool version_parse(const char *text, char ret[32])
     unsigned major, minor, patch = 0;
     int short_len = 0, long_len = 0;
 
-    sscanf(text, "v%3u.%3u%n.%3u%n", &major, &minor, &short_len, &patch, &long_len);
-    if (short_len == 0 || (text[short_len] && (long_len == 0 || text[long_len])))
+    int fields = sscanf(text, "v%3u.%3u%n.%3u%n", &major, &minor, &short_len, &patch, &long_len);
+    if (fields < 2 || (text[short_len] && (long_len == 0 || text[long_len])))
         return false;
     snprintf(ret, 32, "v%u.%u.%u", major, minor, patch);
     return true;

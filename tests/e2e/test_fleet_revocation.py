@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Goal: on a fleet, a customer's no locks what it is about and nothing else, wherever processes die and networks break meanwhile; a yes brings
+everything back without a human step; receipts prove it."""
+import json
+import os
+
+import pytest
+
+from harness import proc
+from harness.fleet import OTHER_CUSTOMER, Fleet
+from harness.wire import Wire
+
+EAST, WEST, EUROPE = "us-east-1", "us-west-2", "eu-west-1"
+MANY = 20  # volumes of a node
+
+
+@pytest.fixture
+def fleet(cli, work):
+    made = Fleet(cli, work, (EAST, WEST, EUROPE))
+    yield made
+    made.close()
+
+
+def write(fleet, cluster, text):
+    """A file in each volume; their mountpoints by region."""
+    places = fleet.mounts(cluster)
+    for mounts in places.values():
+        for mount in mounts:
+            with open(os.path.join(mount, "file"), "w") as f:
+                f.write(text)
+    return places
+
+
+def readable(mounts):
+    """What the files say; None for one that cannot be read."""
+    found = []
+    for mount in mounts:
+        try:
+            with open(os.path.join(mount, "file")) as f:
+                found.append(f.read())
+        except OSError:
+            found.append(None)
+    return found
+
+
+def check_receipts(fleet, cluster, count, reason="REVOKED"):
+    """The receipts of a cluster, one for each volume; every one is verified by the command for it."""
+    def all_there():
+        found = fleet.call("GET", f"/v1/clusters/{cluster}/receipts?limit=500")["items"]
+        found = [r for r in found if json.loads(r["text"])["reason"] == reason]
+        return found if len({r["volume"] for r in found}) == count else None
+
+    receipts = proc.wait_until(all_there, f"there are {count} receipts")
+    path = os.path.join(fleet.work, "receipt.json")
+    for receipt in receipts:
+        with open(path, "w") as f:
+            json.dump(receipt, f)
+        fleet.cli.run("receipt", "verify", path, "--ca-file", os.path.join(fleet.dir, "authority.pem"))
+    receipt["text"] = receipt["text"].replace('"reason"', '"Reason"')
+    with open(path, "w") as f:
+        json.dump(receipt, f)
+    assert fleet.cli.run("receipt", "verify", path, "--ca-file", os.path.join(fleet.dir, "authority.pem"), check=False).returncode != 0
+
+
+def test_one_key_of_three_disabled__only_its_region_locks__and_comes_back_by_itself(fleet):
+    cluster = fleet.create("three-keys", {EAST: 1, WEST: 1, EUROPE: 1})
+    fleet.kms.make("west", OTHER_CUSTOMER)
+    fleet.kms.grant("west", fleet.organisation)
+    fleet.enable(cluster, {EAST: "east", WEST: "west", EUROPE: "europe"})
+    places = write(fleet, cluster, "kept")
+
+    fleet.kms.act("disable", "west")
+    fleet.wait_cmek(cluster, "REVOKED")
+    assert fleet.regions(cluster) == {EAST: "ENABLED", WEST: "REVOKED", EUROPE: "ENABLED"}
+    message = next(r for r in fleet.cmek(cluster)["region_infos"] if r["region"] == WEST)["key_infos"][0]["user_message"]
+    assert "disabled" in message.lower(), message
+    assert readable(places[WEST]) == [None]
+    assert readable(places[EAST]) == readable(places[EUROPE]) == ["kept"]
+
+    fleet.kms.act("enable", "west")
+    fleet.wait_cmek(cluster, "ENABLED")
+    assert readable(fleet.mounts(cluster)[WEST]) == ["kept"]
+
+
+def test_revoke__three_nodes_with_twenty_volumes__all_locked_with_receipts(fleet):
+    cluster = fleet.create("many", {EAST: MANY, WEST: MANY, EUROPE: MANY})
+    fleet.enable(cluster, {EAST: "one", WEST: "one", EUROPE: "one"})
+    places = write(fleet, cluster, "kept")
+    assert sum(map(len, places.values())) == 3 * MANY
+    asked = proc.time.monotonic()
+    fleet.act(cluster, "REVOKE")
+    fleet.wait_cmek(cluster, "REVOKED")
+    print(f"revoke of {3 * MANY} volumes on 3 nodes: {proc.time.monotonic() - asked:.2f} s from the call to REVOKED")
+    for mounts in places.values():
+        assert readable(mounts) == [None] * MANY
+    check_receipts(fleet, cluster, 3 * MANY)
+    fleet.act(cluster, "RESTORE")
+    fleet.wait_cmek(cluster, "ENABLED")
+    for mounts in fleet.mounts(cluster).values():
+        assert readable(mounts) == ["kept"] * MANY
+
+
+def test_node_killed_while_revoking__is_named__and_locks_when_it_is_back(fleet):
+    cluster = fleet.create("killed", {EAST: 1, WEST: 1})
+    fleet.enable(cluster, {EAST: "one", WEST: "one"})
+    places = write(fleet, cluster, "kept")
+    node = next(n for n in fleet.nodes.values() if n.region == WEST)
+    node.kill()
+    fleet.act(cluster, "REVOKE")
+    proc.wait_until(lambda: fleet.regions(cluster) == {EAST: "REVOKED", WEST: "REVOKING"}, "the other region is REVOKED")
+    message = fleet.cmek(cluster)["region_infos"][1]["key_infos"][0]["user_message"]
+    assert node.name in message, message
+    node.start()
+    fleet.wait_cmek(cluster, "REVOKED")
+    assert readable(places[WEST]) == [None]
+    check_receipts(fleet, cluster, 2)
+    fleet.act(cluster, "RESTORE")
+    fleet.wait_cmek(cluster, "ENABLED")
+    assert readable(fleet.mounts(cluster)[WEST]) == ["kept"]
+
+
+def test_control_plane_killed_in_each_operation__each_ends_as_if_nothing_had_been(fleet):
+    def kill():
+        fleet.serve.kill()
+        fleet.serve.start()
+
+    cluster = fleet.call("POST", "/api/v1/clusters", {
+        "name": "shaken", "provider": "AWS", "spec": {"dedicated": {"region_nodes": {EAST: 2, WEST: 1}}}})["id"]
+    kill()
+    fleet.wait_cluster(cluster)
+    fleet.hurry(cluster)
+    for name in ("one", "two"):
+        fleet.kms.make(name)
+        fleet.kms.grant(name, fleet.organisation)
+    cmek = f"/api/v1/clusters/{cluster}/cmek"
+    fleet.call("POST", cmek, {"region_specs": [fleet.kms.region_spec(EAST, "one"), fleet.kms.region_spec(WEST, "one")]})
+    kill()
+    fleet.wait_cmek(cluster, "ENABLED")
+    places = write(fleet, cluster, "kept")
+    fleet.call("PUT", cmek, {"region_specs": [fleet.kms.region_spec(EAST, "two")]})
+    kill()
+    fleet.wait_cmek(cluster, "ENABLED")
+    assert [k["status"] for k in fleet.cmek(cluster)["region_infos"][0]["key_infos"]] == ["ENABLED", "DISABLED"]
+    fleet.act(cluster, "REVOKE")
+    kill()
+    fleet.wait_cmek(cluster, "REVOKED")
+    assert readable(places[EAST] + places[WEST]) == [None] * 3
+    check_receipts(fleet, cluster, 3)
+    fleet.act(cluster, "RESTORE")
+    kill()
+    fleet.wait_cmek(cluster, "ENABLED")
+    places = fleet.mounts(cluster)
+    assert readable(places[EAST] + places[WEST]) == ["kept"] * 3
+    fleet.call("POST", "/v1/audit/verify", key=fleet.platform_key)
+    fleet.call("DELETE", f"/api/v1/clusters/{cluster}")
+    kill()
+    proc.wait_until(lambda: fleet.call("GET", f"/api/v1/clusters/{cluster}")["state"] == "DELETED", "the cluster is DELETED", 120)
+    assert fleet.mounts(cluster) == {}
+
+
+def test_key_service_gone_while_nodes_restart__stays_locked_says_why_and_recovers(fleet):
+    cluster = fleet.create("unplugged", {EAST: 1})
+    fleet.enable(cluster, {EAST: "one"})
+    write(fleet, cluster, "kept")
+    node = next(n for n in fleet.nodes.values() if n.region == EAST)
+    fleet.kms.kill()
+    node.stop()
+    node.start()
+
+    def message():
+        return fleet.cmek(cluster)["region_infos"][0]["key_infos"][0]["user_message"]
+
+    proc.wait_until(lambda: "reach" in message(), "the status says that the key service cannot be reached")
+    assert fleet.regions(cluster) == {EAST: "ENABLED"}
+    assert readable(m for mounts in fleet.mounts(cluster).values() for m in mounts) in ([], [None])
+    fleet.kms.start()
+    proc.wait_until(lambda: readable(fleet.mounts(cluster).get(EAST, [])) == ["kept"], "the volume is open again")
+
+
+def test_control_plane_out_of_reach__data_stays__and_a_no_of_the_key_service_locks_all_the_same(fleet):
+    cluster = fleet.create("cut-off", {EAST: 1})
+    fleet.enable(cluster, {EAST: "one"})
+    places = write(fleet, cluster, "kept")
+    fleet.serve.kill()
+    assert readable(places[EAST]) == ["kept"]
+    fleet.kms.act("disable", "one")
+    proc.wait_until(lambda: readable(places[EAST]) == [None], "the volume is locked")
+    fleet.serve.start()
+    fleet.wait_cmek(cluster, "REVOKED")
+    fleet.kms.act("enable", "one")
+    fleet.wait_cmek(cluster, "ENABLED")
+
+
+def test_network_cut__revoke__is_not_claimed_until_the_node_has_locked(fleet):
+    wire = Wire(fleet.node_port)
+    node = next(n for n in fleet.nodes.values() if n.region == WEST)
+    node.stop()
+    node.put_behind(wire)
+    node.start()
+    try:
+        cluster = fleet.create("cut-wire", {EAST: 1, WEST: 1})
+        fleet.enable(cluster, {EAST: "one", WEST: "one"})
+        places = write(fleet, cluster, "kept")
+        wire.cut()
+        fleet.act(cluster, "REVOKE")
+        proc.wait_until(lambda: fleet.regions(cluster) == {EAST: "REVOKED", WEST: "REVOKING"}, "the other region is REVOKED")
+        assert readable(places[EAST]) == [None]
+        assert readable(places[WEST]) == ["kept"]
+        wire.mend()
+        fleet.wait_cmek(cluster, "REVOKED")
+        assert readable(places[WEST]) == [None]
+        check_receipts(fleet, cluster, 2)
+    finally:
+        wire.mend()
+        node.stop()
+        wire.close()
