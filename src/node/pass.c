@@ -258,8 +258,6 @@ static void schedule(struct job *j, enum step step)
     h->due_ms = now_ms + (j->is_more_due ? STEPS_SOON_MS : is_quiet ? LOOK_WATCHED_MS : LOOK_MS);
     if (step == STEP_COUNT && h->failure.until_ms > h->due_ms)
         h->due_ms = h->failure.until_ms;
-    if (step == STEP_IDLE && !h->wish.is_present)
-        h->is_gone = true;
 }
 
 static void merge_seen(struct job *j)
@@ -315,6 +313,8 @@ static void merge(struct job *j, enum step step, ks_rc rc)
         note_result(j, step, rc);
         if (j->is_reached)
             h->deed.reached = j->wish.goal;
+        /* not before its goal stands in the report, which is the last one about it */
+        h->is_gone = step == STEP_IDLE && !h->wish.is_present && j->wish.goal == h->wish.goal;
         if (step == STEP_LOCK)
             h->is_urgent = true;
     }
