@@ -102,7 +102,7 @@ static void on_end(void *arg, struct MHD_Connection *connection, void **con_cls,
     *con_cls = NULL;
     if (x && x->is_counted) {
         pthread_mutex_lock(&s->mutex);
-        if (--s->active == 0)
+        if (--s->active == 0 && s->is_stopping) /* nobody else waits for that */
             pthread_cond_broadcast(&s->changed);
         pthread_mutex_unlock(&s->mutex);
     }
