@@ -87,7 +87,7 @@ static ks_rc admit_key(struct api_call *call)
 static ks_rc admit_node(struct api_call *call)
 {
     struct view certificate = http_peer_certificate(call->exchange);
-    CLEANUP(buf_done) struct buf fingerprint = buf_init(2 * HASH_BYTES);
+    CLEANUP(buf_done) struct buf fingerprint = buf_init(2 * HASH_BYTES + 1);
     uint8_t hash[HASH_BYTES];
     struct node node;
 

@@ -20,7 +20,7 @@ static bool is_named(const char *names, const char *name, size_t len)
     return false;
 }
 
-ks_rc query_check(struct api_call *call)
+ks_rc query_known(struct api_call *call)
 {
     if (!call->dialect->is_strict)
         return KS_SUCCESS;

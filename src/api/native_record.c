@@ -31,6 +31,7 @@ ks_rc native_operation_list(struct api_call *call)
     size_t count;
 
     TRY(native_slice(call, &slice));
+    ENSURE(cluster_of(call), KS_E_USAGE, "the parameter \"cluster\" is missing");
     TRY(control_operation_list(call->control, &call->caller, cluster_of(call), &slice, &all,
                                &count));
     return native_reply_page(call, &slice, native_items(count, all, sizeof *all, write_operation));

@@ -99,7 +99,7 @@ static ks_rc prepare(const struct listener *l, struct api_call *call)
     TRY(admit_permission(call));
     if (call->dialect->begin)
         TRY(call->dialect->begin(call));
-    TRY(query_check(call));
+    TRY(query_known(call));
     TRY(body_take(call));
     return repeat_begin(call);
 }

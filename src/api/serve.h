@@ -46,9 +46,9 @@ void api_serve_too_large(void *listener, struct http_exchange *x);
 /* admit_caller(call): who asks; 401, 429. admit_permission(call): whether the route takes calls of theirs; 403, 404. */
 ks_rc admit_caller(struct api_call *call) KS_MUST;
 ks_rc admit_permission(struct api_call *call) KS_MUST;
-/* body_take(call): 400, 413, 415. query_check(call): 400. */
+/* body_take(call): 400, 413, 415. query_known(call): 400. */
 ks_rc body_take(struct api_call *call) KS_MUST;
-ks_rc query_check(struct api_call *call) KS_MUST;
+ks_rc query_known(struct api_call *call) KS_MUST;
 /* repeat_begin(call): for a route that may be repeated with an Idempotency-Key; call->is_repeated: the reply of the first time is ready
  * in the call. repeat_end(call): keeps the reply, or forgets the key when it failed. */
 ks_rc repeat_begin(struct api_call *call) KS_MUST;

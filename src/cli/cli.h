@@ -34,6 +34,7 @@ __extension__ typedef unsigned __int128 cli_set;
 #define ON_KMS_ADMIN                                                                               \
     (ON(KMS_ACCOUNT_CREATE) | ON(KMS_ACCOUNT_LIST) | ON(KMS_DIAL_SET) | ON(KMS_DIAL_LIST) |        \
      ON(KMS_DIAL_CLEAR))
+#define ON_SERVE (ON(SERVE) | ON(SERVE_SETUP))
 #define ON_KMS (ON(KMS_INIT) | ON_KMS_KEY)
 #define ON_KEY (ON(KEY_CHECK) | ON(KEY_GRANTS))
 #define ON_CHANGES                                                                                 \

@@ -20,6 +20,7 @@
 #include "cli/ask.h"
 #include "cli/credentials.h"
 #include "cli/key_option.h"
+#include "cli/listen.h"
 #include "cli/output.h"
 #include "cli/resolve.h"
 #include "fuse/harden.h"
@@ -30,7 +31,7 @@
 #include "localkms/root.h"
 #include "localkms/server.h"
 
-enum { URL_BYTES = 128, ADDRESS_BYTES = 64 };
+enum { URL_BYTES = 128 };
 static const char ACCOUNT_PRESET[] = "111122223333", CREDENTIAL_NAME[] = "keystead-kms-root";
 
 static struct root_conf root_conf(struct cli *cli, const char *key_file, bool is_new)
@@ -138,25 +139,6 @@ ks_rc cmd_kms_setup(struct cli *cli)
 
 /* ---- serve ---- */
 
-static ks_rc read_listen(const char *text, struct http_server_conf *ret,
-                         char address[ADDRESS_BYTES])
-{
-    const char *colon = strrchr(text, ':');
-    char *end;
-
-    ENSURE(colon && colon[1], KS_E_USAGE, "--listen %.80s is not ADDRESS:PORT", text);
-    unsigned long port = strtoul(colon + 1, &end, 10);
-    ENSURE(*end == 0 && port <= UINT16_MAX, KS_E_USAGE, "--listen %.80s names no port", text);
-    bool is_bracketed = text[0] == '[' && colon[-1] == ']';
-    size_t len = (size_t)(colon - text) - (is_bracketed ? 2 : 0);
-    ENSURE(len > 0 && len < ADDRESS_BYTES, KS_E_USAGE, "--listen %.80s names no address", text);
-    memcpy(address, text + is_bracketed, len);
-    address[len] = 0;
-    ret->address = address;
-    ret->port = (uint16_t)port;
-    return KS_SUCCESS;
-}
-
 /* Where a client on this host reaches it. */
 static void write_url(const struct http_server_conf *conf, uint16_t port, char out[URL_BYTES])
 {
@@ -229,12 +211,15 @@ ks_rc cmd_kms_serve(struct cli *cli)
     struct harden_conf hard = {.is_swap_allowed = args_has(cli, OPT_ALLOW_SWAP),
                                .may_gain_nothing = true};
     const char *listen = cli->texts[OPT_LISTEN];
-    char address[ADDRESS_BYTES], preset[32];
+    struct listen_place place;
+    char preset[32];
     sigset_t ending;
 
     log_setup("kms", LOG_INFO);
     snprintf(preset, sizeof preset, "127.0.0.1:%d", LK_PORT);
-    TRY(read_listen(listen ? listen : preset, &conf, address));
+    TRY(listen_parse("--listen", listen ? listen : preset, &place));
+    conf.address = place.address;
+    conf.port = place.port;
     TRY(check_tls(cli, &conf));
     TRY(harden_process(&hard));
     sigemptyset(&ending);
