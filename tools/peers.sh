@@ -45,6 +45,11 @@ install_localemu() {
     pip_install "$1" peers-localemu.txt
 }
 
+# The property-based tester of APIs. In an environment of its own: what it pins is not what moto needs.
+install_schemathesis() {
+    pip_install "$1" peers-schemathesis.txt
+}
+
 # google-cloud-kms and google-auth.
 install_google() {
     pip_install "$1" peers-google.txt
@@ -131,6 +136,6 @@ peer() {
 mkdir -p "$peers"
 exec 9>"$peers/lock"
 flock -w "$seconds_max" 9
-for name in python localemu google npm local_kms gcp_kms_emulator terraform; do
+for name in python localemu schemathesis google npm local_kms gcp_kms_emulator terraform; do
     peer "$name"
 done
