@@ -65,7 +65,7 @@ static ks_rc no_valid_key(struct api_call *call)
 
 static ks_rc admit_key(struct api_call *call)
 {
-    const char *header;
+    const char *header = NULL;
     struct caller who = {0};
 
     TRY(header_once(call, "Authorization", &header));

@@ -125,7 +125,7 @@ static int on_handshake(gnutls_session_t session, const struct gnutls_cert_retr_
 
 ks_rc http_server_renew(struct http_server *s, struct view cert, struct view key)
 {
-    struct http_identity *made;
+    struct http_identity *made = NULL;
 
     ENSURE(s->identity, KS_E_USAGE, "this server has its certificate from a file");
     TRY(identity_new(cert, key, &made));
