@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "cli/account_offline.h"
 #include "cli/args.h"
 #include "cli/fleet.h"
 #include "cli/output.h"
@@ -34,14 +35,22 @@ static const struct fleet_column key_columns[] = {
     {NULL, NULL, CELL_TEXT},
 };
 
-ks_rc cmd_organisation_create(struct cli *cli)
+static ks_rc make_organisation(struct cli *cli, json_t **ret)
 {
     CLEANUP(fleet_client_freep) struct fleet_client *c = NULL;
+
+    if (args_has(cli, OPT_CONTROL_DIR))
+        return offline_organisation_create(cli, ret);
+    TRY(fleet_open(cli, &c));
+    return fleet_send(c, "POST", "/v1/organisations", json_pack("{s:s}", "name", cli->args[0]),
+                      ret);
+}
+
+ks_rc cmd_organisation_create(struct cli *cli)
+{
     CLEANUP(json_decrefp) json_t *reply = NULL;
 
-    TRY(fleet_open(cli, &c));
-    TRY(fleet_send(c, "POST", "/v1/organisations", json_pack("{s:s}", "name", cli->args[0]),
-                   &reply));
+    TRY(make_organisation(cli, &reply));
     if (cli->is_json)
         return output_json(TAKE(reply));
     printf("organisation ");
@@ -56,8 +65,12 @@ ks_rc cmd_organisation_list(struct cli *cli)
     CLEANUP(fleet_client_freep) struct fleet_client *c = NULL;
     json_t *rows = NULL;
 
-    TRY(fleet_open(cli, &c));
-    TRY(fleet_list(c, "/v1/organisations", 0, &rows));
+    if (args_has(cli, OPT_CONTROL_DIR)) {
+        TRY(offline_organisation_list(cli, &rows));
+    } else {
+        TRY(fleet_open(cli, &c));
+        TRY(fleet_list(c, "/v1/organisations", 0, &rows));
+    }
     return fleet_show(cli, rows, "organisations", organisation_columns, "no organisations");
 }
 
@@ -72,6 +85,11 @@ static ks_rc add_scope(const struct cli *cli, struct fleet_client *c, enum cli_o
 
     if (!args_has(cli, opt))
         return KS_SUCCESS;
+    if (!c) { /* offline: its name does */
+        ENSURE(json_object_set_new(body, cli_options[opt].name, json_string(cli->texts[opt])) == 0,
+               KS_E_USAGE, "--%s is no UTF-8", cli_options[opt].name);
+        return KS_SUCCESS;
+    }
     TRY(is_cluster ? fleet_find_cluster(c, cli->texts[opt], &found)
                    : fleet_find(c, "organisations", cli->texts[opt], &found));
     ENSURE(json_object_set(body, cli_options[opt].name, json_object_get(found, "id")) == 0,
@@ -109,17 +127,29 @@ static ks_rc wish(const struct cli *cli, struct fleet_client *c, json_t **ret)
     return KS_SUCCESS;
 }
 
-ks_rc cmd_apikey_create(struct cli *cli)
+static ks_rc make_key(struct cli *cli, json_t **ret)
 {
     CLEANUP(fleet_client_freep) struct fleet_client *c = NULL;
     CLEANUP(json_decrefp) json_t *body = NULL;
+
+    if (!args_has(cli, OPT_CONTROL_DIR)) {
+        TRY(fleet_open(cli, &c));
+        TRY(wish(cli, c, &body));
+        return fleet_send(c, "POST", "/v1/api-keys", TAKE(body), ret);
+    }
+    ENSURE(!args_has(cli, OPT_OF_CLUSTER), KS_E_USAGE,
+           "keys for one cluster are made over the API, without --dir");
+    TRY(wish(cli, NULL, &body));
+    return offline_apikey_create(cli, body, ret);
+}
+
+ks_rc cmd_apikey_create(struct cli *cli)
+{
     CLEANUP(json_decrefp) json_t *reply = NULL;
     const char *secret;
 
     TRY(fleet_check_new(cli->texts[OPT_SECRET_FILE]));
-    TRY(fleet_open(cli, &c));
-    TRY(wish(cli, c, &body));
-    TRY(fleet_send(c, "POST", "/v1/api-keys", TAKE(body), &reply));
+    TRY(make_key(cli, &reply));
     TRY(json_get_text(reply, "secret", 512, &secret));
     TRY(fleet_write_secret(cli->texts[OPT_SECRET_FILE], secret));
     json_object_del(reply, "secret");
@@ -139,8 +169,12 @@ ks_rc cmd_apikey_list(struct cli *cli)
     CLEANUP(fleet_client_freep) struct fleet_client *c = NULL;
     json_t *rows = NULL;
 
-    TRY(fleet_open(cli, &c));
-    TRY(fleet_list(c, "/v1/api-keys", 0, &rows));
+    if (args_has(cli, OPT_CONTROL_DIR)) {
+        TRY(offline_apikey_list(cli, &rows));
+    } else {
+        TRY(fleet_open(cli, &c));
+        TRY(fleet_list(c, "/v1/api-keys", 0, &rows));
+    }
     return fleet_show(cli, rows, "api_keys", key_columns, "no API keys");
 }
 
@@ -149,8 +183,13 @@ ks_rc cmd_apikey_revoke(struct cli *cli)
     CLEANUP(fleet_client_freep) struct fleet_client *c = NULL;
     CLEANUP(buf_done) struct buf target = buf_init(FLEET_TARGET_BYTES);
 
-    TRY(fleet_open(cli, &c));
     TRY(fleet_confirm(cli, cli->args[0], "Whoever uses this API key is refused from now on."));
+    if (args_has(cli, OPT_CONTROL_DIR)) {
+        TRY(offline_apikey_revoke(cli, cli->args[0]));
+        printf("API key revoked\n");
+        return KS_SUCCESS;
+    }
+    TRY(fleet_open(cli, &c));
     TRY(fleet_target(&target, "api-keys", cli->args[0], NULL));
     TRY(fleet_call(c, "DELETE", buf_text(&target), NULL));
     printf("API key revoked\n");

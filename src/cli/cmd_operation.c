@@ -36,10 +36,8 @@ ks_rc cmd_operation_list(struct cli *cli)
     TRY(fleet_open(cli, &c));
     TRY(fleet_target(&target, "operations", NULL));
     TRY(fleet_query(&target, "order", "desc"));
-    if (args_has(cli, OPT_OF_CLUSTER)) {
-        TRY(fleet_find_cluster(c, cli->texts[OPT_OF_CLUSTER], &cluster));
-        TRY(fleet_query(&target, "cluster", fleet_text(cluster, "id")));
-    }
+    TRY(fleet_find_cluster(c, cli->args[0], &cluster));
+    TRY(fleet_query(&target, "cluster", fleet_text(cluster, "id")));
     TRY(fleet_list(c, buf_text(&target), max, &rows));
     return fleet_show(cli, rows, "operations", columns, "no operations");
 }

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cli/args.h"
+#include "cli/dev.h"
 #include "cli/listen.h"
 #include "cli/output.h"
 #include "fuse/harden.h"
@@ -220,6 +221,8 @@ ks_rc cmd_serve(struct cli *cli)
     struct listen_place places[2];
     sigset_t ending;
 
+    if (args_has(cli, OPT_DEV_FLEET))
+        return dev_run_fleet(cli);
     log_setup("serve", LOG_INFO);
     TRY(read_conf(cli, places, &conf));
     TRY(harden_process(&hard));

@@ -117,7 +117,7 @@ ROUTES = [
          "retired_at": AT, "volumes_active": 0, "volumes_unknown": 0, "is_safe_to_delete": True,
          "because": "no volume has a wrap under it"}]})),
     ("GET", CLUSTER + r"/receipts\?limit=\d+", lambda b: page([RECEIPT])),
-    ("GET", r"/v1/operations\?order=desc.*", lambda b: page(OPERATIONS)),
+    ("GET", r"/v1/operations\?order=desc&cluster=.*", lambda b: page(OPERATIONS)),
     ("GET", r"/v1/operations/(.*?)(\?wait=1)?", None),
     ("POST", r"/v1/operations/.*/cancel", lambda b: (200, OPERATIONS[3])),
     ("GET", r"/v1/nodes\?limit=\d+", lambda b: page(NODE_LIST)),

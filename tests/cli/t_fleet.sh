@@ -117,8 +117,8 @@ f cmek restore orders --wait
 f cmek disable orders --yes orders
 
 echo "# operations"
-f operation list
-f operation list --cluster orders --limit 1 -o json
+f operation list orders
+f operation list orders --limit 1 -o json
 f operation show 4b000000-0000-4000-8000-000000000001
 f operation show 4b000000-0000-4000-8000-000000000009
 f operation wait 4b000000-0000-4000-8000-000000000002
@@ -134,6 +134,19 @@ f receipt list orders
 f receipt save orders receipts
 ls receipts
 f receipt save orders good.key
+
+echo "# without a server, on its directory"
+f organisation list --dir control
+f serve setup --dir control --organisation acme | sed 's/([-0-9a-f]*)/(UUID)/'
+f organisation create second --dir control
+f organisation list --dir control -o json | grep '"name"' | sort
+f apikey create ops --role viewer --organisation second --secret-file ops.key --dir control
+stat -c '%a %n' ops.key
+f apikey create ops --organisation none --secret-file none.key --dir control
+f apikey create ops --cluster orders --secret-file none.key --dir control
+f apikey list --dir control -o json | grep -c '"is_revoked": false'
+f apikey revoke 6d000000-0000-4000-8000-000000000001 --yes 6d000000-0000-4000-8000-000000000001 --dir control
+f audit verify --dir control
 
 echo "# what was asked for"
 sed 's/since=[^&]*/since=TIME/' requests

@@ -34,6 +34,15 @@ class Story:
         text = shlex.join(["keystead", *map(str, argv)])
         print(paint(f"   $ {text}", DIM), flush=True)
 
+    def shell(self, script):
+        for line in script.splitlines():
+            print(paint(f"   $ {line}" if line == script.splitlines()[0] else f"   {line}", DIM))
+        sys.stdout.flush()
+
+    def said(self, text):
+        for line in text.splitlines():
+            print(f"   {line}", flush=True)
+
     def table(self):
         """Prints the table; the number of failed steps."""
         print(f"\n{paint('What was shown', BOLD)}")
