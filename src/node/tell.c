@@ -189,11 +189,17 @@ static void drop_checks(struct agent *a, size_t count)
         json_array_remove(a->check_results, 0);
 }
 
+/* The report that was accepted said which goal the end was: one that was made before the end did not. */
+static bool is_end_told(const struct holding *h, const json_t *told)
+{
+    return h->is_gone && json_integer_value(json_object_get(told, "goal")) == h->deed.reached;
+}
+
 static void forget_gone(struct agent *a, const struct tidings *t)
 {
     for (size_t i = 0; i < t->count; i++) {
         struct holding *h = t->about[i];
-        if (!h->is_gone || h->is_busy || h->is_locking || h->is_rekeying)
+        if (!is_end_told(h, t->told[i]) || h->is_busy || h->is_locking || h->is_rekeying)
             continue;
         ks_rc rc = node_dir_discard(a->dir, h->id, clock_wall_s(a->clock));
         if (ks_ok(rc))
