@@ -195,15 +195,27 @@ static void check_vault(const struct spec_rules *rules, const struct key_spec *s
         faults_add(f, "\"%.100s\" is no key, as https://HOST/v1/MOUNT/keys/NAME", spec->uri);
 }
 
+/* Where a node takes the secret from, by the same rules as kms/vault_auth.h; NULL: from a file or a login of its own. */
+static const char *vault_source(const char *principal)
+{
+    const char *at = strchr(principal, '@'), *option = strstr(principal, ";mount=");
+    bool is_login = has_prefix(principal, "approle:") || has_prefix(principal, "kubernetes:");
+
+    if (has_prefix(principal, "credential:"))
+        return principal;
+    return is_login && at && (!option || at < option) ? at + 1 : NULL;
+}
+
 /* A node sends what the principal names to the host that the uri names: so only what was put there for this organisation. */
 static void check_vault_principal(const struct spec_rules *rules, const struct key_spec *spec,
                                   struct faults *f)
 {
-    const char *credential = strstr(spec->auth_principal, "credential:");
+    const char *source = vault_source(spec->auth_principal);
 
     if (rules->is_development)
         return;
-    if (!credential || !has_prefix(credential + strlen("credential:"), rules->organisation))
+    if (!source || !has_prefix(source, "credential:") ||
+        !has_prefix(source + strlen("credential:"), rules->organisation))
         faults_add(
             f,
             "auth_principal has to name a credential that the nodes have for this organisation, as "
