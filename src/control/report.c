@@ -90,9 +90,12 @@ static ks_rc take_missing(struct taking *t, const struct report *r)
 static ks_rc prove(struct taking *t, struct receipt *r, const char *reason,
                    struct cluster_volume *v)
 {
-    bool is_new, is_fit = strcmp(r->cluster, v->cluster) == 0 &&
-                          strcmp(r->region, v->region) == 0 && strcmp(v->node, t->node) == 0;
+    bool is_new;
 
+    TRY(taking_cluster(t, v));
+    bool is_fit = strcmp(r->organisation, t->cluster.organisation) == 0 &&
+                  strcmp(r->cluster, v->cluster) == 0 && strcmp(r->region, v->region) == 0 &&
+                  strcmp(v->node, t->node) == 0;
     ENSURE(is_fit, KS_E_USAGE, "receipt %s does not fit its volume", r->id);
     TRY(receipt_keep(t->w, r, reason, &is_new));
     if (!is_new || v->access == ACCESS_OPEN || v->access == ACCESS_GRACE)

@@ -21,6 +21,8 @@ struct taking {
     struct taking_mark *marks; /* regions that have changed */
 };
 
+/* taking_cluster(t, v): its cluster is in t->cluster. */
+ks_rc taking_cluster(struct taking *t, const struct cluster_volume *v) KS_MUST;
 /* taking_mark(t, v): its region is brought on at the end, then its cluster. */
 ks_rc taking_mark(struct taking *t, const struct cluster_volume *v) KS_MUST;
 /* taking_volume(t, from, v): what is reported of v, a row of the store; written and marked when something has changed. */

@@ -33,12 +33,18 @@ static const char *transition(enum access from, enum access to)
     return NULL;
 }
 
+ks_rc taking_cluster(struct taking *t, const struct cluster_volume *v)
+{
+    if (strcmp(t->cluster.id, v->cluster) == 0)
+        return KS_SUCCESS;
+    return store_cluster_get(store_tx_view(t->w->tx), v->cluster, &t->cluster);
+}
+
 static ks_rc tell(struct taking *t, const struct cluster_volume *v, const char *action)
 {
     char object[128] = "";
 
-    if (strcmp(t->cluster.id, v->cluster) != 0)
-        TRY(store_cluster_get(store_tx_view(t->w->tx), v->cluster, &t->cluster));
+    TRY(taking_cluster(t, v));
     message_put(object, sizeof object, "volume/%s", v->id);
     struct store_event event = {
         .action = action,

@@ -269,6 +269,33 @@ static void a_receipt__forged__is_refused(void **state)
     cmek_check_status(&x, CMEK_REVOKED);
 }
 
+/* The first receipt with what is said to be its organisation, signed by its node. */
+static void sign_as_of(struct fake_node *n, json_t *receipts, const char *organisation)
+{
+    CLEANUP(buf_done) struct buf der = buf_init(256), signature = buf_init(512);
+    CLEANUP(mem_freep) char *text = NULL;
+    json_t *one = json_array_get(receipts, 0);
+
+    check_ok(mem_text(json_string_value(json_object_get(one, "text")), &text));
+    memcpy(strstr(text, FLEET_ORGANISATION), organisation, strlen(organisation));
+    check_ok(key_pair_sign(n->key, view_text(text), &der));
+    check_ok(base64_write(buf_view(&der), BASE64_STANDARD, &signature));
+    json_object_set_new(one, "text", json_string(text));
+    json_object_set_new(one, "signature", json_string(buf_text(&signature)));
+}
+
+static void a_receipt__said_to_be_of_another_organisation__is_refused(void **state)
+{
+    (void)state;
+    cmek_ask(&x, CMEK_REVOKE, NULL);
+    json_t *receipts = receipts_of(x.nodes[0]);
+    sign_as_of(x.nodes[0], receipts, FLEET_OTHER);
+    int64_t events = event_count();
+    check_refused(x.nodes[0], receipts, "does not fit its volume");
+    assert_int_equal(event_count(), events);
+    json_decref(receipts);
+}
+
 static void a_receipt__handed_in_twice__is_kept_once_to_the_byte(void **state)
 {
     struct slice slice = {.count_max = 10};
@@ -308,6 +335,7 @@ int main(void)
         TEST(progress__of_a_reencryption__counts_bytes_and_time),
         TEST(a_long_message__reported__is_cut),
         TEST(a_receipt__forged__is_refused),
+        TEST(a_receipt__said_to_be_of_another_organisation__is_refused),
         TEST(a_receipt__handed_in_twice__is_kept_once_to_the_byte),
     };
 
