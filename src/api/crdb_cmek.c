@@ -30,7 +30,7 @@ static ks_rc ask(struct api_call *call, const struct cmek_ask *ask)
 
 ks_rc crdb_cmek_get(struct api_call *call)
 {
-    return reply(call);
+    return api_kept(call, api_param(call, "cluster")) ? KS_SUCCESS : reply(call);
 }
 
 /* ---- POST, PUT ---- */

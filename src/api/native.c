@@ -71,12 +71,18 @@ ks_rc native_reply_operation(struct api_call *call, const struct operation *o)
     return api_reply(call, 202, native_operation(o));
 }
 
-ks_rc native_reply_revision(struct api_call *call, int status, int64_t revision, json_t *value)
+ks_rc native_etag(struct api_call *call, int64_t revision)
 {
     char tag[32];
 
+    call->revision = revision;
     snprintf(tag, sizeof tag, "\"%lld\"", (long long)revision);
-    ks_rc rc = api_header(call, "ETag", tag);
+    return api_header(call, "ETag", tag);
+}
+
+ks_rc native_reply_revision(struct api_call *call, int status, int64_t revision, json_t *value)
+{
+    ks_rc rc = native_etag(call, revision);
     if (!ks_ok(rc)) {
         json_decref(value);
         return rc;

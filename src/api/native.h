@@ -16,6 +16,8 @@ ks_rc native_reply_page(struct api_call *call, const struct slice *slice, json_t
 ks_rc native_reply_items(struct api_call *call, json_t *items) KS_MUST;
 /* native_reply_operation(call, operation): 202 with its Location. */
 ks_rc native_reply_operation(struct api_call *call, const struct operation *o) KS_MUST;
+/* native_etag(call, revision): the ETag of the reply. */
+ks_rc native_etag(struct api_call *call, int64_t revision) KS_MUST;
 /* native_reply_revision(call, status, revision, value): with its ETag. */
 ks_rc native_reply_revision(struct api_call *call, int status, int64_t revision,
                             json_t *value) KS_MUST;

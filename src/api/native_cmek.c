@@ -25,6 +25,8 @@ ks_rc native_cmek_get(struct api_call *call)
 {
     CLEANUP(cmek_view_freep) struct cmek_view *v = NULL;
 
+    if (api_kept(call, api_param(call, "cluster")))
+        return native_etag(call, call->revision);
     TRY(control_cmek_get(call->control, &call->caller, api_param(call, "cluster"), &v));
     return native_reply_revision(call, 200, v->revision, native_cmek(v));
 }

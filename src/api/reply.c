@@ -89,6 +89,7 @@ void reply_send(struct api_call *call, ks_rc rc)
     if (ks_ok(rc))
         rc = write_text(call);
     if (ks_ok(rc)) {
+        keep_reply(call);
         log_change(call);
     } else {
         type = call->dialect->error_type;

@@ -124,7 +124,10 @@ struct api_call {
     struct view raw;
     struct api_error error;
 
-    struct buf text; /* of the reply, when it is ready to be sent */
+    struct buf text;    /* of the reply, when it is ready to be sent */
+    bool is_kept_after; /* the reply will be kept: api_kept */
+    uint64_t kept_version;
+    int64_t revision; /* of the ETag of the reply; 0: it has none */
 
     /* waiting */
     struct api_wait *wait; /* api/waiters.h; NULL: none */
@@ -154,6 +157,12 @@ ks_rc api_reply_empty(struct api_call *call, int status) KS_MUST;
 ks_rc api_reply_raw(struct api_call *call, const char *type, struct view text) KS_MUST;
 /* api_header(call, name, value): of the reply; copied. A value with line ends or control characters is a BUG. */
 ks_rc api_header(struct api_call *call, const char *name, const char *value) KS_MUST;
+/*
+ * api_kept(call, cluster): whether this route's last reply about the cluster is still right; then it is the reply, and call->revision what
+ * its ETag was made of. Else what the handler replies is kept for the next time. For replies that depend on nothing but the route, the
+ * organisation, and the cluster with its regions and keys.
+ */
+bool api_kept(struct api_call *call, const char *cluster);
 /* api_time(wall_s): "2026-11-22T05:20:00Z"; null for 0. */
 json_t *api_time(int64_t wall_s);
 

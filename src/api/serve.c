@@ -158,6 +158,32 @@ void api_serve_too_large(void *listener, struct http_exchange *x)
                               router_body_max(l->router)));
 }
 
+/* The last part of the key is asked for before anything is read, so that what is kept is never older than it says. */
+static struct keep_key keep_key_of(const struct api_call *call, const char *cluster)
+{
+    return (struct keep_key){call->route, cluster, call->caller.organisation, call->kept_version};
+}
+
+bool api_kept(struct api_call *call, const char *cluster)
+{
+    call->kept_version = control_version(call->control, cluster);
+    struct keep_key key = keep_key_of(call, cluster);
+    if (keeper_find(call->api->keeper, &key, &call->text, &call->revision)) {
+        call->status = 200;
+        return true;
+    }
+    call->is_kept_after = true;
+    return false;
+}
+
+void keep_reply(struct api_call *call)
+{
+    if (!call->is_kept_after || call->status != 200)
+        return;
+    struct keep_key key = keep_key_of(call, api_param(call, "cluster"));
+    keeper_put(call->api->keeper, &key, buf_view(&call->text), call->revision);
+}
+
 ks_rc api_watch(struct api_call *call, char kind, const char *id, uint32_t seconds)
 {
     if (seconds == 0 || (call->wait && api_wait_is_for(call->wait, kind, id)))

@@ -10,6 +10,7 @@
 
 #include <stdatomic.h>
 
+#include "api/keep.h"
 #include "api/limit.h"
 #include "api/route.h"
 #include "api/router.h"
@@ -22,6 +23,7 @@ struct api {
     struct limiter *keys;     /* by id of the key */
     struct limiter *failures; /* by address: keys that are none */
     struct waiters *waiters;
+    struct keeper *keeper;
     uint64_t life; /* random; the first half of the numbers of requests */
     atomic_uint_least64_t requests;
     char nodes_url[HOST_BYTES + 32]; /* where nodes find the node listener */
@@ -55,6 +57,9 @@ ks_rc repeat_begin(struct api_call *call) KS_MUST;
 void repeat_end(struct api_call *call);
 /* reply_send(call, rc): the reply of a call that succeeded, or the error in the form of the dialect. */
 void reply_send(struct api_call *call, ks_rc rc);
+
+/* keep_reply(call): keeps the reply that is ready, when the handler asked for it. */
+void keep_reply(struct api_call *call);
 
 /* header_once(call, name, ret): *ret NULL when absent. 400 when it is there more than once. */
 ks_rc header_once(struct api_call *call, const char *name, const char **ret) KS_MUST;

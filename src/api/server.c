@@ -25,6 +25,7 @@ enum {
     NODE_HEAD_BYTES = 8 * 1024,
     NODE_IDLE_SECONDS = 120,
     WAITING_MAX = 20000,
+    KEPT_MAX = 32768,        /* replies; a few dozen MiB when all are there */
     FAILURES_PER_SECOND = 5, /* of one address */
     PEM_BYTES_MAX = 64 * 1024,
     NAMES_BYTES = 2048,
@@ -245,6 +246,7 @@ static ks_rc prepare(struct api_server *s, const struct api_server_conf *conf)
     TRY(limiter_new(conf->requests_per_second, conf->clock, &a->keys));
     TRY(limiter_new(FAILURES_PER_SECOND, conf->clock, &a->failures));
     TRY(waiters_new(WAITING_MAX, &a->waiters));
+    TRY(keeper_new(KEPT_MAX, &a->keeper));
     s->listener = (struct listener){.api = a,
                                     .dialects = api_dialects,
                                     .dialect_count = sizeof api_dialects / sizeof *api_dialects};
@@ -321,6 +323,7 @@ void api_server_free(struct api_server *s)
     limiter_free(s->api.keys);
     limiter_free(s->api.failures);
     waiters_free(s->api.waiters);
+    keeper_free(s->api.keeper);
     pthread_cond_destroy(&s->ending_changed);
     pthread_mutex_destroy(&s->mutex);
     mem_free(s);

@@ -23,6 +23,11 @@ void cmek_view_freep(struct cmek_view **v)
     *v = NULL;
 }
 
+uint64_t control_version(struct control *c, const char *cluster)
+{
+    return store_version(c->store, cluster);
+}
+
 static bool is_past(const struct region_key *k)
 {
     return k->status == CMEK_DISABLED || k->status == CMEK_ENABLE_FAILED;

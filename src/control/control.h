@@ -162,6 +162,9 @@ struct cmek_view {
 void cmek_view_free(struct cmek_view *v);
 void cmek_view_freep(struct cmek_view **v);
 
+/* control_version(c, cluster): another number once the cluster, its regions or its keys have changed, sometimes without. What was read after
+ * asking for it is still so while it is the same. Says nothing about who may see it. */
+uint64_t control_version(struct control *c, const char *cluster);
 ks_rc control_cmek_get(struct control *c, const struct caller *by, const char *cluster,
                        struct cmek_view **ret) KS_MUST;
 

@@ -257,6 +257,16 @@ ks_rc control_cluster_list(struct control *c, const struct caller *by,
     return KS_SUCCESS;
 }
 
+/* Another number each time: nothing is kept. */
+uint64_t control_version(struct control *c, const char *cluster)
+{
+    static uint64_t last;
+
+    (void)c;
+    (void)cluster;
+    return ++last;
+}
+
 ks_rc control_cmek_get(struct control *c, const struct caller *by, const char *cluster,
                        struct cmek_view **ret)
 {
@@ -341,6 +351,7 @@ static int setup(void **state)
     check_ok(limiter_new(0, f.api.clock, &f.api.keys));
     check_ok(limiter_new(0, f.api.clock, &f.api.failures));
     check_ok(waiters_new(8, &f.api.waiters));
+    check_ok(keeper_new(16, &f.api.keeper));
     f.listener = (struct listener){.api = &f.api, .dialects = dialects, .dialect_count = 1};
     check_ok(router_new(dialects, 1, &f.listener.router));
     struct http_server_conf conf = {.address = "127.0.0.1",
@@ -362,6 +373,7 @@ static int teardown(void **state)
     limiter_free(f.api.keys);
     limiter_free(f.api.failures);
     waiters_free(f.api.waiters);
+    keeper_free(f.api.keeper);
     return 0;
 }
 
