@@ -72,10 +72,13 @@ static uint32_t take(struct limiter *l, uint64_t hash, uint64_t now)
 {
     struct bucket *b = bucket_of(l, hash, now);
     uint64_t full = BURST * l->per_second * TOKEN;
-    uint64_t more = (now - b->at_ms) * l->per_second; /* thousandths in milliseconds */
 
-    b->tokens = more > full - b->tokens ? full : b->tokens + more;
-    b->at_ms = now;
+    if (now >
+        b->at_ms) { /* else another thread looked at the clock after this one and came first */
+        uint64_t more = (now - b->at_ms) * l->per_second; /* thousandths in milliseconds */
+        b->tokens = more > full - b->tokens ? full : b->tokens + more;
+        b->at_ms = now;
+    }
     if (b->tokens >= TOKEN) {
         b->tokens -= TOKEN;
         return 0;

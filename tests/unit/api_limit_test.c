@@ -53,6 +53,21 @@ static void take__later__fills_at_the_rate_and_not_beyond(void **state)
     limiter_free(f.limiter);
 }
 
+/* As threads do that look at the clock one after the other and come to the bucket in the other order. */
+static void take__with_an_earlier_time__fills_nothing(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    open_with(&f, 50);
+    taken(&f, "a", 100);
+    f.clock.now_ms -= 1;
+    assert_int_equal(taken(&f, "a", 500), 0);
+    f.clock.now_ms += 1;
+    assert_int_equal(taken(&f, "a", 500), 0);
+    limiter_free(f.limiter);
+}
+
 static void take__other_name__is_not_held_up(void **state)
 {
     struct fixture f;
@@ -111,6 +126,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(take__at_once__burst_is_two_seconds_worth),
         cmocka_unit_test(take__later__fills_at_the_rate_and_not_beyond),
+        cmocka_unit_test(take__with_an_earlier_time__fills_nothing),
         cmocka_unit_test(take__other_name__is_not_held_up),
         cmocka_unit_test(take__after_the_seconds_named__granted),
         cmocka_unit_test(take__more_names_than_buckets__none_refused),
