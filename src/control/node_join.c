@@ -113,7 +113,9 @@ static ks_rc refuse_token(void)
                    "this token to join with is unknown, expired, or was used before");
 }
 
-static ks_rc take_token(struct work *w, const char *text, struct store_join_token *ret)
+/* PERMISSION for what is not a token that is good now. */
+static ks_rc find_token(struct store_view *v, const char *text, int64_t now,
+                        struct store_join_token *ret)
 {
     char id[ID_BYTES];
     struct view secret;
@@ -122,14 +124,24 @@ static ks_rc take_token(struct work *w, const char *text, struct store_join_toke
     if (!read_token(text, id, &secret))
         return refuse_token();
     TRY(hash_sha256(secret, hash));
-    ks_rc rc = store_join_token_get(store_tx_view(w->tx), id, ret);
+    ks_rc rc = store_join_token_get(v, id, ret);
     if (ks_is(rc, KS_E_NOT_FOUND))
         return refuse_token();
     TRY(rc);
     if (!secret_is_equal(view_of(hash, sizeof hash), view_of(ret->hash, sizeof ret->hash)) ||
-        ret->used || ret->expires <= w->now)
+        ret->used || ret->expires <= now)
         return refuse_token();
     return KS_SUCCESS;
+}
+
+/* Before anything else: who has no token does not get to where changes wait for each other. */
+static ks_rc check_token(struct control *c, const char *text)
+{
+    CLEANUP(store_view_end) struct store_view *v = NULL;
+    struct store_join_token token;
+
+    TRY(store_view_begin(c->store, &v));
+    return find_token(v, text, clock_wall_s(c->clock), &token);
 }
 
 /* -- joining ---------------------------------------------------------------------------------------------------------- */
@@ -151,7 +163,7 @@ static ks_rc join(struct work *w, const char *token_text, const char *request_pe
 {
     struct store_join_token token;
 
-    TRY(take_token(w, token_text, &token));
+    TRY(find_token(store_tx_view(w->tx), token_text, w->now, &token));
     memcpy(n->region, token.region, NAME_BYTES);
     n->joined = n->seen = w->now;
     TRY(store_tx_id(w->tx, n->id));
@@ -173,6 +185,7 @@ ks_rc control_node_join(struct control *c, const char *token, const char *reques
            "the address of a node is a host name or an address");
     message_copy(n.name, sizeof n.name, name);
     message_copy(n.address, sizeof n.address, address);
+    TRY(check_token(c, token));
     TRY(work_begin(c, &w));
     TRY(join(&w, token, request_pem, &n, &pem));
     TRY(node_reply(c, &n, &pem, &reply));

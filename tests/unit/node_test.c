@@ -109,6 +109,19 @@ static void a_token__late_or_wrong__is_refused_with_one_text(void **state)
     check_text(join_with(f, token, &j), "unknown, expired, or was used");
 }
 
+static void a_token__of_nobody__does_not_wait_for_changes(void **state)
+{
+    struct fleet *f = *state;
+    CLEANUP(work_abandon) struct work w = {0};
+    char token[256];
+    struct joined j;
+
+    check_ok(control_join_token_create(f->c, &f->platform, "us-west-2", 60, token));
+    token[60] = token[60] == '0' ? '1' : '0'; /* in the secret */
+    check_ok(work_begin(f->c, &w));
+    check_rc(join_with(f, token, &j), PERMISSION);
+}
+
 static void a_token__without_its_fingerprint__is_good(void **state)
 {
     struct fleet *f = *state;
@@ -335,6 +348,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_token__used__is_good_once),
         TEST(a_token__late_or_wrong__is_refused_with_one_text),
+        TEST(a_token__of_nobody__does_not_wait_for_changes),
         TEST(a_token__without_its_fingerprint__is_good),
         TEST(what_joins__with_a_bad_name_or_request__is_refused_and_the_token_stays_good),
         TEST(tokens__asked_for_wrongly__are_refused),
