@@ -12,6 +12,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "kms/rest.h"
 #include "net/http_client.h"
 
 enum { REPLY_MAX = 256 * 1024, PEM_MAX = 64 * 1024, FINGERPRINT_LEN = 64, BODY_MAX = 64 * 1024 };
@@ -55,20 +56,6 @@ void join_token_done(struct join_token *t)
 }
 
 /* --- asking --- */
-
-/* Without TLS nothing but this host may be asked. */
-static ks_rc check_server(const char *url)
-{
-    static const char *const loopback[] = {"http://127.", "http://localhost:", "http://localhost/",
-                                           "http://[::1]"};
-
-    if (strncmp(url, "https://", 8) == 0)
-        return KS_SUCCESS;
-    for (size_t i = 0; i < sizeof loopback / sizeof loopback[0]; i++)
-        if (strncmp(url, loopback[i], strlen(loopback[i])) == 0)
-            return KS_SUCCESS;
-    return ks_fail(KS_E_USAGE, "--server %.200s: only https, or http on this host", url);
-}
 
 static ks_rc read_reply(struct http_reply *reply, const char *what, json_t **ret)
 {
@@ -233,7 +220,7 @@ ks_rc join(const struct join_conf *conf)
     CLEANUP(json_decrefp) json_t *reply = NULL;
     const char *certificate = "";
 
-    TRY(check_server(conf->server));
+    TRY(rest_check_url(conf->server, "--server"));
     ks_rc rc = node_dir_read(conf->dir, "node.json", &known);
     ENSURE(!ks_ok(rc), KS_E_EXISTS, "%s has joined a fleet already", node_dir_path(conf->dir));
     if (!ks_is(rc, KS_E_NOT_FOUND))

@@ -195,8 +195,9 @@ static void join__certificate_for_another_key__not_kept(void **state)
 static void join__plain_http_to_elsewhere__refused(void **state)
 {
     struct fleet *f = *state;
-    static const char *const urls[] = {"http://control.example.com/", "http://1270.example.com",
-                                       "ftp://localhost/", "localhost"};
+    static const char *const urls[] = {
+        "http://control.example.com/", "http://1270.example.com", "http://127.example.com/",
+        "http://[::1].example.com/",   "ftp://localhost/",        "localhost"};
 
     for (size_t i = 0; i < sizeof urls / sizeof urls[0]; i++) {
         const struct join_conf conf = {.dir = f->dir,
