@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "base/json.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "io/atomic_file.h"
 
@@ -480,7 +481,13 @@ static ks_rc visit_receipt(void *arg, const char *name)
         return v->dir->io->ops->unlink(v->dir->io, v->dir->receipts, name);
     if (strcmp(name + strlen(id), SUFFIX) != 0)
         return KS_SUCCESS;
-    TRY(read_json(v->dir, v->dir->receipts, name, &receipt));
+    ks_rc rc = read_json(v->dir, v->dir->receipts, name, &receipt);
+    if (ks_is(rc,
+              KS_E_CORRUPT)) { /* one that cannot be read must not keep volumes from being served */
+        log_line(LOG_ERROR, "%s", ks_text(rc));
+        return KS_SUCCESS;
+    }
+    TRY(rc);
     return v->each(v->arg, id, receipt);
 }
 

@@ -248,6 +248,21 @@ static void receipts__kept_until_removed(void **state)
     json_decref(receipt);
 }
 
+static void receipts__one_is_damaged__the_others_are_there(void **state)
+{
+    struct place *p = *state;
+    json_t *receipt = json_pack("{s:i}", "n", 3);
+    unsigned count = 0;
+
+    check_ok(node_dir_receipt_write(p->dir, ID, receipt));
+    file_put(below(p, "receipts/00000000-0000-4000-8000-000000000001.json"), view_text(""));
+    file_put(below(p, "receipts/ffffffff-0000-4000-8000-000000000001.json"), view_text("{\"n"));
+    check_ok(node_dir_receipts(p->dir, count_receipt, &count));
+    assert_int_equal(count, 1);
+    assert_true(is_there(p, "receipts/00000000-0000-4000-8000-000000000001.json"));
+    json_decref(receipt);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -262,6 +277,7 @@ int main(void)
         TEST(volume__made__is_there_and_listed),
         TEST(discard__keeps_what_was_in_it_until_it_is_swept),
         TEST(receipts__kept_until_removed),
+        TEST(receipts__one_is_damaged__the_others_are_there),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
