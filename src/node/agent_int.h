@@ -32,7 +32,9 @@ struct holding {
     char id[ID_BYTES];
     struct wish wish;
     bool has_wish, is_wish_saved;
-    int64_t asked_s; /* when the revoke that is in force came in */
+    bool is_saving;       /* its wish or deed is being written */
+    bool is_save_failing; /* for the log */
+    int64_t asked_s;      /* when the revoke that is in force came in */
     struct deed deed;
     bool is_deed_saved;
     struct seen seen;
@@ -45,12 +47,13 @@ struct holding {
     enum step failed_step;
     struct failure key_failures[KEY_FAILURES];
 
-    bool is_busy;    /* a pass is under way */
-    bool is_urgent;  /* to be locked, or its engine to be stopped, at once */
-    bool is_locking; /* somebody does it */
-    bool is_proving; /* a receipt is being made */
-    bool is_watched; /* it says itself when something changes (watch.c) */
-    bool is_closing; /* at the end of the agent: no more passes */
+    bool is_busy;      /* a pass is under way */
+    bool is_urgent;    /* to be locked, or its engine to be stopped, at once */
+    bool is_locking;   /* somebody does it */
+    bool is_proving;   /* a receipt is being made */
+    bool is_watched;   /* it says itself when something changes (watch.c) */
+    bool is_closing;   /* at the end of the agent: no more passes */
+    bool is_unlocking; /* a pass has sent, or is about to send, "unlock" */
     uint64_t due_ms;
     bool is_stirred; /* something happened since the last pass began */
 
@@ -64,9 +67,10 @@ struct holding {
     bool is_newer; /* its key service has a newer version of a key */
     char version_tried[KEY_VERSION_BYTES];
 
-    bool is_news; /* the control plane does not know all of it yet */
-    bool is_gone; /* taken away; forgotten when the control plane knows */
-    json_t *told; /* as last accepted */
+    bool is_news;      /* the control plane does not know all of it yet */
+    bool is_gone;      /* taken away; forgotten when the control plane knows */
+    bool is_gone_told; /* that its end was reached stood in a report that was accepted */
+    json_t *told;      /* as last accepted */
     json_t *told_wraps, *told_generations;
 };
 
@@ -122,6 +126,7 @@ struct job {
     struct seen seen;
     char *socket; /* borrowed */
     bool is_newer, is_rekeying;
+    bool is_wish_due, is_deed_due; /* to be written before anything is done */
     uint64_t key_until_ms[KEY_FAILURES];
     /* outcome */
     bool is_seen, is_deed_changed, is_held_back, is_discarded;
@@ -148,6 +153,11 @@ ks_rc agent_load(struct agent *a) KS_MUST;
 void *agent_worker(void *agent);
 /* pass_look(j): what is so, into j->seen. */
 ks_rc pass_look(struct job *j) KS_MUST;
+
+/* save_begin(j): with the mutex: takes over what has to be written of its volume, if anything; may be asked while nobody writes only.
+ * save_end(j): without it: writes. What cannot be written is due again, and is told once. */
+void save_begin(struct job *j);
+void save_end(struct job *j);
 
 /* power_told(agent): for power_conf. */
 void power_told(void *agent);

@@ -254,7 +254,8 @@ static void schedule(struct job *j, enum step step)
     struct holding *h = j->h;
     uint64_t now_ms = clock_boot_ms(j->a->clock);
 
-    bool is_quiet = h->is_watched && step == STEP_IDLE && h->seen.state == LEASE_OPEN;
+    bool is_quiet =
+        h->is_watched && step == STEP_IDLE && h->seen.state == LEASE_OPEN && !h->is_save_failing;
     h->due_ms = now_ms + (j->is_more_due ? STEPS_SOON_MS : is_quiet ? LOOK_WATCHED_MS : LOOK_MS);
     if (step == STEP_COUNT && h->failure.until_ms > h->due_ms)
         h->due_ms = h->failure.until_ms;
@@ -320,7 +321,8 @@ static void merge(struct job *j, enum step step, ks_rc rc)
     }
     steer_engine(a, h);
     schedule(j, step);
-    if (!is_current || h->is_stirred || !h->is_deed_saved || !h->is_wish_saved)
+    bool is_save_due = !h->is_deed_saved || !h->is_wish_saved;
+    if (!is_current || h->is_stirred || (is_save_due && !h->is_save_failing))
         h->due_ms = 0;
     h->is_busy = false;
     h->is_news = true;
@@ -373,7 +375,8 @@ static void ready_engine(struct job *j)
 {
     struct power *p = j->h->power; /* made once, by passes only */
 
-    find_port(j);
+    if (j->wish.is_present)
+        find_port(j);
     struct power_conf conf = {.engines_dir = j->a->conf.engines_dir,
                               .engine = j->wish.engine,
                               .address = j->a->conf.engine_address,
@@ -385,7 +388,8 @@ static void ready_engine(struct job *j)
                               .arg = j->a};
     CLEANUP(mem_freep) char *mount = NULL, *state = NULL;
 
-    if (!p && j->seen.is_made && ks_ok(node_dir_mount_path(j->a->dir, j->h->id, &mount)) &&
+    if (!p && j->seen.is_made && (j->wish.is_present || j->deed.port) &&
+        ks_ok(node_dir_mount_path(j->a->dir, j->h->id, &mount)) &&
         ks_ok(node_dir_volume_path(j->a->dir, j->h->id, "engine", &state))) {
         conf.mountpoint = mount;
         conf.state_dir = state;
@@ -431,11 +435,47 @@ static void pass(struct job *j)
         rc = prove_what_happened(j);
     if (ks_ok(rc))
         watch(j);
-    if (ks_ok(rc) && j->wish.is_present)
+    if (ks_ok(rc)) /* one that an earlier life left running is to end before its volume goes */
         ready_engine(j);
     if (ks_ok(rc))
         rc = act(j, &step);
     merge(j, step, rc);
+}
+
+/* --- keeping --- */
+
+void save_begin(struct job *j)
+{
+    struct holding *h = j->h;
+
+    j->is_wish_due = !h->is_wish_saved;
+    j->is_deed_due = !h->is_deed_saved;
+    h->is_wish_saved = h->is_deed_saved = true;
+    h->is_saving = j->is_wish_due || j->is_deed_due;
+}
+
+/* Before anything is done for a wish it is on the disk; without a disk it is done all the same. */
+void save_end(struct job *j)
+{
+    struct agent *a = j->a;
+    struct holding *h = j->h;
+    ks_rc rc = KS_SUCCESS;
+
+    if (!j->is_wish_due && !j->is_deed_due)
+        return;
+    if (j->is_wish_due)
+        rc = node_dir_volume_write(a->dir, h->id, "wish.json", wish_write(&j->wish));
+    if (ks_ok(rc) && j->is_deed_due)
+        rc = node_dir_volume_write(a->dir, h->id, "deed.json", deed_write(&j->deed));
+    pthread_mutex_lock(&a->mutex);
+    bool is_told = h->is_save_failing;
+    h->is_saving = false;
+    h->is_save_failing = !ks_ok(rc);
+    h->is_wish_saved = h->is_wish_saved && (ks_ok(rc) || !j->is_wish_due);
+    h->is_deed_saved = h->is_deed_saved && (ks_ok(rc) || !j->is_deed_due);
+    pthread_mutex_unlock(&a->mutex);
+    if (!ks_ok(rc) && !is_told)
+        log_line(LOG_ERROR, "volume %s: what is wished cannot be kept: %s", h->id, ks_text(rc));
 }
 
 /* --- workers --- */
@@ -443,7 +483,8 @@ static void pass(struct job *j)
 /* With the mutex. */
 static bool may_pass(const struct agent *a, const struct holding *h)
 {
-    return h->has_wish && !h->is_busy && !h->is_closing && !h->is_gone && !a->is_ending;
+    return h->has_wish && !h->is_busy && !h->is_saving && !h->is_closing && !h->is_gone &&
+           !a->is_ending;
 }
 
 /* The one that is due the longest; *ret_ms: when the next one is. */
@@ -501,26 +542,8 @@ static bool take_job(struct agent *a, struct job *j)
                       .is_rekeying = h->is_rekeying};
     for (size_t i = 0; i < KEY_FAILURES; i++)
         j->key_until_ms[i] = h->key_failures[i].until_ms;
+    save_begin(j);
     return true;
-}
-
-/* Before anything is done for a wish it is on the disk; without a disk it is done all the same. */
-static void save(struct job *j)
-{
-    struct agent *a = j->a;
-    struct holding *h = j->h;
-    ks_rc rc = KS_SUCCESS;
-
-    pthread_mutex_lock(&a->mutex);
-    bool is_wish_due = !h->is_wish_saved, is_deed_due = !h->is_deed_saved;
-    h->is_wish_saved = h->is_deed_saved = true;
-    pthread_mutex_unlock(&a->mutex);
-    if (is_wish_due)
-        rc = node_dir_volume_write(a->dir, h->id, "wish.json", wish_write(&j->wish));
-    if (ks_ok(rc) && is_deed_due)
-        rc = node_dir_volume_write(a->dir, h->id, "deed.json", deed_write(&j->deed));
-    if (!ks_ok(rc))
-        log_line(LOG_ERROR, "volume %s: what is wished cannot be kept: %s", h->id, ks_text(rc));
 }
 
 void *agent_worker(void *agent)
@@ -533,7 +556,7 @@ void *agent_worker(void *agent)
     pthread_mutex_lock(&a->mutex);
     while (take_job(a, j)) {
         pthread_mutex_unlock(&a->mutex);
-        save(j);
+        save_end(j);
         pass(j);
         seen_done(&j->seen);
         pthread_mutex_lock(&a->mutex);

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "fuse/control.h"
+#include "fuse/mount_point.h"
 #include "io/process.h"
 #include "node/agent_int.h"
 
@@ -244,23 +245,35 @@ static ks_rc unmount(struct job *j)
 
 static ks_rc discard(struct job *j)
 {
+    CLEANUP(mem_freep) char *point = NULL;
+
+    TRY(node_dir_mount_path(j->a->dir, j->h->id, &point));
+    /* what a killed process left there would keep the directory; mostly nothing is, and removing tells what cannot be removed */
+    IGNORE(mount_point_unmount(point, true));
+    if (j->h->power)
+        power_off(j->h->power, STOP_ENGINE_MS);
     TRY(node_dir_discard(j->a->dir, j->h->id, clock_wall_s(j->a->clock)));
     j->deed = (struct deed){.reached = -1};
     j->is_deed_changed = j->is_discarded = true;
     return KS_SUCCESS;
 }
 
-/* A revoke that came meanwhile must not be followed by our "unlock": it is sent only while there is none. Who locks looks again until
- * it is seen to be locked, so that one that was on its way already changes nothing. */
+/* A revoke that came meanwhile must not be followed by our "unlock": it is sent only while there is none. Who locks is told that one is on
+ * its way, and locks until that has no effect any more. */
 static ks_rc unlock(struct job *j)
 {
     struct agent *a = j->a;
 
     pthread_mutex_lock(&a->mutex);
     bool is_allowed = !j->h->wish.is_revoked && !j->h->is_locking && !j->h->is_urgent;
+    j->h->is_unlocking = is_allowed;
     pthread_mutex_unlock(&a->mutex);
     ENSURE(is_allowed, KS_E_STATE, "it was revoked again");
-    return call(j, json_pack("{s:s}", "op", "unlock"));
+    ks_rc rc = call(j, json_pack("{s:s}", "op", "unlock"));
+    pthread_mutex_lock(&a->mutex);
+    j->h->is_unlocking = false;
+    pthread_mutex_unlock(&a->mutex);
+    return rc;
 }
 
 static ks_rc restored(struct job *j)

@@ -12,7 +12,12 @@
 #include "base/version.h"
 #include "node/agent_int.h"
 
-enum { FULL_MS = 60000, IDLE_MS = 1000, PARTIAL_MAX = 200 };
+enum {
+    FULL_MS = 60000,
+    IDLE_MS = 1000,
+    PARTIAL_MAX = 200,
+    RECEIPTS_MAX = 200, /* of one report, which is bounded; the others are in the next ones */
+};
 
 /* A report under way: what has to be remembered when it is accepted. */
 struct tidings {
@@ -104,9 +109,12 @@ static ks_rc add_volumes(struct agent *a, struct tidings *t)
 
 static void add_receipts(struct agent *a, struct tidings *t)
 {
-    for (struct waiting_receipt *r = a->receipts; r; r = r->next) {
+    size_t count = 0;
+
+    for (struct waiting_receipt *r = a->receipts; r && count < RECEIPTS_MAX; r = r->next) {
         json_array_append(t->receipts, r->receipt);
         r->is_sent = true;
+        count++;
     }
 }
 
@@ -163,9 +171,10 @@ static void remember(struct holding *h, json_t *told)
     h->told = json_incref(told);
 }
 
-static void drop_receipts(struct agent *a)
+/* Those that were accepted leave the list. */
+static struct waiting_receipt *take_sent(struct agent *a)
 {
-    struct waiting_receipt **at = &a->receipts;
+    struct waiting_receipt **at = &a->receipts, *sent = NULL;
 
     while (*at) {
         struct waiting_receipt *r = *at;
@@ -173,14 +182,28 @@ static void drop_receipts(struct agent *a)
             at = &r->next;
             continue;
         }
-        ks_rc rc = node_dir_receipt_remove(a->dir, r->id);
-        if (!ks_ok(rc))
-            log_line(LOG_WARNING, "%s",
-                     ks_text(rc)); /* it is told once more after the next start */
         *at = r->next;
+        r->next = sent;
+        sent = r;
+    }
+    return sent;
+}
+
+/* With the mutex, which is let go meanwhile: nobody waits for a disk. */
+static void drop_receipts(struct agent *a)
+{
+    struct waiting_receipt *next, *r = take_sent(a);
+
+    pthread_mutex_unlock(&a->mutex);
+    for (; r; r = next) {
+        next = r->next;
+        ks_rc rc = node_dir_receipt_remove(a->dir, r->id);
+        if (!ks_ok(rc)) /* it is told once more after the next start */
+            log_line(LOG_WARNING, "%s", ks_text(rc));
         json_decref(r->receipt);
         mem_free(r);
     }
+    pthread_mutex_lock(&a->mutex);
 }
 
 static void drop_checks(struct agent *a, size_t count)
@@ -195,31 +218,66 @@ static bool is_end_told(const struct holding *h, const json_t *told)
     return h->is_gone && json_integer_value(json_object_get(told, "goal")) == h->deed.reached;
 }
 
-static void forget_gone(struct agent *a, const struct tidings *t)
+/* Nobody else works on it or points to it. */
+static bool is_forgettable(const struct holding *h)
 {
-    for (size_t i = 0; i < t->count; i++) {
-        struct holding *h = t->about[i];
-        if (!is_end_told(h, t->told[i]) || h->is_busy || h->is_locking || h->is_rekeying)
-            continue;
-        ks_rc rc = node_dir_discard(a->dir, h->id, clock_wall_s(a->clock));
-        if (ks_ok(rc))
-            agent_forget(a, h);
-        else
-            log_line(LOG_WARNING, "%s", ks_text(rc));
+    return h->is_gone && h->is_gone_told && !h->is_busy && !h->is_saving && !h->is_locking &&
+           !h->is_proving && !h->is_rekeying && !h->is_watched;
+}
+
+static struct holding *find_forgettable(struct agent *a)
+{
+    for (struct holding *h = a->holdings; h; h = h->next)
+        if (is_forgettable(h))
+            return h;
+    return NULL;
+}
+
+/* With the mutex, which is let go meanwhile. What cannot be removed is tried again after the next report about it. */
+static void forget(struct agent *a, struct holding *h)
+{
+    struct power *power = h->power;
+
+    h->is_busy = true;
+    h->is_gone_told = false;
+    h->power = NULL;
+    pthread_mutex_unlock(&a->mutex);
+    power_free(power, false);
+    ks_rc rc = node_dir_discard(a->dir, h->id, clock_wall_s(a->clock));
+    if (!ks_ok(rc))
+        log_line(LOG_WARNING, "%s", ks_text(rc));
+    pthread_mutex_lock(&a->mutex);
+    h->is_busy = false;
+    if (!h->is_gone) { /* it is wanted again */
+        h->is_wish_saved = h->is_deed_saved = false;
+        agent_stir(a, h);
+    } else if (ks_ok(rc)) {
+        agent_forget(a, h);
     }
 }
 
+static void forget_gone(struct agent *a)
+{
+    struct holding *h;
+
+    while ((h = find_forgettable(a)))
+        forget(a, h);
+}
+
+/* All of this is about what was sent: what came meanwhile is news. */
 static void accepted(struct agent *a, struct tidings *t)
 {
-    for (size_t i = 0; i < t->count; i++)
-        remember(t->about[i], t->told[i]);
-    drop_receipts(a);
+    for (size_t i = 0; i < t->count; i++) {
+        struct holding *h = t->about[i];
+        remember(h, t->told[i]);
+        h->is_gone_told = is_end_told(h, t->told[i]);
+    }
     drop_checks(a, t->check_count);
-    forget_gone(a, t);
     if (t->is_full) {
         a->is_full_due = false;
         a->full_ms = clock_boot_ms(a->clock);
     }
+    drop_receipts(a);
 }
 
 static void refused(struct agent *a, struct tidings *t)
@@ -282,6 +340,7 @@ void *agent_teller(void *agent)
     while (!a->is_ending) {
         bool was_empty = true;
         ks_rc rc = tell(a, &was_empty);
+        forget_gone(a);
         if (!ks_ok(rc) && failures == 0 && rc.cls != KS_CLASS_UNREACHABLE)
             log_line(LOG_ERROR, "a report was not accepted: %s", ks_text(rc));
         failures = ks_ok(rc) ? 0 : failures + 1;

@@ -16,7 +16,8 @@ enum {
     ENGINE_MS_MAX = 2000,
     LOCK_CALL_MS = 25000,
     AGAIN_MS = 20,
-    TRIES = 250, /* while the volume's process is just starting or ending */
+    TRIES = 250,       /* while the volume's process is just starting or ending */
+    UNLOCK_TRIES = 50, /* a request is there by then; what it waits for may take longer */
     STACK_BYTES = 1024 * 1024,
 };
 
@@ -52,17 +53,49 @@ static ks_rc lock_once(struct job *j)
     return rc.cls == KS_CLASS_BUSY ? KS_SUCCESS : rc;
 }
 
-/* Until it is seen to be locked: an "unlock" that was on its way may come behind our "lock". */
+static bool is_unlocking(struct job *j)
+{
+    pthread_mutex_lock(&j->a->mutex);
+    bool is = j->h->is_unlocking;
+    pthread_mutex_unlock(&j->a->mutex);
+    return is;
+}
+
+/* Until it is seen to be locked, and an "unlock" that was on its way is over or has come in before one of our "lock"s. */
 static ks_rc lock_volume(struct job *j)
 {
     for (int i = 0; i < TRIES; i++) {
         TRY(lock_once(j));
         TRY(pass_look(j));
-        if (is_locked(j))
+        if (is_locked(j) && (i >= UNLOCK_TRIES || !is_unlocking(j)))
             return KS_SUCCESS;
         poll(NULL, 0, AGAIN_MS);
     }
     return ks_fail(KS_E_TIMEOUT, "it does not lock");
+}
+
+/* The pass that would write it may be waiting for a key service, and what an older wish says must not be done after a restart. */
+static void keep_wish(struct job *j)
+{
+    struct holding *h = j->h;
+    bool is_due = true;
+
+    for (int i = 0; i < TRIES && is_due; i++) {
+        pthread_mutex_lock(&j->a->mutex);
+        is_due = !h->is_wish_saved && h->wish.goal == j->wish.goal;
+        bool is_free = !h->is_saving;
+        if (is_due && is_free) {
+            j->deed = h->deed;
+            save_begin(j);
+        }
+        pthread_mutex_unlock(&j->a->mutex);
+        if (is_due && is_free) {
+            save_end(j);
+            return;
+        }
+        if (is_due)
+            poll(NULL, 0, AGAIN_MS);
+    }
 }
 
 static ks_rc revoke(struct job *j, int64_t engine_stopped_ms)
@@ -72,6 +105,7 @@ static ks_rc revoke(struct job *j, int64_t engine_stopped_ms)
     char id[96];
 
     TRY(lock_volume(j));
+    keep_wish(j);
     if (j->deed.is_receipted)
         return KS_SUCCESS;
     prove_lock_id(&j->seen, id);

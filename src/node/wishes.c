@@ -15,19 +15,23 @@ enum { WAIT_S = 55, VOLUMES_MAX = 500 /* of one answer */ };
 /* With the mutex. A changed wish makes old failures meaningless. */
 static void take_wish(struct agent *a, struct holding *h, const struct wish *w)
 {
-    bool is_revoke = w->is_present && w->is_revoked && !(h->has_wish && h->wish.is_revoked);
+    bool is_revoke =
+        w->is_present && w->is_revoked &&
+        !(h->has_wish && h->wish.is_revoked && h->wish.serials.restore == w->serials.restore);
 
     if (is_revoke) {
         h->asked_s = clock_wall_s(a->clock);
         h->is_urgent = true;
     }
-    if (!w->is_revoked && h->deed.is_receipted) {
+    /* a restore between two revokes that was not heard makes the second one a revoke of its own */
+    bool is_other = !w->is_revoked || w->serials.restore != h->wish.serials.restore;
+    if (is_other && h->deed.is_receipted) {
         h->deed.is_receipted = false;
         h->is_deed_saved = false;
     }
     h->wish = *w;
     h->has_wish = true;
-    h->is_gone = false;
+    h->is_gone = h->is_gone_told = false;
     h->is_wish_saved = false;
     h->seen_seq++;
     failure_clear(&h->failure);

@@ -326,6 +326,70 @@ def test_reports__refused_for_a_while__nothing_is_lost(node, plane):
     proc.wait_until(lambda: not os.listdir(os.path.join(node.dir, "receipts")), "and is not kept any longer")
 
 
+def test_wish__no_room_for_it_on_the_disk__is_written_once_there_is(node, plane):
+    volume = plane.want()
+    plane.wait_reached(volume)
+    path = os.path.join(node.dir, "volumes", volume, "wish.json")
+    os.mkdir(path + ".tmp")  # where its next text would be made
+    plane.want(volume, lease={"lease_ms": 3000, "probe_ms": 200, "grace_ms": 60000})
+    goal = plane.wait_reached(volume)[0]["goal"]
+    os.rmdir(path + ".tmp")
+
+    def kept():
+        with open(path) as f:
+            return json.load(f)["goal"] == goal
+    proc.wait_until(kept, "the wish is on the disk")
+
+
+def test_receipts__more_than_one_report_holds__come_in_several(node, plane):
+    volume = plane.want()
+    plane.wait_reached(volume)
+    plane.is_refusing_reports = True
+    plane.want(volume, revoked=True)
+    receipts = os.path.join(node.dir, "receipts")
+    proc.wait_until(lambda: os.listdir(receipts), "the receipt is on the disk")
+    node.kill()
+    first = os.path.join(receipts, os.listdir(receipts)[0])
+    for n in range(450):
+        shutil.copy(first, os.path.join(receipts, f"00000000-0000-4000-8000-{n:012x}.json"))
+    plane.is_refusing_reports = False
+    node.start()
+    proc.wait_until(lambda: not os.listdir(receipts), "all of them were told")
+    assert len(plane.receipts_of(volume)) >= 451
+    assert max(len(r["receipts"]) for r in plane.reports) <= 200
+
+
+def test_revoke__restored_and_revoked_again_meanwhile__has_a_receipt_of_its_own(node, plane):
+    volume = plane.want()
+    plane.wait_reached(volume)
+    plane.want(volume, revoked=True)
+    plane.wait(lambda: plane.receipts_of(volume), "the receipt of the first")
+    plane.stop()
+    plane.restore(volume)
+    goal = plane.wishes[plane.want(volume, revoked=True)]["goal"]
+    plane.start()
+    plane.wait(lambda: [r for r in plane.receipts_of(volume) if r["goal"] == goal], "the receipt of the second")
+    assert not is_readable(node, volume)
+
+
+def test_volume__absent_while_its_process_is_killed__leaves_no_mount(node, plane):
+    volume = plane.want()
+    plane.wait_reached(volume)
+    pid = node.status(volume)["volume"]["pid"]
+    node.kill()
+    os.kill(pid, 9)
+    wish = os.path.join(node.dir, "volumes", volume, "wish.json")
+    with open(wish) as f:
+        text = json.load(f)
+    with open(wish, "w") as f:
+        json.dump({**text, "state": "ABSENT"}, f)
+    plane.want(volume, state="ABSENT")
+    node.start()
+    plane.wait_reached(volume)
+    proc.wait_until(lambda: not os.path.lexists(node.mountpoint(volume)), "nothing is mounted there any more")
+    proc.wait_until(lambda: not os.listdir(os.path.join(node.dir, "volumes")), "nothing is left of it")
+
+
 def test_wish_on_disk__damaged__waits_for_the_control_plane(node, plane):
     volume = plane.want()
     plane.wait_reached(volume)
@@ -415,6 +479,28 @@ def test_key_service__silent__grace_then_locked_also_after_a_restart_then_open(s
     service.start()
     plane.wait_access("OPEN", volume)
     assert idle.read(volume, "file") == "kept"
+
+
+def test_revoke__while_a_step_waits_for_a_key_service__is_on_the_disk_before_it_is_told(service, plane, idle, monkeypatch):
+    plane.organisation = ORGANISATION
+    idle.join()
+    with socket.socket() as silent:  # takes connections and never answers
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(16)
+        silent.settimeout(60)
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        idle.start()
+        volume = plane.want()
+        plane.wait_reached(volume)
+        service.create("orders")
+        plane.want(volume, keys=[service_key(service, "orders")])
+        connection, _ = silent.accept()
+        with connection:
+            plane.want(volume, revoked=True)
+            plane.wait(lambda: plane.receipts_of(volume), "there is a receipt")
+            idle.kill()
+    with open(os.path.join(idle.dir, "volumes", volume, "wish.json")) as f:
+        assert json.load(f)["revoked"] is True
 
 
 # --- many, and anywhere ---
@@ -549,6 +635,28 @@ def test_engine__runs_while_its_volume_is_open__and_outlives_the_agent(idle, pla
     idle.stop()
     with pytest.raises(OSError):
         redis(port, password, "GET", "name")
+
+
+@pytest.mark.skipif(not shutil.which("redis-server"), reason="no redis-server on this host")
+def test_engine__left_running_by_an_agent__ends_before_its_volume_is_removed(idle, plane):
+    idle.join()
+    port = proc.free_port()
+    args = ("--engines", os.path.join(ROOT, "engines"), "--ports", f"{port}-{port}")
+    idle.start(*args)
+    volume = plane.want(engine="redis")
+    plane.wait(lambda: plane.reported.get(volume, {}).get("engine", {}).get("state") == "RUNNING", "the engine runs")
+    idle.kill()
+    wish = os.path.join(idle.dir, "volumes", volume, "wish.json")
+    with open(wish) as f:
+        text = json.load(f)
+    with open(wish, "w") as f:  # as an agent leaves it that is killed when it has heard
+        json.dump({**text, "state": "ABSENT"}, f)
+    plane.want(volume, state="ABSENT")
+    idle.start(*args)
+    plane.wait_reached(volume)
+    with pytest.raises(OSError):
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    proc.wait_until(lambda: not os.listdir(os.path.join(idle.dir, "volumes")), "nothing is left of it")
 
 
 def test_engine__of_no_template__is_told(node, plane):

@@ -123,19 +123,6 @@ static void a_region__added_and_removed__comes_and_goes_with_its_volumes(void **
     check_regions(w, "east:READY:2 west:ADDING:1");
 }
 
-static void a_region__removed_by_an_operator__is_refused(void **state)
-{
-    struct world *w = *state;
-    struct region_wish west = fleet_region("west", 1), grown = fleet_region("east", 3);
-
-    w->f.admin.role = ROLE_OPERATOR;
-    ks_rc rc = change_regions(w, &west, 1);
-    check_rc(rc, PERMISSION);
-    check_text(rc, "taking region east away needs the role of an administrator");
-    check_regions(w, "east:READY:2");
-    check_ok(change_regions(w, &grown, 1));
-}
-
 static void a_region__scaled__keeps_low_ordinals_and_takes_high_ones_away(void **state)
 {
     struct world *w = *state;
@@ -343,7 +330,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_region__added_and_removed__comes_and_goes_with_its_volumes),
-        TEST(a_region__removed_by_an_operator__is_refused),
         TEST(a_region__scaled__keeps_low_ordinals_and_takes_high_ones_away),
         TEST(a_region_with_keys__added__begins_under_them_beside_the_platforms),
         TEST(a_second_change_of_regions__while_one_runs__is_busy),
