@@ -49,9 +49,10 @@ ks_rc azure_key_parse(const char *text, struct azure_key *ret)
            "the uri names no key of a vault; write it as " EXAMPLE);
     snprintf(k.base, sizeof k.base, "%.*s", (int)(path - text), text);
     host = k.base + (host + 3 - text);
-    ENSURE(!strchr(host, '/'), KS_E_USAGE,
-           "the uri has a path before /keys/; write it as " EXAMPLE);
-    snprintf(k.host, sizeof k.host, "%.*s", (int)strcspn(host, ":"), host);
+    size_t len = strcspn(host, ":");
+    ENSURE(!strpbrk(host, "/?") && len < sizeof k.host, KS_E_USAGE,
+           "the uri has more than a host before /keys/; write it as " EXAMPLE);
+    snprintf(k.host, sizeof k.host, "%.*s", (int)len, host);
     TRY(parse_path(path + 6, &k));
     *ret = k;
     return KS_SUCCESS;
