@@ -357,15 +357,15 @@ static ks_rc audit(const struct asking *a, const struct operation *o)
     return store_tx_audit(a->w->tx, a->by, &event);
 }
 
-/* The receipts of locks before do not prove this one. */
+/* The receipts of locks before do not prove this one, whenever they come: its goals are still to be given. */
 static ks_rc forget_receipts(struct scene *s)
 {
     for (size_t i = 0; i < s->volume_count; i++) {
-        if (!s->volumes[i].receipt[0])
-            continue;
-        message_copy(s->volumes[i].receipt, sizeof s->volumes[i].receipt, "");
+        struct cluster_volume *v = &s->volumes[i];
+        message_copy(v->receipt, sizeof v->receipt, "");
+        v->receipt_after = v->goal;
         s->rec.volumes[i].has_receipt = false;
-        TRY(store_volume_put(s->w->tx, &s->volumes[i]));
+        TRY(store_volume_put(s->w->tx, v));
     }
     return KS_SUCCESS;
 }

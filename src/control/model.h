@@ -187,8 +187,11 @@ struct cluster_volume {
     enum cause cause;
     char message[MESSAGE_BYTES];
     uint32_t done_rewrap, done_store, done_data, done_reencrypt, done_restore;
-    bool is_platform;       /* has an active wrap under the platform's key */
-    char receipt[ID_BYTES]; /* of the lock that it is in, once that has come; "" while it is open */
+    bool is_platform; /* has an active wrap under the platform's key */
+    /* Proof of the last revocation by a call: one whose goal is above receipt_after; "" until it has come, be it before or after the
+     * report that the volume is locked. */
+    char receipt[ID_BYTES];
+    int64_t receipt_after;
     /* A rotation that cannot be done now: "rewrap", "store", "data", "reencrypt"; "" none. */
     char failed_level[WORD_BYTES], failed_class[WORD_BYTES], failed_code[WORD_BYTES];
     char failed_message[MESSAGE_BYTES];

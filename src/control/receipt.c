@@ -40,7 +40,7 @@ static ks_rc read_reason(const json_t *o, char ret[WORD_BYTES])
     return ks_fail(KS_E_USAGE, "\"%.20s\" is no reason of a receipt", text);
 }
 
-static ks_rc read_fields(const json_t *o, struct receipt *ret, char ret_reason[WORD_BYTES])
+static ks_rc read_fields(const json_t *o, struct receipt *ret, struct receipt_word *ret_word)
 {
     const char *region, *locked;
     int64_t version;
@@ -55,7 +55,8 @@ static ks_rc read_fields(const json_t *o, struct receipt *ret, char ret_reason[W
     message_copy(ret->region, sizeof ret->region, region);
     TRY(json_get_text(o, "locked_at", CLOCK_TEXT_BYTES, &locked));
     ENSURE(clock_parse(locked, &ret->at), KS_E_USAGE, "a receipt's locked_at is no time");
-    return read_reason(o, ret_reason);
+    TRY(json_get_int(o, "goal", 0, INT64_MAX, &ret_word->goal));
+    return read_reason(o, ret_word->reason);
 }
 
 static ks_rc verify(struct work *w, const struct receipt *r)
@@ -93,7 +94,7 @@ static void copy_member(const json_t *one, const char *name, char *to, size_t ro
 }
 
 ks_rc receipt_read(struct work *w, const char *node, const json_t *one, struct receipt *ret,
-                   char ret_reason[WORD_BYTES])
+                   struct receipt_word *ret_word)
 {
     struct json_limits limits = {sizeof ret->text, RECEIPT_DEPTH};
     json_t *o;
@@ -103,7 +104,7 @@ ks_rc receipt_read(struct work *w, const char *node, const json_t *one, struct r
     copy_member(one, "signature", ret->signature, sizeof ret->signature);
     copy_member(one, "certificate", ret->certificate, sizeof ret->certificate);
     TRY(json_read(view_text(ret->text), limits, "a receipt", &o));
-    ks_rc rc = read_fields(o, ret, ret_reason);
+    ks_rc rc = read_fields(o, ret, ret_word);
     json_decref(o);
     TRY(rc);
     ENSURE(strcmp(ret->node, node) == 0, KS_E_USAGE, "receipt %s is of another node", ret->id);
@@ -124,7 +125,7 @@ static ks_rc is_in_region(struct work *w, const char *operation, const char *reg
     return KS_SUCCESS;
 }
 
-static ks_rc find_operation(struct work *w, struct receipt *r)
+ks_rc receipt_find_operation(struct work *w, struct receipt *r)
 {
     CLEANUP(mem_freep) struct operation *rows = NULL;
     struct store_page page = {.count_max = OPERATIONS_MAX};
@@ -145,8 +146,6 @@ ks_rc receipt_keep(struct work *w, struct receipt *r, const char *reason, bool *
 {
     char object[128] = "";
 
-    if (strcmp(reason, "REVOKED") == 0)
-        TRY(find_operation(w, r));
     TRY(store_receipt_put(w->tx, r, ret_is_new));
     if (!*ret_is_new)
         return KS_SUCCESS;

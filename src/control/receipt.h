@@ -7,10 +7,17 @@
 #include "control/control_int.h"
 #include "control/store.h"
 
-/* receipt_read(w, node, one, ret, ret_reason): the receipt that a node handed in, "operation" still "". USAGE when it is not signed by a
- * certificate of our authority for this node, when it says something else than a receipt does, or another node's name. ret_reason: "REVOKED",
- * "DENIED", "UNREACHABLE", "ERROR". */
+/* What a receipt says and its row does not: "REVOKED", "DENIED", "UNREACHABLE" or "ERROR", and the goal that its node had. */
+struct receipt_word {
+    char reason[WORD_BYTES];
+    int64_t goal;
+};
+
+/* receipt_read(w, node, one, ret, ret_word): the receipt that a node handed in, "operation" still "". USAGE when it is not signed by a
+ * certificate of our authority for this node, when it says something else than a receipt does, or another node's name. */
 ks_rc receipt_read(struct work *w, const char *node, const json_t *one, struct receipt *ret,
-                   char ret_reason[WORD_BYTES]) KS_MUST;
-/* receipt_keep(w, r, reason, ret_is_new): stores it with its event. The revocation that is at work in its region is its operation. */
+                   struct receipt_word *ret_word) KS_MUST;
+/* receipt_find_operation(w, r): the revocation that is at work in its region is its operation; "" when none is. */
+ks_rc receipt_find_operation(struct work *w, struct receipt *r) KS_MUST;
+/* receipt_keep(w, r, reason, ret_is_new): stores it with its event. */
 ks_rc receipt_keep(struct work *w, struct receipt *r, const char *reason, bool *ret_is_new) KS_MUST;

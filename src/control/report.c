@@ -86,19 +86,27 @@ static ks_rc take_missing(struct taking *t, const struct report *r)
     return KS_SUCCESS;
 }
 
-/* It proves the lock that the volume is in. */
-static ks_rc prove(struct taking *t, struct receipt *r, const char *reason,
+/* The revocation by a call that the volume is in, or was in last. Whether it is locked is said by its report, which may come before
+ * the receipt or behind it. */
+static bool is_proof(const struct receipt_word *word, const struct cluster_volume *v)
+{
+    return strcmp(word->reason, "REVOKED") == 0 && word->goal > v->receipt_after;
+}
+
+static ks_rc prove(struct taking *t, struct receipt *r, const struct receipt_word *word,
                    struct cluster_volume *v)
 {
-    bool is_new;
+    bool is_new, is_proved = is_proof(word, v);
 
     TRY(taking_cluster(t, v));
     bool is_fit = strcmp(r->organisation, t->cluster.organisation) == 0 &&
                   strcmp(r->cluster, v->cluster) == 0 && strcmp(r->region, v->region) == 0 &&
                   strcmp(v->node, t->node) == 0;
     ENSURE(is_fit, KS_E_USAGE, "receipt %s does not fit its volume", r->id);
-    TRY(receipt_keep(t->w, r, reason, &is_new));
-    if (!is_new || v->access == ACCESS_OPEN || v->access == ACCESS_GRACE)
+    if (is_proved)
+        TRY(receipt_find_operation(t->w, r));
+    TRY(receipt_keep(t->w, r, word->reason, &is_new));
+    if (!is_new || !is_proved)
         return KS_SUCCESS;
     memcpy(v->receipt, r->id, ID_BYTES);
     TRY(store_volume_put(t->w->tx, v));
@@ -109,16 +117,16 @@ static ks_rc take_receipt(struct taking *t, const json_t *one)
 {
     CLEANUP(mem_freep) struct receipt *r = NULL;
     CLEANUP(mem_freep) struct cluster_volume *v = NULL;
-    char reason[WORD_BYTES] = "";
+    struct receipt_word word;
 
     TRY(mem_new(1, sizeof *r, &r));
     TRY(mem_new(1, sizeof *v, &v));
-    TRY(receipt_read(t->w, t->node, one, r, reason));
+    TRY(receipt_read(t->w, t->node, one, r, &word));
     ks_rc rc = store_volume_get(store_tx_view(t->w->tx), r->volume, v);
     if (ks_is(rc, KS_E_NOT_FOUND))
         return KS_SUCCESS; /* of a volume that is gone for good */
     TRY(rc);
-    return prove(t, r, reason, v);
+    return prove(t, r, &word, v);
 }
 
 static ks_rc take_check(struct taking *t, const json_t *one)

@@ -83,8 +83,6 @@ static void take_facts(const struct report_volume *from, struct cluster_volume *
     v->bytes_done = from->bytes_done;
     v->bytes_total = from->bytes_total;
     v->rate = from->rate;
-    if (v->access == ACCESS_OPEN || v->access == ACCESS_GRACE || v->access == ACCESS_NONE)
-        message_copy(v->receipt, sizeof v->receipt, "");
 }
 
 static void take_engine(const struct report_volume *from, struct cluster_volume *v)
@@ -208,8 +206,7 @@ static ks_rc take_detail(struct taking *t, const struct report_volume *from, con
 
 static bool are_texts_same(const struct cluster_volume *a, const struct cluster_volume *b)
 {
-    return strcmp(a->message, b->message) == 0 && strcmp(a->receipt, b->receipt) == 0 &&
-           strcmp(a->failed_level, b->failed_level) == 0 &&
+    return strcmp(a->message, b->message) == 0 && strcmp(a->failed_level, b->failed_level) == 0 &&
            strcmp(a->failed_class, b->failed_class) == 0 &&
            strcmp(a->failed_code, b->failed_code) == 0 &&
            strcmp(a->failed_message, b->failed_message) == 0 &&

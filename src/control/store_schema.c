@@ -130,7 +130,10 @@ static const char VERSION_1[] =
     " PRIMARY KEY (owner, word)) STRICT;"
     "CREATE INDEX repeat_at ON repeat (at);";
 
-static const char *const steps[STORE_SCHEMA_VERSION] = {VERSION_1};
+static const char VERSION_2[] =
+    "ALTER TABLE volume ADD COLUMN receipt_after INTEGER NOT NULL DEFAULT 0;";
+
+static const char *const steps[STORE_SCHEMA_VERSION] = {VERSION_1, VERSION_2};
 const struct store_schema store_schema_now = {steps, STORE_SCHEMA_VERSION};
 
 static ks_rc run_step(struct db *db, const struct store_schema *schema, int64_t version)

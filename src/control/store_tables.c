@@ -176,6 +176,7 @@ static const struct db_column volume_columns[] = {
     COUNT(cluster_volume, done_restore),
     FLAG(cluster_volume, is_platform),
     TEXT(cluster_volume, receipt),
+    NUMBER(cluster_volume, receipt_after),
     TEXT(cluster_volume, failed_level),
     TEXT(cluster_volume, failed_class),
     TEXT(cluster_volume, failed_code),

@@ -323,6 +323,120 @@ static void a_receipt__handed_in_twice__is_kept_once_to_the_byte(void **state)
     json_decref(receipts);
 }
 
+static void check_receipt_missing(bool is_missing)
+{
+    struct cmek_view *v = cmek_view(&x);
+
+    for (size_t i = 0; i < v->region_count; i++) {
+        const struct region *r = &v->regions[i].region;
+        if (strcmp(r->name, "east") == 0)
+            assert_int_equal(strstr(r->message, "receipt has not come") != NULL, is_missing);
+    }
+    cmek_view_free(v);
+}
+
+static void check_proved(enum cmek_status status)
+{
+    cmek_check_region(&x, "east", status);
+    check_receipt_missing(status == CMEK_REVOKING);
+}
+
+/* What the node says of its volumes, without the receipts, which are taken from it. */
+static json_t *report_without_receipts(struct fake_node *n)
+{
+    json_t *receipts = receipts_of(n);
+
+    json_array_clear(n->receipts);
+    check_ok(fake_node_report(n, false));
+    return receipts;
+}
+
+/* A report that was made before the volume was locked. */
+static void report_open(void)
+{
+    CLEANUP(mem_freep) char *text = NULL;
+    const struct fake_volume *v = x.nodes[0]->volumes[0];
+
+    check_ok(mem_format(&text,
+                        "{\"volumes\":[{\"volume\":\"%s\",\"goal\":%lld,\"access\":\"OPEN\"}]}",
+                        v->id, (long long)v->goal - 1));
+    check_ok(report_text(x.nodes[0], text));
+}
+
+static void a_receipt__before_its_volume_is_told_locked__proves_it_all_the_same(void **state)
+{
+    json_t *receipts;
+
+    (void)state;
+    cmek_ask(&x, CMEK_REVOKE, NULL);
+    receipts = receipts_of(x.nodes[0]);
+    check_ok(send_receipts(x.nodes[0], receipts));
+    cmek_check_region(&x, "east", CMEK_REVOKING);
+    report_open();
+    cmek_check_region(&x, "east", CMEK_REVOKING);
+    json_array_clear(x.nodes[0]->receipts);
+    check_ok(fake_node_report(x.nodes[0], false));
+    check_proved(CMEK_REVOKED);
+    json_decref(receipts);
+}
+
+static void a_receipt__after_its_volume_is_told_locked__is_waited_for(void **state)
+{
+    json_t *receipts;
+
+    (void)state;
+    cmek_ask(&x, CMEK_REVOKE, NULL);
+    receipts = report_without_receipts(x.nodes[0]);
+    check_proved(CMEK_REVOKING);
+    check_ok(send_receipts(x.nodes[0], receipts));
+    check_proved(CMEK_REVOKED);
+    json_decref(receipts);
+}
+
+static void a_receipt__of_a_revocation_before__does_not_prove_the_next(void **state)
+{
+    struct slice slice = {.count_max = 10};
+    struct receipt *rows;
+    json_t *old, *receipts;
+    size_t count;
+
+    (void)state;
+    cmek_ask(&x, CMEK_REVOKE, NULL);
+    old = report_without_receipts(x.nodes[0]);
+    cmek_ask(&x, CMEK_RESTORE, NULL);
+    cmek_run(&x);
+    cmek_ask(&x, CMEK_REVOKE, NULL);
+    receipts = report_without_receipts(x.nodes[0]);
+    check_ok(send_receipts(x.nodes[0], old));
+    check_proved(CMEK_REVOKING);
+    check_ok(control_receipt_list(x.fleet.c, &x.fleet.viewer, x.cluster, x.last.id, &slice, &rows,
+                                  &count));
+    assert_int_equal(count, 0);
+    mem_free(rows);
+    check_ok(send_receipts(x.nodes[0], receipts));
+    check_proved(CMEK_REVOKED);
+    json_decref(old);
+    json_decref(receipts);
+}
+
+static void a_receipt__though_the_wish_has_changed_since__proves_it(void **state)
+{
+    CLEANUP(work_abandon) struct work w = {0};
+    json_t *receipts;
+
+    (void)state;
+    cmek_ask(&x, CMEK_REVOKE, NULL);
+    receipts = report_without_receipts(x.nodes[0]);
+    check_ok(work_begin(x.fleet.c, &w));
+    store_tx_observe(w.tx);
+    check_ok(wish_changed(&w, x.cluster, "east"));
+    check_ok(work_end(&w));
+    check_ok(send_receipts(x.nodes[0], receipts));
+    cmek_run(&x);
+    check_proved(CMEK_REVOKED);
+    json_decref(receipts);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -337,6 +451,10 @@ int main(void)
         TEST(a_receipt__forged__is_refused),
         TEST(a_receipt__said_to_be_of_another_organisation__is_refused),
         TEST(a_receipt__handed_in_twice__is_kept_once_to_the_byte),
+        TEST(a_receipt__before_its_volume_is_told_locked__proves_it_all_the_same),
+        TEST(a_receipt__after_its_volume_is_told_locked__is_waited_for),
+        TEST(a_receipt__of_a_revocation_before__does_not_prove_the_next),
+        TEST(a_receipt__though_the_wish_has_changed_since__proves_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
