@@ -220,5 +220,9 @@ void failure_mend(const struct key_spec *spec, const char *organisation, ks_rc r
 /* failure_explain: the message, and behind it what would mend it. */
 void failure_explain(const struct key_spec *spec, const char *organisation, ks_rc rc,
                      const char *message, char out[MESSAGE_BYTES]);
+/* failure_hide_paths(text, specs, count, out): the text for those whose keys these are. Paths of this host are left out where something was said
+ * about them ("PATH: "), else they read "[path]"; those that a key has in its name stay, and what is no path of two names or more. */
+void failure_hide_paths(const char *text, const struct key_spec *const *specs, size_t count,
+                        char out[MESSAGE_BYTES]);
 /* failure_backoff_ms(tries, random): 1 s, 2 s, ... 30 s, the last quarter of it by chance. */
 uint64_t failure_backoff_ms(unsigned tries, struct random *random);

@@ -56,7 +56,7 @@ static json_t *result_json(struct checking *c, const struct key_spec *spec)
     char message[MESSAGE_BYTES] = "";
 
     if (!ks_ok(rc))
-        snprintf(message, sizeof message, "%s", ks_text(rc));
+        failure_hide_paths(ks_text(rc), &spec, 1, message);
     failure_mend(spec, c->check.organisation, rc, message, &mend);
     json_t *text = json_string(message), *what = json_string(buf_text(&mend));
     return json_pack("{s:s, s:s, s:s, s:o, s:o}", "outcome", outcome_name(rc), "class",

@@ -3,6 +3,7 @@
  * node/failure.c - what went wrong, when it is tried again, and what would mend it.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "kms/driver.h"
 #include "kms/grants.h"
@@ -78,4 +79,59 @@ void failure_explain(const struct key_spec *spec, const char *organisation, ks_r
     int len = snprintf(out, MESSAGE_BYTES, "%s", message);
     if (mend.len && len > 0 && len < MESSAGE_BYTES)
         snprintf(out + len, MESSAGE_BYTES - (size_t)len, "\nto mend it: %s", buf_text(&mend));
+}
+
+/* --- what customers may read --- */
+
+/* A path begins where a name of something else does not go on. */
+static bool is_path_begin(const char *text, const char *at)
+{
+    return at[0] == '/' && at[1] && !strchr("/ ", at[1]) &&
+           (at == text || strchr(" \n(:=", at[-1]));
+}
+
+static size_t path_len(const char *at)
+{
+    size_t len = strcspn(at, " \t\n\"'(),;#");
+
+    while (len && strchr(":.", at[len - 1]))
+        len--;
+    return len;
+}
+
+/* Of one name only, as routes and the like have it, or of a key as its customer named it. */
+static bool is_path_told(const char *at, size_t len, const struct key_spec *const *specs,
+                         size_t count)
+{
+    char path[MESSAGE_BYTES];
+
+    if (!memchr(at + 1, '/', len - 1))
+        return true;
+    if (len >= sizeof path)
+        return false;
+    snprintf(path, sizeof path, "%.*s", (int)len, at);
+    for (size_t i = 0; i < count; i++)
+        if (strstr(specs[i]->uri, path) || strstr(specs[i]->auth_principal, path))
+            return true;
+    return false;
+}
+
+void failure_hide_paths(const char *text, const struct key_spec *const *specs, size_t count,
+                        char out[MESSAGE_BYTES])
+{
+    static const char hidden[] = "[path]";
+    size_t used = 0;
+
+    for (const char *at = text; *at && used + sizeof hidden < MESSAGE_BYTES;) {
+        size_t len = is_path_begin(text, at) ? path_len(at) : 0;
+        if (len == 0 || is_path_told(at, len, specs, count)) {
+            out[used++] = *at++;
+            continue;
+        }
+        bool is_prefix = strncmp(at + len, ": ", 2) == 0;
+        memcpy(out + used, hidden, sizeof hidden - 1);
+        used += is_prefix ? 0 : sizeof hidden - 1;
+        at += len + (is_prefix ? 2 : 0);
+    }
+    out[used] = 0;
 }

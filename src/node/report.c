@@ -14,6 +14,18 @@ static json_t *text_json(const char *text)
     return t ? t : json_string("");
 }
 
+/* What those who own the volume may read of a text. */
+static json_t *public_json(const struct holding *h, const char *text)
+{
+    const struct key_spec *specs[REGION_KEYS_MAX];
+    char out[MESSAGE_BYTES];
+
+    for (size_t i = 0; i < h->wish.key_count; i++)
+        specs[i] = &h->wish.keys[i].spec;
+    failure_hide_paths(text, specs, h->wish.key_count, out);
+    return text_json(out);
+}
+
 /* --- access --- */
 
 static enum cause cause_of(ks_rc rc)
@@ -90,16 +102,16 @@ void report_access(const struct agent *a, const struct holding *h, enum access *
 
 /* --- keys --- */
 
-static json_t *error_json(const struct failure *f, const struct key_spec *spec,
-                          const char *organisation)
+static json_t *error_json(const struct holding *h, const struct failure *f,
+                          const struct key_spec *spec)
 {
     char text[MESSAGE_BYTES];
 
     if (ks_ok(f->rc))
         return json_null();
-    failure_explain(spec, organisation, f->rc, f->text, text);
+    failure_explain(spec, h->wish.organisation, f->rc, f->text, text);
     return json_pack("{s:s, s:s, s:o}", "class", ks_class_name(f->rc), "code", ks_name(f->rc),
-                     "message", text_json(text));
+                     "message", public_json(h, text));
 }
 
 /* A volume that cannot be made says so of each of its keys. */
@@ -123,7 +135,7 @@ static json_t *key_json(const struct holding *h, size_t i)
                          text_json(wrap->version), "error");
     return json_pack("{s:s, s:s, s:s, s:o}", "id", key->id, "state",
                      ks_ok(f->rc) ? "ABSENT" : "FAILED", "version", "", "error",
-                     error_json(f, &key->spec, h->wish.organisation));
+                     error_json(h, f, &key->spec));
 }
 
 static json_t *keys_json(const struct holding *h)
@@ -144,7 +156,7 @@ static json_t *failed_json(const struct holding *h)
     if (ks_ok(h->failure.rc) || !level)
         return json_null();
     return json_pack("{s:s, s:s, s:s, s:o}", "level", level, "class", ks_class_name(h->failure.rc),
-                     "code", ks_name(h->failure.rc), "message", text_json(h->failure.text));
+                     "code", ks_name(h->failure.rc), "message", public_json(h, h->failure.text));
 }
 
 static json_t *progress_json(const struct holding *h)
@@ -186,7 +198,7 @@ json_t *report_volume(const struct agent *a, const struct holding *h)
     report_access(a, h, &access, &cause, message);
     return json_pack("{s:s, s:I, s:s, s:s, s:o, s:o, s:b, s:o, s:o, s:o, s:o}", "volume", h->id,
                      "goal", (json_int_t)h->deed.reached, "access", access_name(access), "cause",
-                     cause_name(cause), "message", text_json(message), "keys", keys_json(h),
+                     cause_name(cause), "message", public_json(h, message), "keys", keys_json(h),
                      "platform", platform != NULL, "serials", serials_json(&h->deed.done), "failed",
                      failed_json(h), "progress", progress_json(h), "engine", engine_json(a, h));
 }

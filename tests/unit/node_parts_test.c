@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "check.h"
 #include "node/agent_int.h"
 #include "node/capacity.h"
@@ -226,6 +227,81 @@ static void capacity__too_little_or_too_many__says_what_to_do(void **state)
     check_text(rc, "--volumes");
 }
 
+static void check_shown(const char *text, const char *shown)
+{
+    static const struct key_spec file = {"FILE", "/of/customer/s#orders", "/of/customer/key"};
+    const struct key_spec *specs[] = {&file};
+    char out[MESSAGE_BYTES];
+
+    failure_hide_paths(text, specs, 1, out);
+    assert_string_equal(out, shown);
+}
+
+static void paths__in_a_text_for_customers__are_hidden_and_the_rest_is_kept(void **state)
+{
+    (void)state;
+    check_shown("/srv/node/volumes/7/backing: no wrap opens: wrap 1: AWS_KMS:arn:aws:kms:us-east-1:"
+                "1:key/2: the role may not; POST https://kms.example:8200/v1/x: 400",
+                "no wrap opens: wrap 1: AWS_KMS:arn:aws:kms:us-east-1:"
+                "1:key/2: the role may not; POST https://kms.example:8200/v1/x: 400");
+    check_shown("key file /etc/keystead/key cannot be used", "key file [path] cannot be used");
+    check_shown("wrap 1: /root/.aws/credentials: no profile", "wrap 1: no profile");
+    check_shown("it is in /srv/node.", "it is in [path].");
+    check_shown("/srv/node", "[path]");
+    check_shown("wrap 1: FILE:/of/customer/s#orders: key orders in /of/customer/s is disabled; "
+                "--key-file /of/customer/key",
+                "wrap 1: FILE:/of/customer/s#orders: key orders in /of/customer/s is disabled; "
+                "--key-file /of/customer/key");
+    check_shown("wrap 2: FILE:/of/platform/s#p: no", "wrap 2: FILE:[path]#p: no");
+    check_shown("no right over '/subscriptions/7/x' for \"transit/keys/a\", and/or / at /v1",
+                "no right over '/subscriptions/7/x' for \"transit/keys/a\", and/or / at /v1");
+    check_shown("", "");
+}
+
+static void paths__in_a_text_that_is_too_long__end_with_the_room(void **state)
+{
+    static const struct key_spec none;
+    const struct key_spec *specs[] = {&none};
+    char text[3 * MESSAGE_BYTES], out[MESSAGE_BYTES];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof text; i++)
+        text[i] = " /a/b"[i % 5];
+    text[sizeof text - 1] = 0;
+    failure_hide_paths(text, specs, 1, out);
+    assert_true(strlen(out) < sizeof out);
+    assert_null(strstr(out, "/a"));
+    memset(text, 'x', sizeof text - 1);
+    failure_hide_paths(text, specs, 1, out);
+    assert_true(strlen(out) < sizeof out && strlen(out) > sizeof out - 10);
+}
+
+/* As it is reported: no text of it names where the node keeps the volume. */
+static void report__of_a_failure__names_no_path_of_the_node(void **state)
+{
+    static const char at[] = "/srv/node/volumes/7/backing: no wrap opens: the key is disabled";
+    struct agent *a = NULL;
+    struct holding *h = NULL;
+
+    (void)state;
+    check_ok(mem_new(1, sizeof *a, &a));
+    check_ok(mem_new(1, sizeof *h, &h));
+    h->wish = wish_for("/s#one", "/k", false);
+    h->seen.is_made = h->is_seen = true;
+    h->failed_step = STEP_REWRAP;
+    failure_note(&h->failure, ks_fail(KS_E_KEY_DISABLED, "%s", at), 0, random_system());
+    failure_note(&h->key_failures[0], h->failure.rc, 0, random_system());
+    json_t *report = report_volume(a, h);
+    char *text = json_dumps(report, 0);
+    assert_null(strstr(text, "/srv"));
+    assert_string_equal(json_string_value(json_object_get(report, "message")),
+                        "no wrap opens: the key is disabled");
+    free(text);
+    json_decref(report);
+    mem_free(h);
+    mem_free(a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -241,6 +317,9 @@ int main(void)
         cmocka_unit_test(lock_id__other_lock__other_id),
         cmocka_unit_test(capacity__text_of_the_host__read),
         cmocka_unit_test(capacity__too_little_or_too_many__says_what_to_do),
+        cmocka_unit_test(paths__in_a_text_for_customers__are_hidden_and_the_rest_is_kept),
+        cmocka_unit_test(paths__in_a_text_that_is_too_long__end_with_the_room),
+        cmocka_unit_test(report__of_a_failure__names_no_path_of_the_node),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
