@@ -105,6 +105,22 @@ static void period__over__probes_by_itself(void **unused)
     assert_true(prober_stop(p, SOON_MS));
 }
 
+static void set_period__while_a_long_one_runs__probes_at_once_and_by_the_new_one(void **unused)
+{
+    struct service s = {0};
+    struct prober_result r;
+    struct prober *p = start(&s, LONG_MS);
+
+    (void)unused;
+    prober_set_period(p, 5);
+    check_ok(prober_wait(p, 3, SOON_MS, &r));
+    prober_set_period(p, LONG_MS);
+    uint64_t ticket = prober_kick(p);
+    check_ok(prober_wait(p, ticket, SOON_MS, &r));
+    check_rc(prober_wait(p, ticket + 2, 20, &r), TIMEOUT);
+    assert_true(prober_stop(p, SOON_MS));
+}
+
 static void kick__during_a_probe__asks_for_a_later_one(void **unused)
 {
     struct service s = {0};
@@ -197,6 +213,7 @@ int main(void)
         cmocka_unit_test(kick__granted__tells_which_wrap),
         cmocka_unit_test(kick__denied__keeps_the_text),
         cmocka_unit_test(period__over__probes_by_itself),
+        cmocka_unit_test(set_period__while_a_long_one_runs__probes_at_once_and_by_the_new_one),
         cmocka_unit_test(kick__during_a_probe__asks_for_a_later_one),
         cmocka_unit_test(stop__probe_hangs__does_not_wait_for_it),
         cmocka_unit_test(stop__nothing__is_fine),
