@@ -18,6 +18,9 @@ enum {
     EXTRA_BYTES = 16384,  /* a JSON object that a dialect keeps and gives back */
     REGIONS_MAX = 32,     /* of a cluster */
     REGION_KEYS_MAX = 4,  /* in force at a time; any one of them opens */
+    WISH_KEYS_MAX =
+        2 * REGION_KEYS_MAX,    /* while keys are changed, the old ones stand beside the new */
+    RECEIPT_TEXT_BYTES = 20480, /* has room for so many with the longest names */
     REGION_NODES_MAX = 64,
     HOST_BYTES = 256,
 };
@@ -280,9 +283,9 @@ struct receipt {
     char volume[ID_BYTES], node[ID_BYTES],
         operation[ID_BYTES]; /* operation "": none asked for it */
     int64_t at;
-    char text[4096];        /* JSON, canonical */
-    char signature[256];    /* base64 of DER ECDSA-SHA256 */
-    char certificate[4096]; /* of the node, PEM */
+    char text[RECEIPT_TEXT_BYTES]; /* JSON, canonical */
+    char signature[256];           /* base64 of DER ECDSA-SHA256 */
+    char certificate[4096];        /* of the node, PEM */
 };
 
 /* Names of the enums as they stand in APIs, documents and the store; parse: false for another text. */

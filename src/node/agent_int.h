@@ -24,7 +24,7 @@ struct failure {
     uint64_t until_ms; /* boot time */
 };
 
-enum { KEY_FAILURES = REGION_KEYS_MAX + 1 }; /* the platform's is the last one */
+enum { KEY_FAILURES = WISH_KEYS_MAX + 1 }; /* the platform's is the last one */
 
 /* A volume on this node. */
 struct holding {

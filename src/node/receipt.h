@@ -9,7 +9,7 @@
 #include "crypto/certificate.h"
 #include "node/wish.h"
 
-enum { RECEIPT_TEXT_MAX = 16384 };
+enum { RECEIPT_TEXT_MAX = RECEIPT_TEXT_BYTES - 1 };
 
 struct receipt_facts {
     char id[ID_BYTES];

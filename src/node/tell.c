@@ -17,6 +17,7 @@ enum {
     IDLE_MS = 1000,
     PARTIAL_MAX = 200,
     RECEIPTS_MAX = 200, /* of one report, which is bounded; the others are in the next ones */
+    RECEIPT_BYTES_MAX = 1024 * 1024,
 };
 
 /* A report under way: what has to be remembered when it is accepted. */
@@ -109,11 +110,13 @@ static ks_rc add_volumes(struct agent *a, struct tidings *t)
 
 static void add_receipts(struct agent *a, struct tidings *t)
 {
-    size_t count = 0;
+    size_t count = 0, bytes = 0;
 
-    for (struct waiting_receipt *r = a->receipts; r && count < RECEIPTS_MAX; r = r->next) {
+    for (struct waiting_receipt *r = a->receipts;
+         r && count < RECEIPTS_MAX && bytes < RECEIPT_BYTES_MAX; r = r->next) {
         json_array_append(t->receipts, r->receipt);
         r->is_sent = true;
+        bytes += json_string_length(json_object_get(r->receipt, "text"));
         count++;
     }
 }

@@ -82,7 +82,7 @@ static ks_rc read_keys(const json_t *object, struct wish *ret)
     json_t *keys = NULL, *key;
     size_t i;
 
-    TRY(json_may_array(object, "keys", REGION_KEYS_MAX, &keys));
+    TRY(json_may_array(object, "keys", WISH_KEYS_MAX, &keys));
     json_array_foreach(keys, i, key)
     {
         TRY(take_id(key, "id", ret->keys[i].id));

@@ -30,7 +30,7 @@ struct wish {
     char engine[WORD_BYTES];
     uint32_t ordinal;
     size_t key_count;
-    struct wish_key keys[REGION_KEYS_MAX];
+    struct wish_key keys[WISH_KEYS_MAX];
     bool is_platform; /* the node's own key is to open it as well */
     bool is_revoked;
     bool is_rewrap_automatic;

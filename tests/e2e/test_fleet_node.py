@@ -219,6 +219,21 @@ def test_key__of_the_wish_gone_without_another__the_last_one_stays(node, plane):
     assert len([w for w in node.status(volume)["wraps"] if w["state"] == "ACTIVE"]) == 1
 
 
+def test_keys__all_of_them_changed_at_once__old_beside_new_then_new_alone(node, plane, store):
+    for name in ("a", "b", "c", "d", "e", "f"):
+        store.create(name)
+    old, new = ([file_key(store, n) for n in names] for names in ("abc", "def"))
+    volume = plane.want(keys=old, platform=False)
+    plane.wait_reached(volume)
+    node.write(volume, "file", "kept")
+    plane.want(volume, keys=old + new)
+    plane.wait_reached(volume)
+    plane.want(volume, keys=new)
+    report, = plane.wait_reached(volume)
+    assert [k["state"] for k in report["keys"]] == ["ACTIVE"] * 3
+    assert node.read(volume, "file") == "kept"
+
+
 def test_lease__is_changed_while_it_is_open(node, plane):
     volume = plane.want()
     plane.wait_reached(volume)

@@ -119,6 +119,23 @@ static void text__same_facts__the_documented_bytes(void **state)
     buf_done(&text);
 }
 
+/* The text has to fit into what the control plane keeps of it: a report with one that does not would be refused for ever. */
+static void text__the_longest_keys_of_a_change__fits(void **state)
+{
+    struct wish w = sample_wish();
+    struct buf text = buf_init(RECEIPT_TEXT_MAX);
+
+    (void)state;
+    for (w.key_count = 0; w.key_count < WISH_KEYS_MAX; w.key_count++) {
+        struct key_spec *spec = &w.keys[w.key_count].spec;
+        snprintf(spec->type, sizeof spec->type, "VAULT_TRANSIT");
+        memset(spec->uri, 'k', sizeof spec->uri - 1);
+    }
+    make_text(&w, &text);
+    assert_true(text.len < sizeof((struct receipt *)NULL)->text);
+    buf_done(&text);
+}
+
 static void verify__as_signed__holds_and_tells_who(void **state)
 {
     struct fleet *f = *state;
@@ -215,6 +232,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(text__same_facts__the_documented_bytes),
+        TEST(text__the_longest_keys_of_a_change__fits),
         TEST(verify__as_signed__holds_and_tells_who),
         TEST(verify__any_byte_of_the_text_changed__does_not_hold),
         TEST(verify__foreign_authority_or_server_certificate__does_not_hold),

@@ -92,13 +92,27 @@ static void wish__wrong_member__named_and_output_untouched(void **state)
     }
 }
 
+/* A region with as many keys as it may have gets as many others: until those open, the old ones stay. */
+static void wish__all_keys_are_changed__taken(void **state)
+{
+    json_t *value = sample(), *keys = json_object_get(value, "keys");
+    struct wish w;
+
+    (void)state;
+    while (json_array_size(keys) < 2 * REGION_KEYS_MAX)
+        json_array_append_new(keys, json_deep_copy(json_array_get(keys, 0)));
+    check_ok(wish_read(value, &w));
+    assert_int_equal(w.key_count, 2 * REGION_KEYS_MAX);
+    json_decref(value);
+}
+
 static void wish__too_many_keys__refused(void **state)
 {
     json_t *value = sample(), *keys = json_object_get(value, "keys");
     struct wish w;
 
     (void)state;
-    for (int i = 0; i < REGION_KEYS_MAX; i++)
+    for (int i = 0; i < WISH_KEYS_MAX; i++)
         json_array_append_new(keys, json_deep_copy(json_array_get(keys, 0)));
     check_class(wish_read(value, &w), USAGE);
     json_decref(value);
@@ -162,6 +176,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(wish__written_and_read__the_same),
         cmocka_unit_test(wish__wrong_member__named_and_output_untouched),
+        cmocka_unit_test(wish__all_keys_are_changed__taken),
         cmocka_unit_test(wish__too_many_keys__refused),
         cmocka_unit_test(deed__written_and_read__the_same),
         cmocka_unit_test(deed__no_object_or_wrong_member__refused),
