@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// A Terraform provider that stands in for the one of CockroachDB Cloud, whose module cannot be had where our tests run. It has the
-// same address, configuration, resources and attributes as far as clusters and customer-managed keys go, and makes the same
-// calls in the same order with the same waiting; it was written from the documentation. What is real in this test is OpenTofu, which
-// compares each reply with the plan, and Go's HTTP and JSON.
+// A Terraform provider that stands in for the one of CockroachDB Cloud, whose module the module proxy refuses where this was built. It
+// has the same address, configuration, resources and attributes as far as clusters and customer-managed keys go, and makes the calls of
+// the real one, in its order and with its waiting, as far as that one's public documentation and source were read; no code was copied.
+// What is real in this test is OpenTofu, which compares each reply with the plan, and Go's HTTP and JSON. The real provider has
+// not been run; KEYSTEAD_COCKROACH_PROVIDER=DIR makes the same test run one that somebody has built.
 package main
 
 import (
