@@ -125,6 +125,7 @@ static ks_rc change_region(struct api_call *call, const struct region_change *c,
     while (revision == 0 && ++tries < TRIES && was_overtaken(call, rc, &last_seen))
         rc = try_change(call, c, 0, &changed);
     TRY(native_if_matched(call, revision, rc));
+    ENSURE(changed, KS_E_BUG, "a change that gives no cluster");
     return native_reply_revision(call, status, changed->cluster.revision, native_cluster(changed));
 }
 

@@ -68,6 +68,17 @@ static void show_advice(const char *advice, const char *cluster, const char *reg
     output_field("  to do", "%s", text);
 }
 
+/* Each line of the text under the one before. */
+static void show_lines(const char *name, const char *text)
+{
+    while (*text) {
+        size_t len = strcspn(text, "\n");
+        output_field(name, "%.*s", (int)len, text);
+        text += len + (text[len] == '\n');
+        name = "";
+    }
+}
+
 static void show_key(const json_t *key)
 {
     output_field("  key", "%s %s", fleet_text(key, "type"), fleet_text(key, "uri"));
@@ -75,8 +86,24 @@ static void show_key(const json_t *key)
         output_field("", "as %s", fleet_text(key, "auth_principal"));
     output_field("", "%s, version %s, since %s", fleet_text(key, "status"),
                  fleet_text(key, "version"), fleet_text(key, "created_at"));
-    if (strcmp(fleet_text(key, "message"), "-") != 0)
-        output_field("", "%s", fleet_text(key, "message"));
+}
+
+/* What is said of the region, and of its keys where that is something else. */
+static void show_messages(const json_t *region)
+{
+    const char *of_region = fleet_text(region, "message");
+    const json_t *key;
+    size_t i;
+
+    if (strcmp(of_region, "-") != 0)
+        show_lines("  message", of_region);
+    json_array_foreach(json_object_get(region, "keys"), i, key)
+    {
+        const char *text = fleet_text(key, "message");
+        bool is_past = json_is_string(json_object_get(key, "retired_at"));
+        if (!is_past && strcmp(text, "-") != 0 && strcmp(text, of_region) != 0)
+            show_lines("  message", text);
+    }
 }
 
 static void show_region(const char *cluster, const json_t *region)
@@ -100,8 +127,7 @@ static void show_region(const char *cluster, const json_t *region)
     }
     if (past > 0)
         output_field("", "keys before: %zu; see: keystead cmek history %s", past, cluster);
-    if (strcmp(fleet_text(region, "message"), "-") != 0)
-        output_field("  message", "%s", fleet_text(region, "message"));
+    show_messages(region);
     if (advice)
         show_advice(advice, cluster, name);
 }

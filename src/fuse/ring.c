@@ -14,7 +14,6 @@
 #include <linux/fuse.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -93,12 +92,7 @@ static void ring_freep(struct ring **r)
 
 static ks_rc get_memory(struct ring *r)
 {
-    void *p = mmap(NULL, HEAD_BYTES + PAYLOAD_BYTES, PROT_READ | PROT_WRITE,
-                   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-    if (p == MAP_FAILED)
-        return ks_fail_os(errno, "no memory for the buffers of the mount");
-    r->memory = p;
+    TRY(mem_new(1, HEAD_BYTES + PAYLOAD_BYTES, &r->memory));
     r->payload = r->memory + HEAD_BYTES;
     TRY(mem_new(1, sizeof *r->header, &r->header));
     r->parts[0] = (struct iovec){r->header, sizeof *r->header};
@@ -128,7 +122,7 @@ void ring_free(struct ring *r)
         io_uring_queue_exit(&r->io);
     if (r->memory) {
         mem_wipe(r->memory, HEAD_BYTES + r->dirty_bytes);
-        munmap(r->memory, HEAD_BYTES + PAYLOAD_BYTES);
+        mem_free(r->memory);
     }
     mem_free(r->header);
     mem_free(r);
