@@ -13,7 +13,7 @@ import pytest
 from harness import proc
 from harness.control_plane import ControlPlane, Node
 from harness.key_service import CUSTOMER, ORGANISATION, ROLE, KeyService
-from harness.keystead import ROOT, KeyStore, Keystead
+from harness.keystead import ROOT, Failed, KeyStore, Keystead
 
 MANY = 20
 
@@ -578,6 +578,13 @@ def test_kill_at_any_time__every_volume_gets_where_it_is_wanted(node, plane, sto
         assert [k["state"] for k in report["keys"]] == ["ACTIVE"] * len(wish["keys"])
 
 
+def is_back_and_locked(node, volume):
+    try:
+        return node.status(volume)["state"] == "LOCKED"
+    except Failed:
+        return False  # a process that is just starting has the volume and does not answer yet
+
+
 def test_revoked__killed_at_any_time__never_open(node, plane):
     chance = random.Random(1)
     volume = plane.want()
@@ -593,7 +600,7 @@ def test_revoked__killed_at_any_time__never_open(node, plane):
             until = time.monotonic() + chance.random()
             while time.monotonic() < until:
                 assert not is_readable(node, volume)
-            proc.wait_until(lambda: node.status(volume)["state"] == "LOCKED", "its process is back, and locked")
+            proc.wait_until(lambda: is_back_and_locked(node, volume), "its process is back, and locked")
         plane.restore(volume)
         plane.wait_access("OPEN", volume)
         assert node.read(volume, "file") == "secret"
