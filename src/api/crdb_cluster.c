@@ -25,7 +25,9 @@ ks_rc crdb_reply_cluster(struct api_call *call, const struct cluster_view *view)
     size_t count = 0;
 
     TRY(control_volumes(call->control, &call->caller, view->cluster.id, &volumes, &count));
-    return api_reply(call, 200, crdb_show_cluster(view, volumes, count, crdb_is_old(call)));
+    return api_reply(call, 200,
+                     crdb_show_cluster(view, volumes, count, control_provider(call->control),
+                                       crdb_is_old(call)));
 }
 
 /* ---- making ---- */
@@ -140,8 +142,9 @@ static ks_rc add_cluster(struct api_call *call, const struct cluster_view *view,
     size_t count = 0;
 
     TRY(control_volumes(call->control, &call->caller, view->cluster.id, &volumes, &count));
-    ENSURE(json_array_append_new(to, crdb_show_cluster(view, volumes, count, crdb_is_old(call))) ==
-               0,
+    ENSURE(json_array_append_new(to, crdb_show_cluster(view, volumes, count,
+                                                       control_provider(call->control),
+                                                       crdb_is_old(call))) == 0,
            KS_E_NO_MEMORY, "a list of clusters");
     return KS_SUCCESS;
 }

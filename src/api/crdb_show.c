@@ -155,8 +155,21 @@ static bool put_cluster(json_t *shown, const struct cluster_view *view, const js
            put_times(shown, c);
 }
 
+/* Whom the customer's trust policy is to name; absent when it was not told. */
+static bool put_identity(json_t *shown, const char *cloud, const struct provider_identity *by)
+{
+    bool is_azure = strcmp(cloud, "AZURE") == 0;
+    const char *id = is_azure                    ? by->azure_client_id
+                     : strcmp(cloud, "GCP") == 0 ? by->gcp_project
+                     : strcmp(cloud, "AWS") == 0 ? by->aws_account
+                                                 : NULL;
+
+    return !id || put(shown, is_azure ? "azure_cluster_identity_client_id" : "account_id",
+                      json_string(id));
+}
+
 json_t *crdb_show_cluster(const struct cluster_view *view, const struct cluster_volume *volumes,
-                          size_t count, bool is_old)
+                          size_t count, const struct provider_identity *by, bool is_old)
 {
     CLEANUP(json_decrefp) json_t *shown = json_object(), *kept = NULL;
     const char *first = view->region_count ? view->regions[0].name : "";
@@ -165,7 +178,8 @@ json_t *crdb_show_cluster(const struct cluster_view *view, const struct cluster_
         return NULL;
     bool is_whole = put_cluster(shown, view, kept, is_old) &&
                     put(shown, "regions", show_regions(view, volumes, count)) &&
-                    put(shown, "sql_dns", json_string(host_of(volumes, count, first)));
+                    put(shown, "sql_dns", json_string(host_of(volumes, count, first))) &&
+                    put_identity(shown, view->cluster.provider, by);
     return is_whole ? TAKE(shown) : NULL;
 }
 

@@ -32,7 +32,10 @@ static struct control_conf control_conf_of(const struct cli *cli)
                                  .clock = clock_system(),
                                  .random = random_system(),
                                  .engine = cli->texts[OPT_SERVE_ENGINE],
-                                 .is_development = args_has(cli, OPT_SERVE_DEVELOPMENT)};
+                                 .is_development = args_has(cli, OPT_SERVE_DEVELOPMENT),
+                                 .provider = {.aws_account = cli->texts[OPT_SERVE_AWS],
+                                              .gcp_project = cli->texts[OPT_SERVE_GCP],
+                                              .azure_client_id = cli->texts[OPT_SERVE_AZURE]}};
 }
 
 /* ---- setup ---- */

@@ -77,6 +77,8 @@ static ks_rc start_control(struct dev *d, const char *dir)
                                 text_or(d, OPT_SERVE_LISTEN_NODES, LISTEN_NODES_PRESET),
                                 "--engine",
                                 text_or(d, OPT_SERVE_ENGINE, "none"),
+                                "--aws-account",
+                                DEV_PROVIDER,
                                 "--requests-per-second",
                                 "0",
                                 NULL};

@@ -9,6 +9,8 @@
 #include "cli/dev_process.h"
 #include "cli/fleet_client.h"
 
+#define DEV_PROVIDER "444455556666" /* the account whose user the nodes are */
+
 enum { DEV_REGIONS_MAX = 32, DEV_URL_BYTES = 128 };
 
 struct dev {

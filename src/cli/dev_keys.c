@@ -15,7 +15,7 @@
 #include "kms/aws_endpoint.h"
 #include "kms/key_file.h"
 
-static const char PROVIDER[] = "444455556666", USER[] = "keystead", REGION_PRESET[] = "us-east-1";
+static const char USER[] = "keystead", REGION_PRESET[] = "us-east-1";
 
 enum { CONFIG_BYTES_MAX = 64 * 1024 };
 
@@ -29,11 +29,11 @@ static ks_rc make_provider(const struct dev *d, const char *dir)
 {
     if (dev_has(d, "kms/444455556666.keystead.credentials"))
         return KS_SUCCESS;
-    TRY(dev_run(
-        (const char *const[]){d->program, "kms", "account", "create", PROVIDER, "--dir", dir, NULL},
-        NULL));
+    TRY(dev_run((const char *const[]){d->program, "kms", "account", "create", DEV_PROVIDER, "--dir",
+                                      dir, NULL},
+                NULL));
     return dev_run((const char *const[]){d->program, "kms", "user", "create", USER, "--account",
-                                         PROVIDER, "--dir", dir, NULL},
+                                         DEV_PROVIDER, "--dir", dir, NULL},
                    NULL);
 }
 
@@ -79,8 +79,9 @@ static ks_rc make_one(const struct dev *d, const char *dir, const char *region, 
                                       "--dir", dir, NULL},
                 NULL));
     TRY(dev_run((const char *const[]){d->program, "kms", "role", "create", region, "--of-key",
-                                      region, "--region", of, "--trust", PROVIDER, "--external-id",
-                                      d->organisation, "--dir", dir, "-o", "json", NULL},
+                                      region, "--region", of, "--trust", DEV_PROVIDER,
+                                      "--external-id", d->organisation, "--dir", dir, "-o", "json",
+                                      NULL},
                 &made));
     TRY(json_get_text(made, "role", 512, &role));
     TRY(json_get_text(made, "key", 512, &key));

@@ -19,17 +19,25 @@
 
 struct control;
 
+/* As whom the nodes come to the customers' key services: for trust policies. control_open copies them. NULL: not told. */
+struct provider_identity {
+    const char *aws_account;     /* 12 digits */
+    const char *gcp_project;     /* id of the project */
+    const char *azure_client_id; /* of the application, a UUID */
+};
+
 struct control_conf {
     const char *dir; /* state directory: control.db, authority.pem, authority.key */
     struct clock *clock;
     struct random *random;
     const char *engine;  /* of clusters that name none */
     bool is_development; /* allows FILE and NULL_KMS keys */
+    struct provider_identity provider;
 };
 
 /* control_create(conf): a new state directory with store and certificate authority; dir is made, mode 0700. EXISTS. */
 ks_rc control_create(const struct control_conf *conf) KS_MUST;
-/* control_open(conf, ret): NOT_FOUND when there is none, BUSY when another process serves it, NEWER_VERSION; older ones are
+/* control_open(conf, ret): USAGE for an identity that cannot be one, NOT_FOUND when there is none, BUSY when another process serves it, NEWER_VERSION; older ones are
  * migrated, after a copy. Starts the reconciler's thread. */
 ks_rc control_open(const struct control_conf *conf, struct control **ret) KS_MUST;
 void control_close(struct control *c);
@@ -273,6 +281,8 @@ ks_rc control_node_desired(struct control *c, const char *node, int64_t since,
 /* control_node_report(c, node, report, ret): takes it in, as far as it is about this node's own volumes. USAGE: nothing was taken. */
 ks_rc control_node_report(struct control *c, const char *node, const json_t *report,
                           json_t **ret) KS_MUST;
+/* control_provider(c): as whom the nodes come to key services, as far as it was told; as long as c. */
+const struct provider_identity *control_provider(const struct control *c);
 /* control_authority(c): the certificate of the authority, PEM; as long as c. */
 const char *control_authority(struct control *c);
 /* control_server_certificate(c, names, ret_cert, ret_key): PEM of a certificate of 90 days for a listener, by the authority, and of its key

@@ -32,6 +32,11 @@ curl --silent --show-error --request GET \\
   --url ${URL}/api/v1/clusters/${CLUSTER_ID}/cmek \\
   --header "Authorization: Bearer ${API_KEY}"
 """
+ORGANIZATION = """
+curl --silent --show-error --request GET \\
+  --url ${URL}/api/v1/organization \\
+  --header "Authorization: Bearer ${API_KEY}"
+"""
 SEND = """
 curl --silent --show-error --request %s \\
   --url ${URL}/api/v1/clusters/${CLUSTER_ID}%s \\
@@ -92,10 +97,12 @@ def test_the_guides__region_by_region__each_command_does_what_it_says(fleet):
     data = fleet.redis(shell.variables["CLUSTER_ID"])
     data.write("kept")
 
-    # enable, one key for each region
+    # enable, one key for each region; the trust of the roles is what the guide reads
+    account = shell.run(SHOW, ".account_id")
+    organisation = shell.run(ORGANIZATION, ".id")
     for name in ("east", "west", "west2", "europe"):
         kms.make(name)
-        kms.grant(name, fleet.organisation)
+        kms.grant(name, organisation, account)
     shell.config([kms.region_spec("us-east-1", "east")])
     assert "us-west-2" in shell.run(SEND % ("POST", "/cmek"), ".message")
     shell.config([kms.region_spec("us-east-1", "east"), kms.region_spec("us-west-2", "west")])

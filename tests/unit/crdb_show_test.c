@@ -41,6 +41,8 @@ static int setup(void **state)
     return 0;
 }
 
+static const struct provider_identity nobody;
+
 static void check_json(json_t *value, const char *want)
 {
     CLEANUP(json_decrefp) json_t *owned = value;
@@ -63,7 +65,7 @@ static void cluster__nothing_given_but_regions__every_member_is_there(void **sta
     struct cluster_volume volume = {.region = "us-west-2", .host = "10.0.0.7"};
 
     (void)state;
-    check_json(crdb_show_cluster(&view, &volume, 1, false),
+    check_json(crdb_show_cluster(&view, &volume, 1, &nobody, false),
                "{\"cidr_range\":\"\",\"cloud_provider\":\"AWS\",\"cockroach_version\":\"v25.2.0\","
                "\"config\":{\"dedicated\":{"
                "\"disk_iops\":0,\"machine_type\":\"\",\"memory_gib\":0.0,\"num_virtual_cpus\":0,"
@@ -85,9 +87,23 @@ static void cluster__nothing_given_but_regions__every_member_is_there(void **sta
                "\"upgrade_status\":\"FINALIZED\"}");
 }
 
+static void cluster__of_azure__tells_the_application_and_no_account(void **state)
+{
+    const struct provider_identity all = {"444455556666", "a-project", "the-application"};
+
+    (void)state;
+    set_text(view.cluster.provider, sizeof view.cluster.provider, "AZURE");
+    CLEANUP(json_decrefp) json_t *azure = crdb_show_cluster(&view, NULL, 0, &all, false);
+    assert_string_equal(member(azure, "azure_cluster_identity_client_id"), "the-application");
+    assert_null(member(azure, "account_id"));
+    set_text(view.cluster.provider, sizeof view.cluster.provider, "GCP");
+    CLEANUP(json_decrefp) json_t *gcp = crdb_show_cluster(&view, NULL, 0, &all, false);
+    assert_string_equal(member(gcp, "account_id"), "a-project");
+}
+
 static void cluster__asked_in_an_old_version__has_the_old_words(void **state)
 {
-    CLEANUP(json_decrefp) json_t *shown = crdb_show_cluster(&view, NULL, 0, true);
+    CLEANUP(json_decrefp) json_t *shown = crdb_show_cluster(&view, NULL, 0, &nobody, true);
 
     (void)state;
     assert_string_equal(member(shown, "plan"), "DEDICATED");
@@ -120,7 +136,7 @@ static void each_state__shown__has_the_word_that_clients_wait_for(void **state)
         view.cluster.state = rows[i].state;
         regions[1].state = rows[i].region;
         regions[1].status = rows[i].status;
-        CLEANUP(json_decrefp) json_t *shown = crdb_show_cluster(&view, NULL, 0, false);
+        CLEANUP(json_decrefp) json_t *shown = crdb_show_cluster(&view, NULL, 0, &nobody, false);
         assert_string_equal(member(shown, "state"), rows[i].word);
         assert_string_equal(member(shown, "operation_status"), rows[i].operation);
     }
@@ -130,7 +146,7 @@ static void cluster__its_extra_is_damaged__is_not_shown(void **state)
 {
     (void)state;
     set_text(view.cluster.extra, sizeof view.cluster.extra, "{");
-    assert_null(crdb_show_cluster(&view, NULL, 0, false));
+    assert_null(crdb_show_cluster(&view, NULL, 0, &nobody, false));
 }
 
 /* ---- CMEK ---- */
@@ -192,6 +208,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(cluster__nothing_given_but_regions__every_member_is_there, setup),
+        cmocka_unit_test_setup(cluster__of_azure__tells_the_application_and_no_account, setup),
         cmocka_unit_test_setup(cluster__asked_in_an_old_version__has_the_old_words, setup),
         cmocka_unit_test_setup(each_state__shown__has_the_word_that_clients_wait_for, setup),
         cmocka_unit_test_setup(cluster__its_extra_is_damaged__is_not_shown, setup),

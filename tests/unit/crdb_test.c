@@ -152,6 +152,14 @@ void control_repeat_keep(struct control *c, const struct caller *by, const char 
     (void)body;
 }
 
+static struct provider_identity the_provider;
+
+const struct provider_identity *control_provider(const struct control *c)
+{
+    (void)c;
+    return &the_provider;
+}
+
 const char *control_authority(struct control *c)
 {
     (void)c;
@@ -737,6 +745,17 @@ static void list__every_parameter__is_passed_on(void **state)
                 "as_of_time");
 }
 
+static void the_provider__as_it_was_told__shown_for_the_cloud_of_the_cluster(void **state)
+{
+    (void)state;
+    assert_null(strstr(hear(say("GET " PATH, "", "")), "account_id"));
+    the_provider = (struct provider_identity){.aws_account = "444455556666"};
+    check_reply(ask("GET " PATH, ""), 200, "\"account_id\":\"444455556666\"");
+    the_provider = (struct provider_identity){.gcp_project = "another-cloud"};
+    assert_null(strstr(hear(say("GET " PATH, "", "")), "account_id"));
+    the_provider = (struct provider_identity){0};
+}
+
 static void what_is_around_a_cluster__shown(void **state)
 {
     (void)state;
@@ -784,6 +803,7 @@ int main(void)
         TEST(create__as_the_guides_and_the_provider_do__becomes_a_wish),
         TEST(create__that_cannot_be__400_names_it),
         TEST(list__every_parameter__is_passed_on),
+        TEST(the_provider__as_it_was_told__shown_for_the_cloud_of_the_cluster),
         TEST(what_is_around_a_cluster__shown),
     };
 

@@ -38,9 +38,9 @@ class Kms(KeyService):
     def arn(self, name):
         return json.loads(self.act("show", name, "-o", "json").stdout)["arn"]
 
-    def grant(self, name, organisation):
-        """The role that the provider may assume for this organisation, and that may use this key."""
-        self.run("role", "create", f"role-{name}", "--of-key", name, "--trust", PROVIDER, "--external-id", organisation,
+    def grant(self, name, organisation, trusted=PROVIDER):
+        """The role that the provider's account may assume for this organisation, and that may use this key."""
+        self.run("role", "create", f"role-{name}", "--of-key", name, "--trust", trusted, "--external-id", organisation,
                  "--account", self.account_of[name])
 
     def take_back(self, name):
@@ -122,7 +122,7 @@ class Fleet:
         self.url = f"http://127.0.0.1:{self.port}"
         self.serve = Process(
             [cli.binary, "serve", "--dir", self.dir, "--plain", "--listen", f"127.0.0.1:{self.port}", "--listen-nodes",
-             f"127.0.0.1:{self.node_port}", "--engine", engine, "--requests-per-second", "0"],
+             f"127.0.0.1:{self.node_port}", "--engine", engine, "--aws-account", PROVIDER, "--requests-per-second", "0"],
             os.path.join(work, "serve.log"), self._answers).start()
         self.organisation = self.call("GET", "/v1/caller")["organisation"]
         for i, region in enumerate(nodes):
