@@ -28,8 +28,9 @@ static json_t *last_probe(struct process *p)
     prober_last(p->prober, &r);
     if (r.sequence == 0)
         return json_null();
-    return json_pack("{s:o, s:s, s:o, s:o}", "at", json_moment(r.at_s), "result", probe_name(r.rc),
-                     "wrap", r.wrap_id ? number(r.wrap_id) : json_null(), "message",
+    return json_pack("{s:o, s:s, s:o, s:o, s:o}", "at", json_moment(r.at_s), "result",
+                     probe_name(r.rc), "wrap", r.wrap_id ? number(r.wrap_id) : json_null(), "code",
+                     ks_ok(r.rc) ? json_null() : json_string(ks_name(r.rc)), "message",
                      json_text(r.text));
 }
 

@@ -45,7 +45,7 @@ static void explain_cause(const struct holding *h, char out[MESSAGE_BYTES])
         snprintf(out, MESSAGE_BYTES, "%s", s->message);
         return;
     }
-    ks_rc denied = ks_fail(KS_E_DENIED, "%s", s->message);
+    ks_rc denied = ks_fail(s->refusal ? s->refusal : KS_E_DENIED, "%s", s->message);
     failure_explain(&s->wraps[0].spec, h->wish.organisation, denied, s->message, out);
 }
 

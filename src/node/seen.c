@@ -63,6 +63,16 @@ static void add_wrap(const json_t *wrap, struct seen *s)
     copy(wrap, "key_version", w->version, sizeof w->version);
 }
 
+static enum ks_code read_refusal(const json_t *status)
+{
+    const char *name =
+        json_string_value(json_object_get(json_object_get(status, "last_probe"), "code"));
+    enum ks_code code = name ? ks_from_name(name) : KS_E_DENIED;
+    ks_rc rc = ks_fail(code, "as the probe said");
+
+    return rc.cls == KS_CLASS_DENIED ? code : KS_E_DENIED;
+}
+
 static void read_lock(const json_t *status, struct seen *s)
 {
     const json_t *receipt = json_object_get(status, "receipt");
@@ -93,6 +103,7 @@ ks_rc seen_status(const json_t *status, struct seen *ret)
     s.grace_ms = number(lease, "grace_ms");
     s.cause = read_cause(status);
     copy(status, "message", s.message, sizeof s.message);
+    s.refusal = read_refusal(status);
     json_array_foreach(wraps, i, wrap) add_wrap(wrap, &s);
     read_lock(status, &s);
     s.wraps_json = json_incref(wraps);

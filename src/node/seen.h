@@ -24,6 +24,8 @@ struct seen {
     struct seen_wrap wraps[KEYRING_ACTIVE_MAX];
     enum cause cause; /* why it is not simply OPEN */
     char message[512];
+    enum ks_code
+        refusal; /* what the key service said no with last; KS_E_DENIED when it is not known */
     /* the last lock of this process; lock_at "": none */
     char lock_at[32];
     enum cause lock_cause;

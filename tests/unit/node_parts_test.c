@@ -66,6 +66,29 @@ static void status__whole__taken_over(void **state)
     seen_done(&s);
 }
 
+static void refusal__as_the_probe_said__is_known_by_its_code(void **state)
+{
+    static const struct {
+        const char *code;
+        enum ks_code refusal;
+    } rows[] = {{"KEY_DISABLED", KS_E_KEY_DISABLED},
+                {"KEY_DESTROYED", KS_E_KEY_DESTROYED},
+                {"UNREACHABLE", KS_E_DENIED}, /* no refusal */
+                {"NO_SUCH_CODE", KS_E_DENIED}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct seen s = {0};
+        json_t *status = json_loads(STATUS, 0, NULL);
+        assert_int_equal(
+            json_object_set_new(status, "last_probe", json_pack("{s:s}", "code", rows[i].code)), 0);
+        check_ok(seen_status(status, &s));
+        assert_int_equal(s.refusal, rows[i].refusal);
+        seen_done(&s);
+        json_decref(status);
+    }
+}
+
 static void status__without_what_counts__bad_reply_and_output_untouched(void **state)
 {
     static const char *const needed[] = {"state", "volume", "wraps"};
@@ -306,6 +329,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(status__whole__taken_over),
+        cmocka_unit_test(refusal__as_the_probe_said__is_known_by_its_code),
         cmocka_unit_test(status__without_what_counts__bad_reply_and_output_untouched),
         cmocka_unit_test(keys__as_wished__held),
         cmocka_unit_test(keys__another_one_or_another_principal__missing_or_to_swap),
