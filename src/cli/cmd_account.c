@@ -190,7 +190,7 @@ ks_rc cmd_apikey_revoke(struct cli *cli)
         return KS_SUCCESS;
     }
     TRY(fleet_open(cli, &c));
-    TRY(fleet_target(&target, "api-keys", cli->args[0], NULL));
+    TRY(fleet_target(&target, "api-keys", cli->args[0]));
     TRY(fleet_call(c, "DELETE", buf_text(&target), NULL));
     printf("API key revoked\n");
     return KS_SUCCESS;

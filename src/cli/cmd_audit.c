@@ -29,7 +29,7 @@ ks_rc cmd_audit_list(struct cli *cli)
     json_t *rows = NULL;
 
     TRY(fleet_open(cli, &c));
-    TRY(fleet_target(&target, "audit", NULL));
+    TRY(fleet_target(&target, "audit"));
     TRY(fleet_query(&target, "order", "desc"));
     if (args_has(cli, OPT_OF_CLUSTER)) {
         TRY(fleet_find_cluster(c, cli->texts[OPT_OF_CLUSTER], &cluster));

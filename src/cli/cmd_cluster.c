@@ -119,7 +119,7 @@ ks_rc cmd_cluster_create(struct cli *cli)
 
 static ks_rc target_of(const json_t *cluster, const char *part, struct buf *ret)
 {
-    return fleet_target(ret, "clusters", fleet_text(cluster, "id"), part, NULL);
+    return fleet_target(ret, "clusters", fleet_text(cluster, "id"), part);
 }
 
 ks_rc cmd_cluster_set(struct cli *cli)

@@ -35,7 +35,7 @@ static ks_rc about_open(struct cli *cli, struct about *ret)
 
 static ks_rc target_of(const struct about *a, const char *part, struct buf *ret)
 {
-    return fleet_target(ret, "clusters", fleet_text(a->cluster, "id"), "cmek", part, NULL);
+    return fleet_target(ret, "clusters", fleet_text(a->cluster, "id"), "cmek", part);
 }
 
 static ks_rc ask(const struct about *a, const char *method, json_t *body, json_t **ret)
@@ -177,7 +177,7 @@ static ks_rc tell(const struct cli *cli, const struct about *a, const char *fate
     const json_t *volume;
     size_t i, count = 0;
 
-    TRY(fleet_target(&target, "clusters", fleet_text(a->cluster, "id"), "volumes", NULL));
+    TRY(fleet_target(&target, "clusters", fleet_text(a->cluster, "id"), "volumes"));
     TRY(fleet_items(a->client, buf_text(&target), &volumes));
     json_array_foreach(volumes, i, volume)
     {

@@ -38,7 +38,7 @@ ks_rc cmd_node_remove(struct cli *cli)
     TRY(fleet_find(c, "nodes", cli->args[0], &node));
     const char *name = fleet_text(node, "name");
     TRY(fleet_confirm(cli, name, "The node's certificate will be good for nothing any more."));
-    TRY(fleet_target(&target, "nodes", fleet_text(node, "id"), NULL));
+    TRY(fleet_target(&target, "nodes", fleet_text(node, "id")));
     TRY(fleet_call(c, "DELETE", buf_text(&target), NULL));
     printf("node ");
     output_text(stdout, name);

@@ -34,7 +34,7 @@ ks_rc cmd_operation_list(struct cli *cli)
     json_t *rows = NULL;
 
     TRY(fleet_open(cli, &c));
-    TRY(fleet_target(&target, "operations", NULL));
+    TRY(fleet_target(&target, "operations"));
     TRY(fleet_query(&target, "order", "desc"));
     TRY(fleet_find_cluster(c, cli->args[0], &cluster));
     TRY(fleet_query(&target, "cluster", fleet_text(cluster, "id")));
@@ -78,7 +78,7 @@ static ks_rc one(struct fleet_client *c, const char *id, json_t **ret)
 {
     CLEANUP(buf_done) struct buf target = buf_init(FLEET_TARGET_BYTES);
 
-    TRY(fleet_target(&target, "operations", id, NULL));
+    TRY(fleet_target(&target, "operations", id));
     return fleet_get(c, buf_text(&target), ret);
 }
 
@@ -109,7 +109,7 @@ ks_rc cmd_operation_cancel(struct cli *cli)
     json_t *operation = NULL;
 
     TRY(fleet_open(cli, &c));
-    TRY(fleet_target(&target, "operations", cli->args[0], "cancel", NULL));
+    TRY(fleet_target(&target, "operations", cli->args[0], "cancel"));
     TRY(fleet_call(c, "POST", buf_text(&target), &operation));
     return show(cli, operation);
 }

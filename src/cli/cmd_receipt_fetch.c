@@ -40,7 +40,7 @@ static ks_rc fetch(struct cli *cli, json_t **ret)
 
     TRY(fleet_open(cli, &c));
     TRY(fleet_find_cluster(c, cli->args[0], &cluster));
-    TRY(fleet_target(&target, "clusters", fleet_text(cluster, "id"), "receipts", NULL));
+    TRY(fleet_target(&target, "clusters", fleet_text(cluster, "id"), "receipts"));
     if (args_has(cli, OPT_OF_OPERATION))
         TRY(fleet_query(&target, "operation", cli->texts[OPT_OF_OPERATION]));
     return fleet_list(c, buf_text(&target), 0, ret);

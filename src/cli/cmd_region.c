@@ -41,8 +41,8 @@ static ks_rc open_regions(struct cli *cli, const char *region, struct asked *ret
     ret->target = buf_init(FLEET_TARGET_BYTES);
     TRY(fleet_open(cli, &ret->client));
     TRY(fleet_find_cluster(ret->client, cli->args[0], &ret->cluster));
-    return fleet_target(&ret->target, "clusters", fleet_text(ret->cluster, "id"), "regions", region,
-                        NULL);
+    return fleet_target(&ret->target, "clusters", fleet_text(ret->cluster, "id"), "regions",
+                        region);
 }
 
 static ks_rc list_served(struct cli *cli)

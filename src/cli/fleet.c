@@ -49,15 +49,12 @@ ks_rc fleet_open(struct cli *cli, struct fleet_client **ret)
 
 /* ---- requests ---- */
 
-ks_rc fleet_target(struct buf *ret, ...)
+ks_rc fleet_target_of(struct buf *ret, const char *const *segments)
 {
-    va_list segments;
     ks_rc rc = buf_append(ret, view_text("/v1"));
 
-    va_start(segments, ret);
-    for (const char *s; ks_ok(rc) && (s = va_arg(segments, const char *));)
-        rc = fleet_path(ret, s);
-    va_end(segments);
+    while (ks_ok(rc) && *segments)
+        rc = fleet_path(ret, *segments++);
     return rc;
 }
 
@@ -146,7 +143,7 @@ ks_rc fleet_find(struct fleet_client *c, const char *kind, const char *text, jso
     json_t *row, *found = NULL;
     size_t i;
 
-    TRY(fleet_target(&target, kind, NULL));
+    TRY(fleet_target(&target, kind));
     TRY(fleet_list(c, buf_text(&target), 0, &rows));
     json_array_foreach(rows, i, row)
     {
@@ -171,6 +168,6 @@ ks_rc fleet_find_cluster(struct fleet_client *c, const char *text, json_t **ret)
 
     if (!id_is_valid(text))
         return fleet_find(c, "clusters", text, ret);
-    TRY(fleet_target(&target, "clusters", text, NULL));
+    TRY(fleet_target(&target, "clusters", text));
     return fleet_get(c, buf_text(&target), ret);
 }

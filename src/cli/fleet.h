@@ -26,8 +26,9 @@ ks_rc fleet_call(struct fleet_client *c, const char *method, const char *target,
 ks_rc fleet_list(struct fleet_client *c, const char *target, size_t max, json_t **ret) KS_MUST;
 ks_rc fleet_items(struct fleet_client *c, const char *target, json_t **ret) KS_MUST;
 
-/* A target below "/v1" out of segments: fleet_target(ret, "clusters", id, "cmek", NULL). */
-ks_rc fleet_target(struct buf *ret, ...) KS_MUST __attribute__((sentinel));
+/* A target below "/v1" out of segments, up to the first that is NULL: fleet_target(ret, "clusters", id, "cmek"). */
+#define fleet_target(ret, ...) fleet_target_of((ret), (const char *const[]){__VA_ARGS__, NULL})
+ks_rc fleet_target_of(struct buf *ret, const char *const *segments) KS_MUST;
 enum { FLEET_TARGET_BYTES = 4096 };
 
 /* fleet_find_cluster(c, name_or_id, ret): the cluster; NOT_FOUND. fleet_find(c, kind, name_or_id, ret): one of a list, e.g.

@@ -180,7 +180,7 @@ static ks_rc look(struct wait *w, json_t **ret, bool *ret_is_running)
     CLEANUP(buf_done) struct buf target = buf_init(FLEET_TARGET_BYTES);
     CLEANUP(json_decrefp) json_t *operation = NULL;
 
-    TRY(fleet_target(&target, "operations", w->id, NULL));
+    TRY(fleet_target(&target, "operations", w->id));
     TRY(fleet_query(&target, "wait", "1"));
     TRY(fleet_get(w->client, buf_text(&target), &operation));
     *ret_is_running = strcmp(fleet_text(operation, "state"), "RUNNING") == 0;
