@@ -2,16 +2,17 @@
 /*
  * bench/fsops.c - metadata operations per second, for the rows that fio does not have.
  *
- *     fsops create|rename|read|remove DIRECTORY COUNT
+ *     fsops create|rename|read|stat|remove DIRECTORY COUNT
  *
- * create writes COUNT files of 4 KiB, rename renames them to and fro, read opens and reads each, remove
- * removes them. Prints operations per second. A benchmark tool: it stops at the first error.
+ * create writes COUNT files of 4 KiB, rename renames them to and fro, read opens and reads each, stat asks for
+ * the attributes of each, remove removes them. Prints operations per second. A benchmark tool: it stops at the first error.
  */
 #include <err.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -51,6 +52,15 @@ static void do_read(unsigned n)
         err(1, "read %s", path);
 }
 
+static void do_stat(unsigned n)
+{
+    char path[PATH_BYTES];
+    struct stat st;
+    name_of(path, "file", n);
+    if (stat(path, &st) < 0 || st.st_size != FILE_BYTES)
+        err(1, "stat %s", path);
+}
+
 static void do_remove(unsigned n)
 {
     char path[PATH_BYTES];
@@ -64,10 +74,8 @@ static const struct {
     void (*run)(unsigned n);
     unsigned operations;
 } kinds[] = {
-    {"create", do_create, 1},
-    {"rename", do_rename, 2},
-    {"read", do_read, 1},
-    {"remove", do_remove, 1},
+    {"create", do_create, 1}, {"rename", do_rename, 2}, {"read", do_read, 1},
+    {"stat", do_stat, 1},     {"remove", do_remove, 1},
 };
 
 static double now(void)
@@ -80,7 +88,7 @@ static double now(void)
 int main(int argc, char **argv)
 {
     if (argc != 4)
-        errx(2, "usage: fsops create|rename|read|remove DIRECTORY COUNT");
+        errx(2, "usage: fsops create|rename|read|stat|remove DIRECTORY COUNT");
     unsigned count = (unsigned)strtoul(argv[3], NULL, 10);
     if (chdir(argv[2]) < 0)
         err(1, "%s", argv[2]);

@@ -177,6 +177,18 @@ def meta_read(directory, size):
     return with_files(directory, size, "read", warm=True)
 
 
+@row("stat of files not seen before", "per s")
+def meta_stat(directory, size):
+    work = os.path.join(directory, "fio", "files")
+    wipe(work)
+    os.mkdir(work)
+    fsops(work, "create", size.files)
+    drop_caches()
+    result = fsops(work, "stat", size.files)
+    wipe(work)
+    return result
+
+
 # --- databases -----------------------------------------------------------------------------------
 
 class Fresh:

@@ -12,6 +12,7 @@ from harness import proc
 from harness.keystead import KeyStore, Keystead, Volume
 
 EXAMPLES = "/usr/share/doc/libfuse3-dev/examples"
+RING_SWITCH = "/sys/module/fuse/parameters/enable_uring"
 USER = "postgres"  # whom the databases run as; the passthrough must run as the same user
 
 
@@ -129,6 +130,7 @@ class Gocryptfs(Target):
 class Ours(Target):
     name = "keystead"
     create_options = ()
+    mount_options = ()
 
     def missing(self):
         binary = Keystead.find()
@@ -146,7 +148,7 @@ class Ours(Target):
             self._volume = Volume(cli, self.backing, self.mountpoint,
                                   os.path.join(self.top, "log"))
             self._volume.create([store.spec("bench")], *self.create_options)
-        self._volume.mount()
+        self._volume.mount(*self.mount_options)
 
     def down(self):
         if hasattr(self, "_volume"):
@@ -159,5 +161,27 @@ class OursDense(Ours):
     create_options = ("--dense",)
 
 
+class OursIoUring(Ours):
+    name = "keystead-io-uring"
+
+    def missing(self):
+        if not os.path.exists(RING_SWITCH):
+            return "this kernel has no FUSE over io_uring"
+        return super().missing()
+
+    def mount(self):
+        with open(RING_SWITCH, encoding="ascii") as f:
+            before = f.read().strip()
+        try:
+            with open(RING_SWITCH, "w", encoding="ascii") as f:
+                f.write("Y")
+            super().mount()
+        finally:
+            with open(RING_SWITCH, "w", encoding="ascii") as f:
+                f.write(before)
+
+    mount_options = ("--io-uring",)
+
+
 ALL = [Plain, Passthrough, Gocryptfs, Ours]
-EXTRA = [OursDense]
+EXTRA = [OursDense, OursIoUring]
