@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/args.h"
 #include "cli/dashboard.h"
 #include "cli/duration.h"
 #include "cli/offline.h"
@@ -27,6 +28,8 @@ struct verify {
     json_t *damaged; /* of a JSON answer */
     uint64_t damage_count, begin_ms, shown_ms, total;
     bool is_terminal, is_line_open;
+    bool was_mended,
+        is_mended; /* of --repair: whether both copies of the keyring were, are whole */
 };
 
 static volatile sig_atomic_t is_interrupted;
@@ -96,6 +99,46 @@ static void on_damage(void *arg, const char *path, uint64_t block, const char *w
     printf(": ");
     output_text(stdout, what);
     putchar('\n');
+}
+
+/* ---- repair ---- */
+
+/* Without the lock nothing is mended: this is how it was found. */
+static ks_rc look_at_keyring(struct verify *v, const struct target *t)
+{
+    struct backing_conf conf = target_conf(v->cli, t->place.backing);
+    struct backing *b;
+
+    TRY(backing_open(&conf, false, &b));
+    v->was_mended = backing_is_mended(b);
+    backing_close(b);
+    return KS_SUCCESS;
+}
+
+/* Opening the keys under the lock mends a copy that is old or damaged; that it did is not taken for granted. */
+static ks_rc unlock(struct verify *v, struct target *t)
+{
+    if (!args_has(v->cli, OPT_REPAIR))
+        return target_unlock(t);
+    TRY(look_at_keyring(v, t));
+    TRY(target_unlock(t));
+    v->is_mended = backing_is_mended(t->backing);
+    ENSURE(v->is_mended, KS_E_IO,
+           "a copy of the keyring of %s cannot be written again; the other one is whole",
+           t->place.backing);
+    return KS_SUCCESS;
+}
+
+static void print_repair(const struct verify *v, bool is_all_sound)
+{
+    if (!args_has(v->cli, OPT_REPAIR))
+        return;
+    printf(v->was_mended ? "the keyring needed no repair\n"
+                         : "a copy of the keyring was old or damaged; both are whole now\n");
+    if (!is_all_sound)
+        printf("a damaged file is left as it is, because anything else would be a guess: restore "
+               "it from a "
+               "backup\n");
 }
 
 /* ---- the two ways ---- */
@@ -197,15 +240,15 @@ static bool is_sound(const struct survey *s)
 
 static ks_rc print_json(const struct verify *v, const struct survey *s)
 {
-    return output_json(
-        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:O, s:b, s:b}", "files",
-                  (json_int_t)s->files, "directories", (json_int_t)s->directories, "other",
-                  (json_int_t)s->other, "blocks", (json_int_t)s->blocks, "holes",
-                  (json_int_t)s->holes, "bytes", (json_int_t)s->bytes_seen, "files_damaged",
-                  (json_int_t)s->files_damaged, "blocks_damaged", (json_int_t)s->blocks_damaged,
-                  "names_damaged", (json_int_t)s->names_damaged, "files_unfinished",
-                  (json_int_t)s->files_unfinished, "damaged", v->damaged, "is_sound",
-                  is_sound(s) && !is_interrupted, "is_interrupted", (int)is_interrupted));
+    return output_json(json_pack(
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:O, s:b, s:b, s:b}", "files",
+        (json_int_t)s->files, "directories", (json_int_t)s->directories, "other",
+        (json_int_t)s->other, "blocks", (json_int_t)s->blocks, "holes", (json_int_t)s->holes,
+        "bytes", (json_int_t)s->bytes_seen, "files_damaged", (json_int_t)s->files_damaged,
+        "blocks_damaged", (json_int_t)s->blocks_damaged, "names_damaged",
+        (json_int_t)s->names_damaged, "files_unfinished", (json_int_t)s->files_unfinished,
+        "damaged", v->damaged, "is_sound", is_sound(s) && !is_interrupted, "is_interrupted",
+        (int)is_interrupted, "is_keyring_mended", v->is_mended && !v->was_mended));
 }
 
 static ks_rc print_answer(const struct verify *v, const struct survey *s)
@@ -223,6 +266,7 @@ static ks_rc print_answer(const struct verify *v, const struct survey *s)
            " blocks, %s: %s\n",
            s->files, s->directories, s->other, s->blocks, bytes,
            is_sound(s) ? "all sound" : "DAMAGED");
+    print_repair(v, is_sound(s));
     if (s->files_unfinished > 0)
         printf("%" PRIu64
                " files were being written when the power failed and were never made durable; they "
@@ -245,11 +289,13 @@ ks_rc cmd_volume_verify(struct cli *cli)
     struct sigaction on_interrupt = {.sa_handler = interrupt};
 
     TRY(target_init(cli, cli->args[0], &t));
+    ENSURE(!args_has(cli, OPT_REPAIR) || !target_is_running(&t), KS_E_BUSY,
+           "%s is mounted: unmount it before it is repaired", cli->args[0]);
     ks_rc rc;
     if (target_is_running(&t)) { /* Ctrl-C ends this program, and with it the volume's work */
         rc = verify_running(&t, &v, &survey);
     } else {
-        TRY(target_unlock(&t));
+        TRY(unlock(&v, &t));
         sigaction(SIGINT, &on_interrupt, NULL);
         rc = verify_offline(&t, &v, &survey);
     }

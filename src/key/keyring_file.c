@@ -291,6 +291,15 @@ ks_rc keyring_file_replace(struct keyring_file *f, const struct keyring *k, stru
     return write_image(f, &next);
 }
 
+bool keyring_file_is_mended(const struct keyring_file *f)
+{
+    bool is_mended = true;
+
+    for (int i = 0; i < COPIES; i++)
+        is_mended = is_mended && !f->is_stale[i];
+    return is_mended;
+}
+
 ks_rc keyring_file_mend(struct keyring_file *f)
 {
     ENSURE(f->lock, KS_E_STATE, "the volume was opened for reading only");

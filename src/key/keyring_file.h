@@ -25,6 +25,8 @@ ks_rc keyring_file_create(struct io *io, struct io_node *dir, struct keyring *k,
                           struct view mac_key, struct keyring_file **ret) KS_MUST;
 void keyring_file_close(struct keyring_file *f);
 
+/* keyring_file_is_mended(f): whether both copies are whole and the same. */
+bool keyring_file_is_mended(const struct keyring_file *f);
 /* The newest keyring as read or written last. */
 const struct keyring *keyring_file_current(const struct keyring_file *f);
 

@@ -56,6 +56,11 @@ const char *backing_path(const struct backing *b)
     return b->path;
 }
 
+bool backing_is_mended(const struct backing *b)
+{
+    return keyring_file_is_mended(b->file);
+}
+
 struct io_node *backing_tree(struct backing *b)
 {
     return b->tree;

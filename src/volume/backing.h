@@ -60,6 +60,8 @@ void backing_closep(struct backing **b);
 
 /* backing_keyring(b, ret): a copy of the current keyring, for reports. */
 ks_rc backing_keyring(struct backing *b, struct keyring **ret) KS_MUST;
+/* backing_is_mended(b): whether both copies of the keyring were whole and the same when it was opened, or are since. */
+bool backing_is_mended(const struct backing *b);
 /* backing_tree(b), backing_long(b): the directories; owned by b. */
 struct io_node *backing_tree(struct backing *b);
 struct io_node *backing_long(struct backing *b);

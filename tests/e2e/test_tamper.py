@@ -251,3 +251,38 @@ def test_same_content_twice__looks_different(mounted):
                 pages.add(page)
                 count += 1
     assert count >= 10 and len(pages) == count
+
+
+def repaired(volume):
+    done = volume.cli.run("volume", "verify", volume.backing, "--repair", "--output", "json", check=False)
+    return done.returncode, json.loads(done.stdout)
+
+
+def test_repair__a_damaged_copy_of_the_keyring_is_whole_again(volume, files):
+    copies = [os.path.join(volume.backing, f"keyring.{n}") for n in range(2)]
+    with open(copies[0], "rb") as f:
+        whole = f.read()
+    flip(copies[1], 100)
+    code, said = repaired(volume)
+    assert (code, said["is_keyring_mended"]) == (0, True)
+    with open(copies[1], "rb") as f:
+        assert f.read() == whole
+    assert repaired(volume)[1]["is_keyring_mended"] is False
+
+
+def test_repair__a_damaged_file_is_told_and_not_touched(volume, files):
+    path = backing_of(volume, files["file-1"])
+    flip(path, HEADER + 5 * BLOCK + 100)
+    with open(path, "rb") as f:
+        before = f.read()
+    code, said = repaired(volume)
+    assert code == EXIT_CORRUPT and not said["is_sound"]
+    assert [(d["path"], d["block"]) for d in said["damaged"]] == [("/file-1", 5)]
+    with open(path, "rb") as f:
+        assert f.read() == before
+
+
+def test_repair_of_a_mounted_volume__is_refused(volume):
+    volume.mount()
+    done = volume.cli.run("volume", "verify", volume.mountpoint, "--repair", check=False)
+    assert done.returncode == 5 and "unmount it" in done.stderr
