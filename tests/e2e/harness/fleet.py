@@ -209,14 +209,18 @@ class Fleet:
         return [v for v in self.call("GET", f"/v1/clusters/{cluster}/volumes")["items"] if v["is_wanted"]]
 
     def mounts(self, cluster):
-        """Where the volumes of a cluster are mounted, by region."""
+        """Where the volumes of a cluster are mounted, by region; a volume that is shut has its place all the same."""
         found = {}
         for volume in self.volumes(cluster):
             for node in self.nodes.values():
-                path = os.path.join(node.dir, "mounts", volume["id"])
-                if os.path.isdir(path) and node.region == volume["region"]:
-                    found.setdefault(volume["region"], []).append(path)
+                if volume["id"] in os.listdir(os.path.join(node.dir, "mounts")):
+                    found.setdefault(volume["region"], []).append(os.path.join(node.dir, "mounts", volume["id"]))
         return found
+
+    def logs(self, volume):
+        """The end of what the process of a volume wrote."""
+        paths = [os.path.join(n.dir, "volumes", volume, "volume.log") for n in self.nodes.values()]
+        return "".join(proc.tail(path) for path in paths if os.path.exists(path))
 
     def redis(self, cluster):
         return Redis(self, cluster)
