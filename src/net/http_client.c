@@ -10,10 +10,13 @@
 #include "net/http_client.h"
 
 #include <curl/curl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 #include "base/mem.h"
 #include "base/version.h"
@@ -25,6 +28,7 @@ enum {
     HEADER_BYTES = 64 * 1024,
     IDLE_LANES_MAX = 16,
     TEXT_BYTES = 300,
+    PROBE_EVERY_S = 5, /* of a peer that says nothing */
 };
 
 struct lane {
@@ -306,6 +310,23 @@ static void set_tls(CURL *easy, const struct http_client *c)
     curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_tls);
 }
 
+static void set_option(int fd, int level, int name, int value)
+{
+    /* without it the deadline of the request has to do */
+    (void)setsockopt(fd, level, name, &value, sizeof value);
+}
+
+/* A peer that is gone, or that a router between has forgotten, is told from one that thinks. */
+static int on_socket(void *arg, curl_socket_t fd, curlsocktype purpose)
+{
+    (void)arg, (void)purpose;
+    set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+    set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, PROBE_EVERY_S);
+    set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, PROBE_EVERY_S);
+    set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, HTTP_SILENT_MS_MAX);
+    return CURL_SOCKOPT_OK;
+}
+
 static void set_times(struct transfer *t, const struct http_request *request, uint64_t left_ms)
 {
     uint64_t connect_ms = request->connect_ms_max && request->connect_ms_max < left_ms
@@ -317,6 +338,7 @@ static void set_times(struct transfer *t, const struct http_request *request, ui
     curl_easy_setopt(t->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
     /* a resolver that hangs is left behind instead of waited for */
     curl_easy_setopt(t->easy, CURLOPT_QUICK_EXIT, 1L);
+    curl_easy_setopt(t->easy, CURLOPT_SOCKOPTFUNCTION, on_socket);
 }
 
 static void set_rest(struct transfer *t, const struct http_request *request)

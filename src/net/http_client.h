@@ -29,6 +29,8 @@ struct http_client_conf {
 };
 
 enum { HTTP_HEADERS_MAX = 32, HTTP_URL_MAX = 8192 };
+/* A connection whose other end's system acknowledges nothing for so long is given up, also while a reply is waited for. */
+enum { HTTP_SILENT_MS_MAX = 15000 };
 
 struct http_header {
     const char *name, *value;

@@ -226,3 +226,5 @@ void failure_hide_paths(const char *text, const struct key_spec *const *specs, s
                         char out[MESSAGE_BYTES]);
 /* failure_backoff_ms(tries, random): 1 s, 2 s, ... 30 s, the last quarter of it by chance. */
 uint64_t failure_backoff_ms(unsigned tries, struct random *random);
+/* failure_link_pause_ms(tries, random): the same up to 4 s, for the control plane: a revoke may be waiting there. */
+uint64_t failure_link_pause_ms(unsigned tries, struct random *random);

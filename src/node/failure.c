@@ -9,7 +9,7 @@
 #include "kms/grants.h"
 #include "node/agent_int.h"
 
-enum { BACKOFF_MS_MIN = 1000, BACKOFF_MS_MAX = 30000, TRIES_MAX = 16 };
+enum { BACKOFF_MS_MIN = 1000, BACKOFF_MS_MAX = 30000, TRIES_MAX = 16, LINK_TRIES_MAX = 3 };
 
 uint64_t failure_backoff_ms(unsigned tries, struct random *random)
 {
@@ -23,6 +23,11 @@ uint64_t failure_backoff_ms(unsigned tries, struct random *random)
     /* without randomness all wait alike, which is no harm */
     IGNORE(random_fill(random, &chance, sizeof chance));
     return ms - ms / 4 + chance % (ms / 4);
+}
+
+uint64_t failure_link_pause_ms(unsigned tries, struct random *random)
+{
+    return failure_backoff_ms(tries < LINK_TRIES_MAX ? tries : LINK_TRIES_MAX, random);
 }
 
 void failure_note(struct failure *f, ks_rc rc, uint64_t now_ms, struct random *random)

@@ -12,6 +12,7 @@
 
 enum {
     ANSWER_MS = 20000, /* beyond what was asked to wait */
+    CONNECT_MS = 5000, /* then anew, at once with a packet */
     DESIRED_MAX = 64 * 1024 * 1024,
     REPORT_MAX = 4 * 1024 * 1024,
     DEPTH_MAX = 16,
@@ -127,7 +128,8 @@ static ks_rc post(struct link *l, const char *path, const json_t *body, json_t *
                                    .header_count = 1,
                                    .headers = {{"Content-Type", "application/json"}},
                                    .body = buf_view(&text),
-                                   .deadline_ms = clock_boot_ms(l->clock) + ANSWER_MS};
+                                   .deadline_ms = clock_boot_ms(l->clock) + ANSWER_MS,
+                                   .connect_ms_max = CONNECT_MS};
     return send_request(l, &request, ret);
 }
 
@@ -141,7 +143,7 @@ ks_rc link_desired(struct link *l, int64_t since, unsigned wait_s, json_t **ret)
                                    .url = url,
                                    .deadline_ms = clock_boot_ms(l->clock) +
                                                   wait_s * UINT64_C(1000) + ANSWER_MS,
-                                   .connect_ms_max = ANSWER_MS,
+                                   .connect_ms_max = CONNECT_MS,
                                    .reply_bytes_max = DESIRED_MAX};
     return send_request(l, &request, ret);
 }

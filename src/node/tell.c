@@ -328,7 +328,7 @@ static void wait_ms(struct agent *a, uint64_t ms)
 /* Whatever comes meanwhile waits too: nobody listens. */
 static void back_off(struct agent *a, unsigned failures)
 {
-    struct timespec until = clock_deadline(failure_backoff_ms(failures, a->conf.random));
+    struct timespec until = clock_deadline(failure_link_pause_ms(failures, a->conf.random));
 
     while (!a->is_ending && pthread_cond_timedwait(&a->ended, &a->mutex, &until) == 0)
         ;

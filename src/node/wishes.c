@@ -196,6 +196,6 @@ void *agent_listen(void *agent)
         note_reach(a, rc);
         failures = ks_ok(rc) ? 0 : failures + 1;
         if (failures)
-            pause_listening(a, failure_backoff_ms(failures, a->conf.random));
+            pause_listening(a, failure_link_pause_ms(failures, a->conf.random));
     }
 }

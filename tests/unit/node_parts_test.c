@@ -181,6 +181,16 @@ static void backoff__grows_to_its_bound(void **state)
     assert_true(before >= 22500);
 }
 
+static void link_pause__never_longer_than_a_revoke_may_wait(void **state)
+{
+    (void)state;
+    assert_true(failure_link_pause_ms(1, random_system()) <= 1000);
+    for (unsigned tries = 3; tries < 20; tries++) {
+        uint64_t ms = failure_link_pause_ms(tries, random_system());
+        assert_true(ms >= 3000 && ms <= 4000);
+    }
+}
+
 static void failure__noted_and_cleared(void **state)
 {
     struct failure f = {0};
@@ -336,6 +346,7 @@ int main(void)
         cmocka_unit_test(keys__unwanted__found_one_by_one),
         cmocka_unit_test(serials__behind__due),
         cmocka_unit_test(backoff__grows_to_its_bound),
+        cmocka_unit_test(link_pause__never_longer_than_a_revoke_may_wait),
         cmocka_unit_test(failure__noted_and_cleared),
         cmocka_unit_test(explain__refusal__ends_with_what_mends_it),
         cmocka_unit_test(lock_id__other_lock__other_id),
