@@ -3,7 +3,7 @@
 #
 # leftovers.sh before|after DIR - whether the tests cleaned up after themselves.
 #
-# "before" notes mounts and processes of ours, core files and changed files of the checkout in DIR;
+# "before" notes mounts, processes and network namespaces of ours, core files and changed files of the checkout in DIR;
 # "after" compares and fails with a list of what is new.
 set -u
 
@@ -30,9 +30,15 @@ mounts() {
     done
 }
 
+# Those that tests/e2e/harness/network.py makes bear a name made of that of the checkout.
+namespaces() {
+    ip netns list 2>/dev/null | grep -o "^keystead-$(printf %s "$(pwd -P)" | md5sum | cut -c1-8)-[^ ]*"
+}
+
 look() {
     mounts | sed 's/^/mount /'
     ours | sed 's/^/process /'
+    namespaces | sed 's/^/network namespace /'
     find . -path ./.git -prune -o \( -name core -o -name 'core.[0-9]*' \) -type f -print | sed 's/^/core /'
     git status --porcelain 2>/dev/null | sed 's/^/tree /'
 }

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """A fleet on this host: a key service with customers' accounts, a control plane, nodes with regions, clusters on them.
 
-Everything listens on the loopback, lives below one directory and is a descendant of this process: what a failed test leaves is
-ended and unmounted with the test (conftest.clean). Waiting is for events: operations are waited for where they are known.
+Everything listens on the loopback, or on hosts of a Network, lives below one directory and is a descendant of this process: what a failed
+test leaves is ended and unmounted with the test (conftest.clean). Waiting is for events: operations are waited for where they are known.
 """
+import contextlib
+import functools
 import json
 import os
 import signal
@@ -17,14 +19,16 @@ from .keystead import ROOT
 
 OTHER_CUSTOMER = "222233334444"
 PORT_FIRST, PORTS = 16000, 200  # of engines
-FAST = {"lease_ms": 2000, "probe_ms": 200, "grace_ms": 5000}
+# A denial is seen at once; a key service that is slow because everything is locks nothing.
+FAST = {"lease_ms": 10000, "probe_ms": 200, "grace_ms": 3600000}
+SHORT_GRACE = {"lease_ms": 2000, "probe_ms": 200, "grace_ms": 5000}
 
 
 class Kms(KeyService):
     """The key service: the provider's account, whose user the nodes are, and two customers' accounts."""
 
-    def __init__(self, cli, work):
-        super().__init__(cli, work)
+    def __init__(self, cli, work, **how):
+        super().__init__(cli, work, **how)
         self.run("account", "create", OTHER_CUSTOMER)
         self.account_of = {}
 
@@ -71,12 +75,12 @@ def first_line(path):
 class Process:
     """A process of the fleet that can be killed and started again; its output goes to a log that a failed test shows."""
 
-    def __init__(self, argv, log, ready):
-        self.argv, self.log, self.ready = [str(a) for a in argv], log, ready
+    def __init__(self, argv, log, ready, place=contextlib.nullcontext):
+        self.argv, self.log, self.ready, self.place = [str(a) for a in argv], log, ready, place
         self.process = None
 
     def start(self):
-        with open(self.log, "ab") as out:
+        with open(self.log, "ab") as out, self.place():
             self.process = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
         proc.wait_until(lambda: self.ready() or self.process.poll() is not None, f"{self.argv[1]} is ready", 60)
         assert self.process.poll() is None, proc.tail(self.log)
@@ -101,18 +105,26 @@ class Process:
 
 
 class Fleet:
-    """serve, and nodes. `nodes`: regions, one for each node."""
+    """serve, and nodes. `nodes`: regions, one for each node, which are named n0, n1, ... `net`: a Network with these hosts, "serve" and
+    "kms"; without one all of it is on this host."""
 
-    def __init__(self, cli, work, nodes, engine="none"):
-        self.cli, self.work, self.dir = cli, work, os.path.join(work, "serve")
+    def __init__(self, cli, work, nodes, engine="none", net=None):
+        self.cli, self.work, self.dir, self.net = cli, work, os.path.join(work, "serve"), net
         os.environ.setdefault("KEYSTEAD_RUN_DIR", os.path.join(work, "run"))
-        self.kms = Kms(cli, work)
+        self.kms = Kms(cli, work, address=self.address("kms"), place=self.place("kms"))
         self.nodes = {}
         try:
             self._start(nodes, engine)
         except BaseException:
             self.wreck()
             raise
+
+    def address(self, host):
+        return self.net.address[host] if self.net else "127.0.0.1"
+
+    def place(self, host):
+        """What has to be entered to be on that host."""
+        return functools.partial(self.net.inside, host) if self.net else contextlib.nullcontext
 
     def _start(self, nodes, engine):
         cli, work = self.cli, self.work
@@ -122,8 +134,9 @@ class Fleet:
         self.url = f"http://127.0.0.1:{self.port}"
         self.serve = Process(
             [cli.binary, "serve", "--dir", self.dir, "--plain", "--listen", f"127.0.0.1:{self.port}", "--listen-nodes",
-             f"127.0.0.1:{self.node_port}", "--engine", engine, "--aws-account", PROVIDER, "--requests-per-second", "0"],
-            os.path.join(work, "serve.log"), self._answers).start()
+             f"{self.address('serve')}:{self.node_port}", "--names", self.address("serve"), "--engine", engine, "--aws-account", PROVIDER,
+             "--requests-per-second", "0"],
+            os.path.join(work, "serve.log"), self._answers, self.place("serve")).start()
         self.organisation = self.call("GET", "/v1/caller")["organisation"]
         for i, region in enumerate(nodes):
             self.add_node(region, f"n{i}")
@@ -141,7 +154,7 @@ class Fleet:
             f"{self.url}{path}", None if body is None else json.dumps(body).encode(),
             {"Authorization": f"Bearer {key or self.key}", "Content-Type": "application/json"}, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=timeout) as reply:
+            with self.place("serve")(), urllib.request.urlopen(request, timeout=timeout) as reply:
                 text = reply.read()
                 return json.loads(text) if text else None
         except urllib.error.HTTPError as error:
@@ -149,7 +162,8 @@ class Fleet:
 
     def _answers(self):
         try:
-            urllib.request.urlopen(f"{self.url}/v1/health", timeout=5).close()
+            with self.place("serve")():
+                urllib.request.urlopen(f"{self.url}/v1/health", timeout=5).close()
             return True
         except OSError:
             return False
@@ -178,10 +192,10 @@ class Fleet:
             return made if made["state"] == "CREATED" else None
         return proc.wait_until(created, "the cluster is CREATED", timeout, 0.05)
 
-    def create(self, name, nodes, engine="none"):
+    def create(self, name, nodes, engine="none", lease=FAST):
         """A cluster with quick probes from its beginning; nodes: number for each region. Its id."""
         made = self.call("POST", "/v1/clusters", {
-            "name": name, "provider": "AWS", "engine": engine, "lease": FAST,
+            "name": name, "provider": "AWS", "engine": engine, "lease": lease,
             "regions": [{"name": region, "node_count": count} for region, count in nodes.items()]})
         self.wait_cluster(made["id"])
         return made["id"]
@@ -262,20 +276,13 @@ class Node(Process):
         first = PORT_FIRST + PORTS * len(fleet.nodes)
         super().__init__([fleet.cli.binary, "node", "run", "--dir", self.dir, "--ports", f"{first}-{first + PORTS - 1}", "--engines",
                           os.path.join(ROOT, "engines")],
-                         os.path.join(fleet.work, f"{name}.log"), self._is_seen)
+                         os.path.join(fleet.work, f"{name}.log"), self._is_seen, fleet.place(name))
 
     def join(self, token):
-        self.fleet.cli.run("node", "join", "--dir", self.dir, "--server", self.fleet.url, "--token-file", token, "--name", self.name,
-                           "--address", "127.0.0.1")
-
-    def put_behind(self, wire):
-        """Before it starts: it reaches the control plane through a Wire."""
-        path = os.path.join(self.dir, "node.json")
-        with open(path) as f:
-            me = json.load(f)
-        me["nodes_url"] = me["nodes_url"].replace(str(wire.to), str(wire.port))
-        with open(path, "w") as f:
-            json.dump(me, f)
+        """From the host of the control plane, whose API is on its loopback."""
+        with self.fleet.place("serve")():
+            self.fleet.cli.run("node", "join", "--dir", self.dir, "--server", self.fleet.url, "--token-file", token, "--name", self.name,
+                               "--address", "127.0.0.1")
 
     def _is_seen(self):
         """It asked the control plane, or there is none to be asked."""

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The embedded key service, with a customer's account and a provider's, driven by `keystead kms`."""
 import base64
+import contextlib
 import json
 import os
 import signal
@@ -16,9 +17,10 @@ CUSTOMER, PROVIDER, ORGANISATION, ROLE = "111122223333", "444455556666", "org-1"
 class Service:
     """A state directory and the process that serves it, on the same port every time."""
 
-    def __init__(self, cli, work, name="service", root_key=None):
-        """root_key: the key that its root key is wrapped under, instead of a key file."""
-        self.cli = cli
+    def __init__(self, cli, work, name="service", root_key=None, address="127.0.0.1", place=contextlib.nullcontext):
+        """root_key: the key that its root key is wrapped under, instead of a key file. address, place: where it runs; place() is
+        entered for everything that has to be there."""
+        self.cli, self.address, self.place = cli, address, place
         self.dir, self.log = os.path.join(work, name), os.path.join(work, f"{name}.log")
         self.root = [] if root_key else ["--key-file", os.path.join(work, f"{name}.key")]
         self.run("setup", *(["--root-key", root_key] if root_key else self.root))
@@ -27,15 +29,16 @@ class Service:
         self.start()
 
     def run(self, *args, **kwargs):
-        return self.cli.run("kms", *args, "--dir", self.dir, **kwargs)
+        with self.place():
+            return self.cli.run("kms", *args, "--dir", self.dir, **kwargs)
 
     def start(self):
         endpoint = os.path.join(self.dir, "endpoint")
         if os.path.exists(endpoint):
             os.unlink(endpoint)
-        with open(self.log, "ab") as out:
+        with open(self.log, "ab") as out, self.place():
             self.process = subprocess.Popen(
-                [self.cli.binary, "kms", "serve", "--dir", self.dir, *self.root, "--listen", f"127.0.0.1:{self.port}"],
+                [self.cli.binary, "kms", "serve", "--dir", self.dir, *self.root, "--listen", f"{self.address}:{self.port}"],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=out)
         proc.wait_until(lambda: os.path.exists(endpoint) or self.process.poll() is not None, "the key service answers")
         assert self.process.poll() is None, proc.tail(self.log)
@@ -61,8 +64,8 @@ class KeyService(Service):
 
     ENVIRONMENT = ("AWS_ENDPOINT_URL", "AWS_SHARED_CREDENTIALS_FILE")
 
-    def __init__(self, cli, work, root_key=None):
-        super().__init__(cli, work, root_key=root_key)
+    def __init__(self, cli, work, **how):
+        super().__init__(cli, work, **how)
         self.run("account", "create", PROVIDER)
         self.run("user", "create", "keystead", "--account", PROVIDER)
         os.environ["AWS_ENDPOINT_URL"] = self.url

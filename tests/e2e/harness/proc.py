@@ -78,7 +78,7 @@ def is_alive(pid):
         return False
 
 
-def wait_until(condition, what, timeout=30.0, poll=POLL_SECONDS):
+def wait_until(condition, what, timeout=60.0, poll=POLL_SECONDS):
     """Poll until condition() is true and return its value; Timeout names what was waited for."""
     deadline = time.monotonic() + timeout
     while True:
