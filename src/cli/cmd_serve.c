@@ -33,6 +33,7 @@ static struct control_conf control_conf_of(const struct cli *cli)
                                  .random = random_system(),
                                  .engine = cli->texts[OPT_SERVE_ENGINE],
                                  .is_development = args_has(cli, OPT_SERVE_DEVELOPMENT),
+                                 .is_node_identity_allowed = args_has(cli, OPT_SERVE_NODE_IDENTITY),
                                  .provider = {.aws_account = cli->texts[OPT_SERVE_AWS],
                                               .gcp_project = cli->texts[OPT_SERVE_GCP],
                                               .azure_client_id = cli->texts[OPT_SERVE_AZURE]}};

@@ -236,7 +236,8 @@ static void check_keys(const struct work *w, const struct cluster_wish *wish,
 {
     struct spec_rules rules = {.provider = cluster->provider,
                                .organisation = cluster->organisation,
-                               .is_development = w->c->is_development};
+                               .is_development = w->c->is_development,
+                               .is_node_allowed = w->c->is_node_identity_allowed};
 
     rules_keys(wish->regions, wish->region_count, &rules, f);
 }

@@ -66,7 +66,8 @@ static void check_keys(const struct change *ch, struct faults *f)
 {
     struct spec_rules rules = {.provider = ch->cluster.provider,
                                .organisation = ch->cluster.organisation,
-                               .is_development = ch->w->c->is_development};
+                               .is_development = ch->w->c->is_development,
+                               .is_node_allowed = ch->w->c->is_node_identity_allowed};
 
     rules_keys(ch->ask->regions, ch->ask->region_count, &rules, f);
 }

@@ -88,8 +88,11 @@ static size_t count_named(const struct asking *a, const char *name)
 
 static void check_spec(const struct asking *a, const struct region_spec *spec, struct faults *f)
 {
-    struct spec_rules rules = {a->cluster.provider, spec->region, a->cluster.organisation,
-                               a->w->c->is_development};
+    struct spec_rules rules = {.provider = a->cluster.provider,
+                               .region = spec->region,
+                               .organisation = a->cluster.organisation,
+                               .is_development = a->w->c->is_development,
+                               .is_node_allowed = a->w->c->is_node_identity_allowed};
 
     if (!find_region(a, spec->region))
         faults_add(f, "the cluster has no region \"%.40s\"", spec->region);

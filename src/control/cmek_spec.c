@@ -263,7 +263,7 @@ static void check_principal(const struct spec_rules *rules, const struct service
         faults_add(f, "auth_principal has blanks or signs that it may not have");
     else if (service->principal && (spec->auth_principal[0] || is_vault))
         service->principal(rules, spec, f);
-    else if (service->is_principal_needed && rules->provider[0])
+    else if (service->is_principal_needed && (rules->provider[0] || !rules->is_node_allowed))
         faults_add(f, "%s needs an auth_principal: as whom the key is used", service->type);
 }
 

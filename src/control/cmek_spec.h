@@ -11,11 +11,13 @@
 #include "control/faults.h"
 
 struct spec_rules {
-    const char *provider; /* of the cluster; "": any, and nobody has to be named as whom to ask */
+    const char *provider; /* of the cluster; "": any */
     const char
         *region; /* of the cluster, which the key has to be in where the provider has regions */
     const char *organisation; /* whose credentials may be named */
     bool is_development;
+    bool
+        is_node_allowed; /* keys at a provider need no principal where the cluster has no provider */
 };
 
 /* spec_check(rules, spec, f): everything that is wrong with it. */

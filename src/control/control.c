@@ -48,10 +48,19 @@ static ks_rc raise_goals(struct control *c)
     return work_end(&w);
 }
 
+/* Before anything in it is touched. */
+static ks_rc check_dir(const char *dir)
+{
+    CLEANUP(state_dir_close) struct io_node *node = NULL;
+
+    return state_dir_open(dir, &node);
+}
+
 static ks_rc open_parts(struct control *c, const struct control_conf *conf)
 {
     struct store_conf store = store_conf_of(conf);
 
+    TRY(check_dir(conf->dir));
     TRY(ks_wrap(store_open(&store, &c->store), "state directory %.200s", conf->dir));
     TRY(authority_open(conf->dir, conf->clock, conf->random, &c->authority));
     TRY(raise_goals(c));
@@ -71,6 +80,7 @@ ks_rc control_open_quiet(const struct control_conf *conf, struct control **ret)
     c->clock = conf->clock;
     c->random = conf->random;
     c->is_development = conf->is_development;
+    c->is_node_identity_allowed = conf->is_node_identity_allowed;
     message_copy(c->dir, sizeof c->dir, conf->dir);
     message_copy(c->engine, sizeof c->engine, conf->engine ? conf->engine : "none");
     TRY(identity_take(c, &conf->provider));

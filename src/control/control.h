@@ -32,12 +32,15 @@ struct control_conf {
     struct random *random;
     const char *engine;  /* of clusters that name none */
     bool is_development; /* allows FILE and NULL_KMS keys */
+    /* lets keys at a provider do without auth_principal, in clusters of no provider: the nodes use them as themselves */
+    bool is_node_identity_allowed;
     struct provider_identity provider;
 };
 
-/* control_create(conf): a new state directory with store and certificate authority; dir is made, mode 0700. EXISTS. */
+/* control_create(conf): a new state directory with store and certificate authority; dir is made, mode 0700. EXISTS; PERMISSION for a
+ * directory that is another user's or that others may enter. */
 ks_rc control_create(const struct control_conf *conf) KS_MUST;
-/* control_open(conf, ret): USAGE for an identity that cannot be one, NOT_FOUND when there is none, BUSY when another process serves it, NEWER_VERSION; older ones are
+/* control_open(conf, ret): USAGE for an identity that cannot be one, NOT_FOUND when there is none, PERMISSION as above, BUSY when another process serves it, NEWER_VERSION; older ones are
  * migrated, after a copy. Starts the reconciler's thread. */
 ks_rc control_open(const struct control_conf *conf, struct control **ret) KS_MUST;
 void control_close(struct control *c);
@@ -278,7 +281,8 @@ ks_rc control_node_authenticate(struct control *c, const char *fingerprint,
 /* control_node_desired(c, node, since, ret): what it has to do that has a goal above since (docs/NODES.md); *ret NULL when nothing has. */
 ks_rc control_node_desired(struct control *c, const char *node, int64_t since,
                            json_t **ret) KS_MUST;
-/* control_node_report(c, node, report, ret): takes it in, as far as it is about this node's own volumes. USAGE: nothing was taken. */
+/* control_node_report(c, node, report, ret): takes it in, as far as it is about this node's own volumes; ret: the reply of docs/NODES.md, which
+ * names the parts that were refused. USAGE: nothing was taken. */
 ks_rc control_node_report(struct control *c, const char *node, const json_t *report,
                           json_t **ret) KS_MUST;
 /* control_provider(c): as whom the nodes come to key services, as far as it was told; as long as c. */

@@ -47,7 +47,7 @@ struct control {
     struct random *random;
     char dir[1024];
     char engine[WORD_BYTES]; /* of clusters that name none */
-    bool is_development;
+    bool is_development, is_node_identity_allowed;
     char aws_account[NAME_BYTES], gcp_project[NAME_BYTES], azure_client_id[NAME_BYTES];
     struct provider_identity provider; /* of the three above */
     struct authority *authority;

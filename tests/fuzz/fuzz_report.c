@@ -32,7 +32,8 @@ static void judge_spec(const uint8_t *data, size_t size)
 {
     static const char *const types[] = {"AWS_KMS", "GCP_CLOUD_KMS", "AZURE_KEY_VAULT",
                                         "VAULT_TRANSIT", "FILE"};
-    struct spec_rules rules = {"", "us-west-2", "0a000000-0000-4000-8000-000000000001", size % 2};
+    struct spec_rules rules = {"", "us-west-2", "0a000000-0000-4000-8000-000000000001", size % 2,
+                               size % 3 == 0};
     struct key_spec spec = {0};
     struct faults f = {0};
     size_t half = size / 2;

@@ -26,7 +26,10 @@ struct row {
 
 static const struct row rows[] = {
     {"AWS", "AWS_KMS", ARN, ROLE, NULL},
-    {"", "AWS_KMS", ARN, "", NULL},
+    {"", "AWS_KMS", ARN, "", "needs an auth_principal"},
+    {"", "GCP_CLOUD_KMS", GCP, "", "needs an auth_principal"},
+    {"", "AZURE_KEY_VAULT", VAULT, "", "needs an auth_principal"},
+    {"", "AWS_KMS", ARN, ROLE, NULL},
     {"AWS", "AWS_KMS", ARN, "", "needs an auth_principal"},
     {"AWS", "AWS_KMS",
      "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab", ROLE, NULL},
@@ -101,7 +104,7 @@ static void specs__of_each_service__are_taken_or_told(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct spec_rules rules = {rows[i].provider, "us-west-2", ORGANISATION, false};
+        struct spec_rules rules = {rows[i].provider, "us-west-2", ORGANISATION, false, false};
         struct key_spec spec = spec_of(rows[i].type, rows[i].uri, rows[i].principal);
         struct faults f = {0};
         spec_check(&rules, &spec, &f);
@@ -118,7 +121,7 @@ static void specs__in_development__may_be_of_this_host(void **state)
         {"VAULT_TRANSIT", "http://127.0.0.1:8200/v1/transit/keys/orders", "/tmp/token"},
         {"AZURE_KEY_VAULT", "https://localhost:8443/keys/k", TENANT ";secret=/tmp/secret"},
     };
-    struct spec_rules rules = {"", "east", ORGANISATION, true};
+    struct spec_rules rules = {"", "east", ORGANISATION, true, false};
 
     (void)state;
     for (size_t i = 0; i < sizeof specs / sizeof specs[0]; i++) {
@@ -130,10 +133,24 @@ static void specs__in_development__may_be_of_this_host(void **state)
     }
 }
 
+static void specs__without_a_principal_where_the_operator_allows_it__are_taken(void **state)
+{
+    struct spec_rules rules = {"", "us-west-2", ORGANISATION, false, true};
+    struct key_spec spec = spec_of("AWS_KMS", ARN, "");
+    struct faults f = {0};
+
+    (void)state;
+    spec_check(&rules, &spec, &f);
+    assert_int_equal(f.count, 0);
+    rules.provider = "AWS";
+    spec_check(&rules, &spec, &f);
+    assert_non_null(strstr(f.text, "needs an auth_principal"));
+}
+
 static void lists_of_specs__too_long_or_double__are_told(void **state)
 {
     static struct key_spec keys[REGION_KEYS_MAX];
-    struct spec_rules rules = {"", "us-west-2", ORGANISATION, false};
+    struct spec_rules rules = {"", "us-west-2", ORGANISATION, false, false};
     struct faults f = {0};
 
     (void)state;
@@ -157,6 +174,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(specs__of_each_service__are_taken_or_told),
         cmocka_unit_test(specs__in_development__may_be_of_this_host),
+        cmocka_unit_test(specs__without_a_principal_where_the_operator_allows_it__are_taken),
         cmocka_unit_test(lists_of_specs__too_long_or_double__are_told),
     };
 

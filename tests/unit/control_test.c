@@ -4,6 +4,7 @@
  * what is running.
  */
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "fleet_fixture.h"
 
@@ -45,6 +46,43 @@ static void a_state_directory__made__is_private_and_made_once(void **state)
     check_ok(control_open(&conf, &c));
     control_close(c);
     control_close(NULL);
+}
+
+static void a_state_directory__that_others_may_enter__is_refused(void **state)
+{
+    struct fleet *f = *state;
+    struct path dir = tmpdir_path(&f->tmp, "open");
+    struct control_conf conf = f->conf;
+    struct control *c = NULL;
+
+    conf.dir = dir.text;
+    assert_int_equal(mkdir(dir.text, 0700), 0);
+    assert_int_equal(chmod(dir.text, 0750), 0);
+    ks_rc rc = control_create(&conf);
+    check_rc(rc, PERMISSION);
+    check_text(rc, "chmod 0700");
+    assert_int_equal(rmdir(dir.text), 0); /* nothing was made in it */
+
+    control_closep(&f->c);
+    assert_int_equal(chmod(f->tmp.path, 0701), 0);
+    check_rc(control_open(&f->conf, &c), PERMISSION);
+    assert_int_equal(chmod(f->tmp.path, 0700), 0);
+    check_ok(control_open_quiet(&f->conf, &f->c));
+}
+
+static void a_state_directory__of_another_user__is_refused(void **state)
+{
+    struct fleet *f = *state;
+    struct control *c = NULL;
+
+    if (geteuid() != 0)
+        skip();
+    control_closep(&f->c);
+    assert_int_equal(chown(f->tmp.path, 65534, (gid_t)-1), 0);
+    ks_rc rc = control_open(&f->conf, &c);
+    assert_int_equal(chown(f->tmp.path, 0, (gid_t)-1), 0);
+    check_rc(rc, PERMISSION);
+    check_text(rc, "belongs to user 65534");
 }
 
 static void an_authority_that_is_lost__opened__is_told(void **state)
@@ -212,6 +250,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_state_directory__made__is_private_and_made_once),
+        TEST(a_state_directory__that_others_may_enter__is_refused),
+        TEST(a_state_directory__of_another_user__is_refused),
         TEST(an_authority_that_is_lost__opened__is_told),
         TEST(a_copy__made_while_in_use__opens),
         TEST(provider__that_cannot_be_one__is_refused),
