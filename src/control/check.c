@@ -49,22 +49,84 @@ void checks_free(struct checks *checks)
     mem_free(checks);
 }
 
+/* -- places; with the mutex held -- */
+
 /* A free place, or that of one that is over by now. */
+static struct check *free_place(struct checks *checks, int64_t now)
+{
+    for (size_t i = 0; i < CHECKS_MAX; i++) {
+        struct check *at = &checks->items[i];
+        if (!at->keys || now - at->added >= 2 * CHECK_PATIENCE_S)
+            return at;
+    }
+    return NULL;
+}
+
+static size_t count_of(const struct checks *checks, const char *organisation)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < CHECKS_MAX; i++)
+        count += checks->items[i].keys && strcmp(checks->items[i].organisation, organisation) == 0;
+    return count;
+}
+
+/* Of the organisation that has the most. */
+static struct check *busiest(struct checks *checks, size_t *ret_count)
+{
+    struct check *found = NULL;
+
+    *ret_count = 0;
+    for (size_t i = 0; i < CHECKS_MAX; i++) {
+        struct check *at = &checks->items[i];
+        if (found && strcmp(found->organisation, at->organisation) == 0)
+            continue;
+        size_t count = count_of(checks, at->organisation);
+        if (count > *ret_count) {
+            found = at;
+            *ret_count = count;
+        }
+    }
+    return found;
+}
+
+/* The one of them that was asked last: those before it are nearer to their answers. */
+static struct check *newest_of(struct checks *checks, const struct check *of)
+{
+    struct check *found = NULL;
+
+    for (size_t i = 0; i < CHECKS_MAX; i++) {
+        struct check *at = &checks->items[i];
+        bool is_theirs = strcmp(at->organisation, of->organisation) == 0;
+        if (is_theirs && (!found || at->added >= found->added))
+            found = at;
+    }
+    return found;
+}
+
+/* When all are taken, whoever has more than this organisation would have gives one up: it ends as one that nobody answered. */
+static struct check *fair_place(struct checks *checks, const struct check *check)
+{
+    size_t most;
+    struct check *of = busiest(checks, &most);
+
+    if (!of || count_of(checks, check->organisation) + 1 >= most)
+        return NULL;
+    return newest_of(checks, of);
+}
+
 static bool take_place(struct checks *checks, const struct check *check)
 {
-    bool is_placed = false;
-
     pthread_mutex_lock(&checks->mutex);
-    for (size_t i = 0; i < CHECKS_MAX && !is_placed; i++) {
-        struct check *at = &checks->items[i];
-        if (at->keys && check->added - at->added < 2 * CHECK_PATIENCE_S)
-            continue;
+    struct check *at = free_place(checks, check->added);
+    if (!at)
+        at = fair_place(checks, check);
+    if (at) {
         drop(at);
         *at = *check;
-        is_placed = true;
     }
     pthread_mutex_unlock(&checks->mutex);
-    return is_placed;
+    return at != NULL;
 }
 
 /* -- beginning ------------------------------------------------------------------------------------------------------- */

@@ -3,7 +3,8 @@
  * control/check.h - whether keys could be used, tried on a node of each region before anything depends on it.
  *
  * A CHECK is an operation; what its nodes are to try is kept in memory, because it is of use for a minute only: after a restart, or
- * when no node answers, it ends as failed and is asked again. Thread-safe.
+ * when no node answers, it ends as failed and is asked again. At most CHECKS_MAX wait, of all organisations together; when all places
+ * are taken, those who have the most make room for those who have less. Thread-safe.
  */
 #pragma once
 

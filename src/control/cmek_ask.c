@@ -14,6 +14,8 @@
 #include "control/scene.h"
 #include "control/scope.h"
 
+enum { CHECKS_OF_CLUSTER = 8 }; /* that run at a time */
+
 /* One of the regions that are asked about. */
 struct target {
     struct scene *scene;
@@ -428,10 +430,27 @@ static json_t *specs_json(const struct region_spec *spec)
     return keys;
 }
 
+/* Steps of a region are looked at together, and only so many: checks must leave room for those that change something. */
+static ks_rc limit_checks(const struct asking *a)
+{
+    CLEANUP(mem_freep) struct operation *rows = NULL;
+    struct store_page page = {.count_max = CHECKS_OF_CLUSTER + REC_STEPS_MAX};
+    size_t count, running = 0;
+
+    TRY(store_operations_running(store_tx_view(a->w->tx), a->cluster.id, &page, &rows, &count));
+    for (size_t i = 0; i < count; i++)
+        running += rows[i].kind == OPERATION_CMEK_CHECK;
+    ENSURE(running < CHECKS_OF_CLUSTER, KS_E_BUSY,
+           "%zu checks of the cluster's keys are waiting for answers; ask again in a minute",
+           running);
+    return KS_SUCCESS;
+}
+
 static ks_rc begin_check(struct asking *a, struct operation *ret)
 {
     struct operation_wish wish = {OPERATION_CMEK_CHECK, a->cluster.organisation, a->cluster.id};
 
+    TRY(limit_checks(a));
     TRY(operation_begin(a->w, a->by, &wish, ret));
     for (size_t i = 0; i < a->target_count; i++) {
         json_t *keys = specs_json(a->targets[i].spec);
