@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "control/authority.h"
 #include "control/message.h"
+#include "control/report_read.h"
 #include "crypto/certificate.h"
 
 enum { RECEIPT_DEPTH = 4, OPERATIONS_MAX = 200 };
@@ -59,12 +60,11 @@ static ks_rc read_fields(const json_t *o, struct receipt *ret, struct receipt_wo
     return read_reason(o, ret_word->reason);
 }
 
-static ks_rc verify(struct work *w, const struct receipt *r)
+static ks_rc verify(struct control *c, const struct receipt *r)
 {
     CLEANUP(buf_done) struct buf signature = buf_init(sizeof r->signature);
     struct certificate_facts facts;
-    struct view pem = view_text(r->certificate),
-                authority = view_text(authority_pem(w->c->authority));
+    struct view pem = view_text(r->certificate), authority = view_text(authority_pem(c->authority));
 
     TRY(certificate_is_issued_by(pem, authority, CERTIFICATE_CLIENT, 0));
     TRY(certificate_read(pem, &facts));
@@ -73,17 +73,16 @@ static ks_rc verify(struct work *w, const struct receipt *r)
     return certificate_verify(pem, view_text(r->text), buf_view(&signature));
 }
 
-/* Whatever is wrong with the signature, it is the report that is refused. */
-static ks_rc check_signature(struct work *w, const struct receipt *r)
+ks_rc receipt_check_signature(struct control *c, const struct receipt *r)
 {
-    ks_rc rc = verify(w, r);
+    ks_rc rc = verify(c, r);
 
     if (rc.cls == KS_CLASS_CORRUPT || rc.cls == KS_CLASS_USAGE)
         return ks_fail(KS_E_USAGE, "receipt %s: %s", r->id, ks_text(rc));
     return rc;
 }
 
-/* To the byte, as it was signed. room is never too small: report_read has looked. */
+/* To the byte, as it was signed. room is never too small: its form was looked at. */
 static void copy_member(const json_t *one, const char *name, char *to, size_t room)
 {
     const json_t *member = json_object_get(one, name);
@@ -93,12 +92,13 @@ static void copy_member(const json_t *one, const char *name, char *to, size_t ro
         memcpy(to, json_string_value(member), len);
 }
 
-ks_rc receipt_read(struct work *w, const char *node, const json_t *one, struct receipt *ret,
+ks_rc receipt_read(const char *node, const json_t *one, struct receipt *ret,
                    struct receipt_word *ret_word)
 {
     struct json_limits limits = {sizeof ret->text, RECEIPT_DEPTH};
     json_t *o;
 
+    TRY(report_read_receipt(one));
     memset(ret, 0, sizeof *ret);
     copy_member(one, "text", ret->text, sizeof ret->text);
     copy_member(one, "signature", ret->signature, sizeof ret->signature);
@@ -108,7 +108,7 @@ ks_rc receipt_read(struct work *w, const char *node, const json_t *one, struct r
     json_decref(o);
     TRY(rc);
     ENSURE(strcmp(ret->node, node) == 0, KS_E_USAGE, "receipt %s is of another node", ret->id);
-    return check_signature(w, ret);
+    return KS_SUCCESS;
 }
 
 /* -- keeping ------------------------------------------------------------------------------------------------------------- */

@@ -19,6 +19,8 @@ struct taking {
     struct cluster cluster; /* that an event was about last */
     size_t mark_count;
     struct taking_mark *marks; /* regions that have changed */
+    bool *are_signed;          /* for each receipt: its signature was verified before w began */
+    json_t *refused;           /* [{"part", "at", "message"}] */
 };
 
 /* taking_cluster(t, v): its cluster is in t->cluster. */

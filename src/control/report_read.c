@@ -229,7 +229,7 @@ static ks_rc read_result(const json_t *one)
     return read_error(one, &error);
 }
 
-static ks_rc read_check(const json_t *one)
+ks_rc report_read_check(const json_t *one)
 {
     static const char *const names[] = {"check", "results", NULL};
     json_t *results;
@@ -244,7 +244,7 @@ static ks_rc read_check(const json_t *one)
     return KS_SUCCESS;
 }
 
-static ks_rc read_receipt(const json_t *one)
+ks_rc report_read_receipt(const json_t *one)
 {
     static const char *const names[] = {"text", "signature", "certificate", NULL};
     static const struct receipt *const r; /* for the sizes only */
@@ -254,18 +254,6 @@ static ks_rc read_receipt(const json_t *one)
     TRY(json_get_text(one, "text", sizeof r->text - 1, &text));
     TRY(json_get_text(one, "signature", sizeof r->signature - 1, &text));
     return json_get_text(one, "certificate", sizeof r->certificate - 1, &text);
-}
-
-static ks_rc read_parts(const struct report *r)
-{
-    struct report_volume volume;
-    const json_t *one;
-    size_t i;
-
-    json_array_foreach(r->volumes, i, one) TRY(report_read_volume(one, &volume));
-    json_array_foreach(r->checks, i, one) TRY(read_check(one));
-    json_array_foreach(r->receipts, i, one) TRY(read_receipt(one));
-    return KS_SUCCESS;
 }
 
 ks_rc report_read(const json_t *document, struct report *ret)
@@ -284,7 +272,6 @@ ks_rc report_read(const json_t *document, struct report *ret)
     r.volumes = volumes;
     r.checks = checks;
     r.receipts = receipts;
-    TRY(read_parts(&r));
     *ret = r;
     return KS_SUCCESS;
 }

@@ -16,6 +16,7 @@ enum {
     REPORT_KEYS_MAX = 64,
     REPORT_CHECKS_MAX = 512,
     REPORT_RECEIPTS_MAX = 4096,
+    REPORT_REFUSED_MAX = 20,     /* parts of which it is told why they were not taken */
     REPORT_TEXT_MAX = 64 * 1024, /* of a message */
     REPORT_DETAIL_MAX = 4096,    /* wraps, generations */
 };
@@ -54,6 +55,9 @@ struct report {
     const json_t *volumes, *checks, *receipts; /* arrays; NULL: none */
 };
 
-/* report_read(document, ret): the whole and every part of it; afterwards report_read_volume of its volumes cannot fail. */
+/* report_read(document, ret): the whole, of which the parts are not looked at: each of them is taken or refused by itself. */
 ks_rc report_read(const json_t *document, struct report *ret) KS_MUST;
 ks_rc report_read_volume(const json_t *one, struct report_volume *ret) KS_MUST;
+/* report_read_check(one), report_read_receipt(one): whether it has the form; members are read where they are used. */
+ks_rc report_read_check(const json_t *one) KS_MUST;
+ks_rc report_read_receipt(const json_t *one) KS_MUST;

@@ -7,6 +7,7 @@
 #include <pthread.h>
 
 #include "base/json.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "net/http_client.h"
 
@@ -148,6 +149,26 @@ ks_rc link_desired(struct link *l, int64_t since, unsigned wait_s, json_t **ret)
     return send_request(l, &request, ret);
 }
 
+/* Sent again it would be refused again: the log is where it is heard of. */
+static void log_refused(const json_t *reply)
+{
+    json_t *list = json_object_get(reply, "refused");
+    const json_t *one;
+    size_t i;
+
+    json_array_foreach(list, i, one)
+    {
+        const char *part = "", *message = "";
+        int64_t at = 0;
+        bool is_told = ks_ok(json_may_text(one, "part", 32, &part)) &&
+                       ks_ok(json_may_int(one, "at", 0, INT32_MAX, &at)) &&
+                       ks_ok(json_may_text(one, "message", 1000, &message));
+        if (is_told)
+            log_line(LOG_ERROR, "the control plane refuses %s[%lld] of a report: %s", part,
+                     (long long)at, message);
+    }
+}
+
 ks_rc link_report(struct link *l, const json_t *report)
 {
     CLEANUP(json_decrefp) json_t *reply = NULL;
@@ -155,6 +176,7 @@ ks_rc link_report(struct link *l, const json_t *report)
     TRY(post(l, "/node/v1/report", report, &reply));
     ENSURE(json_is_true(json_object_get(reply, "accepted")), KS_E_BAD_REPLY,
            "the control plane does not say that it accepts the report");
+    log_refused(reply);
     return KS_SUCCESS;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Goal: any report of a node is refused as USAGE or LIMIT, or every part of it can be read within its bounds; and any text given as a
+ * Goal: any report of a node, and any part of it, is refused as USAGE or LIMIT or can be read within its bounds; and any text given as a
  * key spec of any type is judged without harm.
  */
 #include "fuzz.h"
@@ -11,6 +11,20 @@
 #include "control/cmek_spec.h"
 #include "control/report_read.h"
 
+static void demand_refusal(ks_rc rc)
+{
+    fuzz_demand(ks_ok(rc) || rc.cls == KS_CLASS_USAGE || rc.cls == KS_CLASS_LIMIT);
+}
+
+static void demand_forms(const struct report *r)
+{
+    const json_t *one;
+    size_t i;
+
+    json_array_foreach(r->checks, i, one) demand_refusal(report_read_check(one));
+    json_array_foreach(r->receipts, i, one) demand_refusal(report_read_receipt(one));
+}
+
 static void demand_bounds(const struct report *r)
 {
     static struct report_volume v;
@@ -19,7 +33,10 @@ static void demand_bounds(const struct report *r)
 
     json_array_foreach(r->volumes, i, one)
     {
-        fuzz_demand(ks_ok(report_read_volume(one, &v)));
+        ks_rc rc = report_read_volume(one, &v);
+        demand_refusal(rc);
+        if (!ks_ok(rc))
+            continue;
         fuzz_demand(id_is_valid(v.id) && v.key_count <= REPORT_KEYS_MAX && v.goal >= -1);
         fuzz_demand(v.port >= 0 && v.port <= UINT16_MAX && v.rate >= 0 && v.bytes_total >= 0);
         fuzz_demand(strlen(v.host) < HOST_BYTES && strlen(v.connection) < HOST_BYTES);
@@ -57,10 +74,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!ks_ok(json_read(view_of(data, size), limits, "a report", &document)))
         return 0;
     ks_rc rc = report_read(document, &r);
-    if (ks_ok(rc))
+    demand_refusal(rc);
+    if (ks_ok(rc)) {
         demand_bounds(&r);
-    else
-        fuzz_demand(rc.cls == KS_CLASS_USAGE || rc.cls == KS_CLASS_LIMIT);
+        demand_forms(&r);
+    }
     json_decref(document);
     return 0;
 }
