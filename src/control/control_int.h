@@ -104,6 +104,8 @@ void work_tell(struct work *w, char kind, const char *id);
 /* wish_changed(w, cluster, region): every volume of the region (NULL: of the cluster) gets a new goal, and its node is told. Whatever
  * changes what docs/NODES.md calls desired must call it in the same work. */
 ks_rc wish_changed(struct work *w, const char *cluster, const char *region) KS_MUST;
+/* wish_changed_of(w, volumes, count): the same for rows of the store that are at hand; they have their goals then. */
+ks_rc wish_changed_of(struct work *w, struct cluster_volume *volumes, size_t count) KS_MUST;
 /* wish_renew_lost(w, v): a volume that has reached a goal that was never given gets a new one, in v only: the store is a copy from before
  * that goal, and what the node did for it is not what is wanted now. */
 ks_rc wish_renew_lost(struct work *w, struct cluster_volume *v) KS_MUST;

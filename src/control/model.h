@@ -264,6 +264,9 @@ struct operation_step {
     enum operation_state state;
     char message[MESSAGE_BYTES];
     uint32_t serial; /* that the region's volumes must have done, for rotations */
+    /* how far the region's volumes are, as of the last look while the step ran */
+    uint32_t volumes_done, volumes_total;
+    int64_t bytes_done, bytes_total, rate; /* of a re-encryption */
 };
 
 struct audit_event {

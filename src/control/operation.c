@@ -2,8 +2,9 @@
 /*
  * control/operation.c - operations: begun, and judged by their steps.
  *
- * An operation is what its steps are: it runs while one of them runs, and it has failed when one of them has. Its progress is what
- * the volumes of its regions have reported.
+ * An operation is what its steps are: it runs while one of them runs, and it has failed when one of them has. Its progress is the sum
+ * of theirs: what the volumes of each region had reported when that region was looked at last, so that a report about one region
+ * costs nothing for the others.
  */
 #include <string.h>
 
@@ -65,40 +66,51 @@ static bool has_done(const struct cluster_volume *v, enum operation_kind kind, u
     return true;
 }
 
-static void count_volume(struct operation *o, const struct operation_step *step,
-                         const struct cluster_volume *v, int64_t *rate)
+static void count_volume(struct operation_step *step, enum operation_kind kind,
+                         const struct cluster_volume *v)
 {
-    bool is_done = has_done(v, o->kind, step->serial);
+    bool is_done = has_done(v, kind, step->serial);
 
-    o->volumes_total++;
-    o->volumes_done += is_done;
-    if (o->kind != OPERATION_REENCRYPT || is_done)
+    step->volumes_total++;
+    step->volumes_done += is_done;
+    if (kind != OPERATION_REENCRYPT || is_done)
         return;
-    o->bytes_done += v->bytes_done;
-    o->bytes_total += v->bytes_total;
-    *rate += v->rate;
+    step->bytes_done += v->bytes_done;
+    step->bytes_total += v->bytes_total;
+    step->rate += v->rate;
 }
 
-static ks_rc count_progress(struct work *w, const struct operation_step *steps, size_t count,
-                            struct operation *o)
+bool operation_count(struct operation_step *step, enum operation_kind kind,
+                     const struct cluster_volume *volumes, size_t count)
 {
-    CLEANUP(mem_freep) struct cluster_volume *volumes = NULL;
-    size_t volume_count;
+    struct operation_step was = *step;
+
+    if (kind == OPERATION_CMEK_CHECK)
+        return false;
+    step->volumes_done = step->volumes_total = 0;
+    step->bytes_done = step->bytes_total = step->rate = 0;
+    for (size_t i = 0; i < count; i++)
+        if (volumes[i].is_wanted)
+            count_volume(step, kind, &volumes[i]);
+    return step->volumes_done != was.volumes_done || step->volumes_total != was.volumes_total ||
+           step->bytes_done != was.bytes_done || step->bytes_total != was.bytes_total ||
+           step->rate != was.rate;
+}
+
+static void sum_progress(const struct operation_step *steps, size_t count, struct operation *o)
+{
     int64_t rate = 0;
 
-    if (o->kind == OPERATION_CMEK_CHECK)
-        return KS_SUCCESS;
-    TRY(store_volumes(store_tx_view(w->tx), o->cluster, NULL, &volumes, &volume_count));
     o->volumes_done = o->volumes_total = 0;
     o->bytes_done = o->bytes_total = 0;
-    for (size_t i = 0; i < volume_count; i++) {
-        for (size_t n = 0; n < count; n++) {
-            if (volumes[i].is_wanted && strcmp(volumes[i].region, steps[n].region) == 0)
-                count_volume(o, &steps[n], &volumes[i], &rate);
-        }
+    for (size_t i = 0; i < count; i++) {
+        o->volumes_done += steps[i].volumes_done;
+        o->volumes_total += steps[i].volumes_total;
+        o->bytes_done += steps[i].bytes_done;
+        o->bytes_total += steps[i].bytes_total;
+        rate += steps[i].rate;
     }
     o->eta_s = rate > 0 && o->bytes_total ? (o->bytes_total - o->bytes_done) / rate : -1;
-    return KS_SUCCESS;
 }
 
 /* -- judging ------------------------------------------------------------------------------------------------------------- */
@@ -162,7 +174,7 @@ ks_rc operation_settle(struct work *w, struct operation *o)
     TRY(store_operation_steps(store_tx_view(w->tx), o->id, &steps, &count));
     if (count == 0)
         return KS_SUCCESS;
-    TRY(count_progress(w, steps, count, o));
+    sum_progress(steps, count, o);
     judge(w, o, deciding_step(steps, count));
     if (is_same(o, &was))
         return KS_SUCCESS;

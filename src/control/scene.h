@@ -66,5 +66,8 @@ struct operation_wish {
 /* operation_begin(w, by, wish, ret): a running operation without steps yet. */
 ks_rc operation_begin(struct work *w, const struct caller *by, const struct operation_wish *wish,
                       struct operation *ret) KS_MUST;
-/* operation_settle(w, o): its state, message and progress out of its steps and their volumes; written and told when changed. */
+/* operation_count(step, kind, volumes, count): how far the volumes of the step's region are; true when that has changed. */
+bool operation_count(struct operation_step *step, enum operation_kind kind,
+                     const struct cluster_volume *volumes, size_t count);
+/* operation_settle(w, o): its state, message and progress out of its steps; written and told when changed. */
 ks_rc operation_settle(struct work *w, struct operation *o) KS_MUST;

@@ -132,7 +132,7 @@ static ks_rc write_wish(struct scene *s, const struct caller *by)
 {
     if (rec_wish_is_same(&s->before, &s->rec))
         return KS_SUCCESS;
-    TRY(wish_changed(s->w, s->cluster.id, s->region.name));
+    TRY(wish_changed_of(s->w, s->volumes, s->volume_count));
     json_t *keys = json_array();
     for (size_t k = 0; k < s->rec.key_count; k++) {
         if (s->rec.keys[k].is_wanted)
@@ -159,6 +159,7 @@ static ks_rc write_step(struct scene *s, size_t i)
         reason_put(s, from->why, text);
         is_changed |= message_copy(at->step.message, sizeof at->step.message, text);
     }
+    is_changed |= operation_count(&at->step, at->operation.kind, s->volumes, s->volume_count);
     if (from->state == OPERATION_FAILED && from->why.reason != REC_WHY_KEEP)
         reason_error(s, from->why, at->operation.error_class, at->operation.error_code);
     if (is_changed) {

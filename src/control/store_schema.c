@@ -133,7 +133,14 @@ static const char VERSION_1[] =
 static const char VERSION_2[] =
     "ALTER TABLE volume ADD COLUMN receipt_after INTEGER NOT NULL DEFAULT 0;";
 
-static const char *const steps[STORE_SCHEMA_VERSION] = {VERSION_1, VERSION_2};
+static const char VERSION_3[] =
+    "ALTER TABLE operation_step ADD COLUMN volumes_done INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE operation_step ADD COLUMN volumes_total INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE operation_step ADD COLUMN bytes_done INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE operation_step ADD COLUMN bytes_total INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE operation_step ADD COLUMN rate INTEGER NOT NULL DEFAULT 0;";
+
+static const char *const steps[STORE_SCHEMA_VERSION] = {VERSION_1, VERSION_2, VERSION_3};
 const struct store_schema store_schema_now = {steps, STORE_SCHEMA_VERSION};
 
 static ks_rc run_step(struct db *db, const struct store_schema *schema, int64_t version)

@@ -232,6 +232,11 @@ static const struct db_column operation_step_columns[] = {
     WORD(operation_step, state, operation_state_words),
     TEXT(operation_step, message),
     COUNT(operation_step, serial),
+    COUNT(operation_step, volumes_done),
+    COUNT(operation_step, volumes_total),
+    NUMBER(operation_step, bytes_done),
+    NUMBER(operation_step, bytes_total),
+    NUMBER(operation_step, rate),
 };
 TABLE(operation_step, operation_step, "step of an operation", "operation, region");
 

@@ -24,13 +24,18 @@ ks_rc wish_renew_lost(struct work *w, struct cluster_volume *v)
     return KS_SUCCESS;
 }
 
+ks_rc wish_changed_of(struct work *w, struct cluster_volume *volumes, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        TRY(set_goal(w, &volumes[i]));
+    return KS_SUCCESS;
+}
+
 ks_rc wish_changed(struct work *w, const char *cluster, const char *region)
 {
     CLEANUP(mem_freep) struct cluster_volume *volumes = NULL;
     size_t count;
 
     TRY(store_volumes(store_tx_view(w->tx), cluster, region, &volumes, &count));
-    for (size_t i = 0; i < count; i++)
-        TRY(set_goal(w, &volumes[i]));
-    return KS_SUCCESS;
+    return wish_changed_of(w, volumes, count);
 }
