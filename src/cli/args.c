@@ -302,12 +302,12 @@ static size_t telling_words(const char *const words[], size_t count)
 static ks_rc without_command(struct parse *p, const char *const words[], size_t count)
 {
     char name[NAME_BYTES];
-    bool is_asking = p->at < p->argc && is_help(p->argv[p->at]);
+    bool is_asking = p->at == p->argc || is_help(p->argv[p->at]);
 
     join(words, telling_words(words, count), name);
-    if (count == 0 && (p->argc == 1 || is_asking))
+    if (count == 0 && is_asking)
         return KS_SUCCESS;
-    if (is_asking && args_is_group(name)) { /* "volume --help" is "help volume" */
+    if (is_asking && args_is_group(name)) { /* "volume" and "volume --help" are "help volume" */
         p->cli->command = &cli_commands[CMD_HELP];
         for (size_t i = 0; i < count; i++)
             p->cli->args[p->cli->arg_count++] = words[i];

@@ -192,28 +192,36 @@ static ks_rc tell(const struct cli *cli, const struct about *a, const char *fate
     return KS_SUCCESS;
 }
 
-ks_rc cmd_cmek_revoke(struct cli *cli)
+/* What is asked for, what becomes of the volumes, and what that means. */
+struct grave {
+    const char *action, *fate, *warning;
+};
+
+static ks_rc act_confirmed(struct cli *cli, const struct grave *g)
 {
     CLEANUP(about_done) struct about a = {0};
     CLEANUP(json_decrefp) json_t *reply = NULL;
 
     TRY(about_open(cli, &a));
-    TRY(tell(cli, &a, "lock: their databases stop, and nothing on them can be read."));
-    TRY(fleet_confirm(cli, a.name, "It stays so until: keystead cmek restore"));
-    TRY(act(cli, &a, "REVOKE", NULL, &reply));
+    TRY(tell(cli, &a, g->fate));
+    TRY(fleet_confirm(cli, a.name, g->warning));
+    TRY(act(cli, &a, g->action, NULL, &reply));
     return fleet_begun(cli, a.client, TAKE(reply));
+}
+
+ks_rc cmd_cmek_revoke(struct cli *cli)
+{
+    return act_confirmed(
+        cli,
+        &(struct grave){"REVOKE", "lock: their databases stop, and nothing on them can be read.",
+                        "It stays so until: keystead cmek restore"});
 }
 
 ks_rc cmd_cmek_disable(struct cli *cli)
 {
-    CLEANUP(about_done) struct about a = {0};
-    CLEANUP(json_decrefp) json_t *reply = NULL;
-
-    TRY(about_open(cli, &a));
-    TRY(tell(cli, &a, "go back under the platform's key."));
-    TRY(fleet_confirm(cli, a.name, "Your key service will have no say over them any more."));
-    TRY(act(cli, &a, "DISABLE", NULL, &reply));
-    return fleet_begun(cli, a.client, TAKE(reply));
+    return act_confirmed(cli,
+                         &(struct grave){"DISABLE", "go back under the platform's key.",
+                                         "Your key service will have no say over them any more."});
 }
 
 /* ---- looking ---- */

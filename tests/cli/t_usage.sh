@@ -6,6 +6,8 @@ k volume moutn a b
 k mount a b
 k volume
 k kms key
+k node
+k node --dir x
 k kms key lst
 k volume unmout x
 k frobnicate
