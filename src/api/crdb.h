@@ -56,7 +56,7 @@ ks_rc crdb_read_regions(const json_t *body, const struct cluster_view *view,
 bool crdb_is_locked(const struct cluster_view *view);
 /* crdb_show_cluster(view, volumes, count, by, is_old): a new object "Cluster"; NULL without memory. */
 json_t *crdb_show_cluster(const struct cluster_view *view, const struct cluster_volume *volumes,
-                          size_t count, const struct provider_identity *by, bool is_old);
+                          size_t count, const struct platform *by, bool is_old);
 /* crdb_show_cmek(view): a new object "CMEKClusterInfo"; NULL without memory. */
 json_t *crdb_show_cmek(const struct cmek_view *view);
 /* ---- lists (api/crdb_list.c) ---- */

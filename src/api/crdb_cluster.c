@@ -22,12 +22,12 @@ bool crdb_is_old(const struct api_call *call)
 ks_rc crdb_reply_cluster(struct api_call *call, const struct cluster_view *view)
 {
     CLEANUP(mem_freep) struct cluster_volume *volumes = NULL;
+    struct platform by;
     size_t count = 0;
 
+    TRY(control_platform_get(call->control, &by));
     TRY(control_volumes(call->control, &call->caller, view->cluster.id, &volumes, &count));
-    return api_reply(call, 200,
-                     crdb_show_cluster(view, volumes, count, control_provider(call->control),
-                                       crdb_is_old(call)));
+    return api_reply(call, 200, crdb_show_cluster(view, volumes, count, &by, crdb_is_old(call)));
 }
 
 /* ---- making ---- */
@@ -136,15 +136,15 @@ static ks_rc read_filter(const struct api_call *call, struct cluster_filter *ret
     return KS_SUCCESS;
 }
 
-static ks_rc add_cluster(struct api_call *call, const struct cluster_view *view, json_t *to)
+static ks_rc add_cluster(struct api_call *call, const struct platform *by,
+                         const struct cluster_view *view, json_t *to)
 {
     CLEANUP(mem_freep) struct cluster_volume *volumes = NULL;
     size_t count = 0;
 
     TRY(control_volumes(call->control, &call->caller, view->cluster.id, &volumes, &count));
-    ENSURE(json_array_append_new(to, crdb_show_cluster(view, volumes, count,
-                                                       control_provider(call->control),
-                                                       crdb_is_old(call))) == 0,
+    ENSURE(json_array_append_new(
+               to, crdb_show_cluster(view, volumes, count, by, crdb_is_old(call))) == 0,
            KS_E_NO_MEMORY, "a list of clusters");
     return KS_SUCCESS;
 }
@@ -152,8 +152,11 @@ static ks_rc add_cluster(struct api_call *call, const struct cluster_view *view,
 static ks_rc add_clusters(struct api_call *call, struct cluster_view **views, size_t count,
                           json_t *to)
 {
+    struct platform by;
+
+    TRY(control_platform_get(call->control, &by));
     for (size_t i = 0; i < count; i++)
-        TRY(add_cluster(call, views[i], to));
+        TRY(add_cluster(call, &by, views[i], to));
     return KS_SUCCESS;
 }
 

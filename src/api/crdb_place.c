@@ -72,14 +72,40 @@ ks_rc crdb_versions(struct api_call *call)
 
 /* ---- the organisation ---- */
 
+static ks_rc add_principal(json_t *all, const char *cloud, const char *name, const char *text)
+{
+    if (!text[0])
+        return KS_SUCCESS;
+    if (!json_object_get(all, cloud))
+        ENSURE(json_object_set_new(all, cloud, json_object()) == 0, KS_E_NO_MEMORY, "a reply");
+    ENSURE(json_object_set_new(json_object_get(all, cloud), name, json_string(text)) == 0,
+           KS_E_NO_MEMORY, "a reply");
+    return KS_SUCCESS;
+}
+
+/* Whom trust policies are to name: of each cloud what was told. */
+static ks_rc add_principals(json_t *all, const struct platform *p)
+{
+    TRY(add_principal(all, "aws", "user_arn", p->aws_principal));
+    TRY(add_principal(all, "gcp", "service_account_email", p->gcp_service_account));
+    TRY(add_principal(all, "azure", "app_registration_client_id", p->azure_client_id));
+    return add_principal(all, "azure", "app_registration_name", p->azure_application);
+}
+
 ks_rc crdb_organization(struct api_call *call)
 {
+    CLEANUP(json_decrefp) json_t *principals = json_object();
     struct organisation o;
+    struct platform p;
 
     TRY(control_organisation_get(call->control, &call->caller, call->caller.organisation, &o));
+    TRY(control_platform_get(call->control, &p));
+    TRY(add_principals(principals, &p));
+    json_t *is_told = json_object_size(principals) ? principals : NULL;
     return api_reply(call, 200,
-                     json_pack("{s:s, s:s, s:s, s:o}", "id", o.id, "label", o.label, "name", o.name,
-                               "created_at", api_time(o.created)));
+                     json_pack("{s:s, s:s, s:s, s:o, s:O*}", "id", o.id, "label", o.label, "name",
+                               o.name, "created_at", api_time(o.created),
+                               "cockroach_cloud_service_principals", is_told));
 }
 
 /* ---- the certificate ---- */

@@ -156,20 +156,20 @@ static bool put_cluster(json_t *shown, const struct cluster_view *view, const js
 }
 
 /* Whom the customer's trust policy is to name; absent when it was not told. */
-static bool put_identity(json_t *shown, const char *cloud, const struct provider_identity *by)
+static bool put_identity(json_t *shown, const char *cloud, const struct platform *by)
 {
     bool is_azure = strcmp(cloud, "AZURE") == 0;
     const char *id = is_azure                    ? by->azure_client_id
                      : strcmp(cloud, "GCP") == 0 ? by->gcp_project
                      : strcmp(cloud, "AWS") == 0 ? by->aws_account
-                                                 : NULL;
+                                                 : "";
 
-    return !id || put(shown, is_azure ? "azure_cluster_identity_client_id" : "account_id",
-                      json_string(id));
+    return !id[0] || put(shown, is_azure ? "azure_cluster_identity_client_id" : "account_id",
+                         json_string(id));
 }
 
 json_t *crdb_show_cluster(const struct cluster_view *view, const struct cluster_volume *volumes,
-                          size_t count, const struct provider_identity *by, bool is_old)
+                          size_t count, const struct platform *by, bool is_old)
 {
     CLEANUP(json_decrefp) json_t *shown = json_object(), *kept = NULL;
     const char *first = view->region_count ? view->regions[0].name : "";

@@ -173,6 +173,8 @@ static const struct api_route routes[] = {
     SEE("/v1/openapi.json", "getDocument", API_PUBLIC, VIEWER, NULL, native_document),
     SEE("/v1/caller", "getCaller", API_ANY_KEY, VIEWER, NULL, native_whoami),
 
+    SEE("/v1/platform", "getPlatform", API_ANY_KEY, VIEWER, NULL, native_platform_get),
+    CHANGE("PATCH", "/v1/platform", "changePlatform", API_PLATFORM, ADMIN, native_platform_change),
     SEE("/v1/organisations", "listOrganisations", API_PLATFORM, VIEWER, PAGE,
         native_organisation_list),
     MAKE("/v1/organisations", "createOrganisation", API_PLATFORM, ADMIN,
@@ -229,7 +231,7 @@ static const struct api_route routes[] = {
     SEE("/v1/clusters/{cluster}/receipts", "listReceipts", API_CUSTOMER, VIEWER, PAGE ",operation",
         native_receipt_list),
 
-    SEE("/v1/operations", "listOperations", API_CUSTOMER, VIEWER, PAGE ",cluster",
+    SEE("/v1/operations", "listOperations", API_CUSTOMER, VIEWER, PAGE ",cluster,state,kind",
         native_operation_list),
     SEE("/v1/operations/{operation}", "getOperation", API_CUSTOMER, VIEWER, "wait",
         native_operation_get),

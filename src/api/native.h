@@ -30,6 +30,9 @@ extern const struct view native_openapi; /* the document of this API */
 
 ks_rc native_health(struct api_call *call) KS_MUST;
 ks_rc native_document(struct api_call *call) KS_MUST;
+/* api/native_platform.c */
+ks_rc native_platform_get(struct api_call *call) KS_MUST;
+ks_rc native_platform_change(struct api_call *call) KS_MUST;
 /* api/native_account.c */
 ks_rc native_whoami(struct api_call *call) KS_MUST;
 ks_rc native_organisation_list(struct api_call *call) KS_MUST;

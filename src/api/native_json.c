@@ -25,6 +25,16 @@ json_t *native_items(size_t count, const void *first, size_t bytes,
     return array;
 }
 
+json_t *native_platform(const struct platform *p)
+{
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "aws_account",
+                     text_or_null(p->aws_account), "aws_principal", text_or_null(p->aws_principal),
+                     "gcp_project", text_or_null(p->gcp_project), "gcp_service_account",
+                     text_or_null(p->gcp_service_account), "azure_client_id",
+                     text_or_null(p->azure_client_id), "azure_application",
+                     text_or_null(p->azure_application), "updated_at", api_time(p->updated));
+}
+
 json_t *native_organisation(const struct organisation *o)
 {
     return json_pack("{s:s, s:s, s:s, s:o}", "id", o->id, "name", o->name, "label", o->label,

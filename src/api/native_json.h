@@ -12,6 +12,7 @@
 /* native_items(count, first, bytes, show): an array of what show makes of each. */
 json_t *native_items(size_t count, const void *first, size_t bytes,
                      json_t *(*show)(const void *value));
+json_t *native_platform(const struct platform *p);
 json_t *native_organisation(const struct organisation *o);
 json_t *native_api_key(const struct api_key *k);
 json_t *native_node(const struct node *n);

@@ -27,13 +27,21 @@ static const char *cluster_of(const struct api_call *call)
 ks_rc native_operation_list(struct api_call *call)
 {
     CLEANUP(mem_freep) struct operation *all = NULL;
+    const char *in_state = api_query(call, "state"), *of_kind = api_query(call, "kind");
+    enum operation_state state;
+    enum operation_kind kind;
     struct slice slice;
     size_t count;
 
     TRY(native_slice(call, &slice));
-    ENSURE(cluster_of(call), KS_E_USAGE, "the parameter \"cluster\" is missing");
-    TRY(control_operation_list(call->control, &call->caller, cluster_of(call), &slice, &all,
-                               &count));
+    ENSURE(!in_state || operation_state_parse(in_state, &state), KS_E_USAGE,
+           "\"state\" must be RUNNING, SUCCEEDED, FAILED or CANCELLED");
+    ENSURE(!of_kind || operation_kind_parse(of_kind, &kind), KS_E_USAGE,
+           "\"kind\" must be a kind of operation, such as CMEK_REVOKE");
+    const struct operation_filter filter = {.cluster = cluster_of(call),
+                                            .state = in_state ? &state : NULL,
+                                            .kind = of_kind ? &kind : NULL};
+    TRY(control_operation_list(call->control, &call->caller, &filter, &slice, &all, &count));
     return native_reply_page(call, &slice, native_items(count, all, sizeof *all, write_operation));
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cli/account_offline.c - organisations, API keys and the audit record in a state directory on which no "serve" runs.
+ * cli/account_offline.c - the platform, organisations, API keys and the audit record in a state directory on which no "serve" runs.
  */
 #include "cli/account_offline.h"
 
@@ -10,7 +10,6 @@
 #include "api/native_json.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "control/control.h"
 
 /* The person at the command line, who may do everything. */
 static const struct caller owner = {.name = "command line", .role = ROLE_ADMIN};
@@ -23,12 +22,69 @@ static ks_rc open_control(const struct cli *cli, struct control **ret)
     return control_open(&conf, ret);
 }
 
-/* ---- organisations ---- */
+/* ---- lists ---- */
 
 static json_t *write_organisation(const void *value)
 {
     return native_organisation(value);
 }
+
+static ks_rc read_organisations(struct control *c, struct slice *slice, json_t **ret)
+{
+    CLEANUP(mem_freep) struct organisation *all = NULL;
+    size_t count = 0;
+
+    TRY(control_organisation_list(c, &owner, slice, &all, &count));
+    *ret = native_items(count, all, sizeof *all, write_organisation);
+    return KS_SUCCESS;
+}
+
+static json_t *write_key(const void *value)
+{
+    return native_api_key(value);
+}
+
+static ks_rc read_keys(struct control *c, struct slice *slice, json_t **ret)
+{
+    CLEANUP(mem_freep) struct api_key *all = NULL;
+    size_t count = 0;
+
+    TRY(control_api_key_list(c, &owner, slice, &all, &count));
+    *ret = native_items(count, all, sizeof *all, write_key);
+    return KS_SUCCESS;
+}
+
+/* All there are, slice by slice. */
+static ks_rc list_all(struct control *c,
+                      ks_rc (*read)(struct control *c, struct slice *slice, json_t **ret),
+                      json_t **ret)
+{
+    CLEANUP(json_decrefp) json_t *rows = json_array();
+    struct slice slice = {.count_max = SLICE_MAX};
+
+    do {
+        CLEANUP(json_decrefp) json_t *part = NULL;
+        TRY(read(c, &slice, &part));
+        ENSURE(json_array_extend(rows, part) == 0, KS_E_NO_MEMORY, "out of memory");
+    } while (slice.after[0]);
+    *ret = TAKE(rows);
+    return KS_SUCCESS;
+}
+
+/* ---- the platform ---- */
+
+ks_rc offline_platform_change(struct cli *cli, const struct platform_change *change, json_t **ret)
+{
+    CLEANUP(control_closep) struct control *c = NULL;
+    struct platform p;
+
+    TRY(open_control(cli, &c));
+    TRY(control_platform_change(c, &owner, change, &p));
+    *ret = native_platform(&p);
+    return KS_SUCCESS;
+}
+
+/* ---- organisations ---- */
 
 ks_rc offline_organisation_create(struct cli *cli, json_t **ret)
 {
@@ -41,31 +97,12 @@ ks_rc offline_organisation_create(struct cli *cli, json_t **ret)
     return KS_SUCCESS;
 }
 
-/* All of them, slice by slice. */
-static ks_rc list_organisations(struct control *c, json_t **ret)
-{
-    CLEANUP(json_decrefp) json_t *rows = json_array();
-    struct slice slice = {.count_max = SLICE_MAX};
-
-    do {
-        CLEANUP(mem_freep) struct organisation *all = NULL;
-        size_t count = 0;
-        TRY(control_organisation_list(c, &owner, &slice, &all, &count));
-        json_t *part = native_items(count, all, sizeof *all, write_organisation);
-        int failed = json_array_extend(rows, part);
-        json_decref(part);
-        ENSURE(failed == 0, KS_E_NO_MEMORY, "out of memory");
-    } while (slice.after[0]);
-    *ret = TAKE(rows);
-    return KS_SUCCESS;
-}
-
 ks_rc offline_organisation_list(struct cli *cli, json_t **ret)
 {
     CLEANUP(control_closep) struct control *c = NULL;
 
     TRY(open_control(cli, &c));
-    return list_organisations(c, ret);
+    return list_all(c, read_organisations, ret);
 }
 
 static ks_rc find_organisation(struct control *c, const char *text, char ret[ID_BYTES])
@@ -75,7 +112,7 @@ static ks_rc find_organisation(struct control *c, const char *text, char ret[ID_
     json_t *row;
     size_t i, count = 0;
 
-    TRY(list_organisations(c, &rows));
+    TRY(list_all(c, read_organisations, &rows));
     json_array_foreach(rows, i, row)
     {
         const char *its = json_string_value(json_object_get(row, "id"));
@@ -123,29 +160,12 @@ ks_rc offline_apikey_create(struct cli *cli, const json_t *wish, json_t **ret)
     return KS_SUCCESS;
 }
 
-static json_t *write_key(const void *value)
-{
-    return native_api_key(value);
-}
-
 ks_rc offline_apikey_list(struct cli *cli, json_t **ret)
 {
     CLEANUP(control_closep) struct control *c = NULL;
-    CLEANUP(json_decrefp) json_t *rows = json_array();
-    struct slice slice = {.count_max = SLICE_MAX};
 
     TRY(open_control(cli, &c));
-    do {
-        CLEANUP(mem_freep) struct api_key *all = NULL;
-        size_t count = 0;
-        TRY(control_api_key_list(c, &owner, &slice, &all, &count));
-        json_t *part = native_items(count, all, sizeof *all, write_key);
-        int failed = json_array_extend(rows, part);
-        json_decref(part);
-        ENSURE(failed == 0, KS_E_NO_MEMORY, "out of memory");
-    } while (slice.after[0]);
-    *ret = TAKE(rows);
-    return KS_SUCCESS;
+    return list_all(c, read_keys, ret);
 }
 
 ks_rc offline_apikey_revoke(struct cli *cli, const char *id)

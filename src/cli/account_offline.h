@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cli/account_offline.h - organisations, API keys and the audit record in a state directory on which no "serve" runs.
+ * cli/account_offline.h - the platform, organisations, API keys and the audit record in a state directory on which no "serve" runs.
  *
  * For whoever owns the directory: he is asked for no API key. Values are those that the API gives.
  */
@@ -9,8 +9,12 @@
 #include <jansson.h>
 
 #include "cli/cli.h"
+#include "control/control.h"
 
 /* All of them work on --dir; BUSY while a control plane serves it. *ret is the caller's. */
+/* offline_platform_change(cli, change, ret): the platform's identities as they are after the change. */
+ks_rc offline_platform_change(struct cli *cli, const struct platform_change *change,
+                              json_t **ret) KS_MUST;
 ks_rc offline_organisation_create(struct cli *cli, json_t **ret) KS_MUST;
 ks_rc offline_organisation_list(struct cli *cli, json_t **ret) KS_MUST;
 /* offline_apikey_create(cli, wish, ret): wish as the API takes it, its organisation by name or id; *ret has the member "secret". */

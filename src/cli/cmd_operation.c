@@ -2,6 +2,7 @@
 /*
  * cli/cmd_operation.c - keystead operation ...: what a control plane is at work on, and what it did.
  */
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@
 #include "cli/duration.h"
 #include "cli/fleet.h"
 #include "cli/output.h"
+#include "control/model.h"
 
 static const struct fleet_column columns[] = {
     {"KIND", "kind", CELL_TEXT},         {"STATE", "state", CELL_TEXT},
@@ -25,19 +27,44 @@ static const struct fleet_column step_columns[] = {
     {NULL, NULL, CELL_TEXT},
 };
 
+/* The API writes states and kinds large. */
+static ks_rc add_word(const struct cli *cli, enum cli_opt opt, struct buf *target)
+{
+    char word[WORD_BYTES] = "";
+
+    if (!args_has(cli, opt))
+        return KS_SUCCESS;
+    const char *given = cli->texts[opt];
+    ENSURE(strlen(given) < sizeof word, KS_E_USAGE, "there is no %s %s", cli_options[opt].name,
+           given);
+    for (size_t i = 0; given[i]; i++)
+        word[i] = given[i] == '-' ? '_' : (char)toupper((unsigned char)given[i]);
+    return fleet_query(target, cli_options[opt].name, word);
+}
+
+static ks_rc add_cluster(const struct cli *cli, struct fleet_client *c, struct buf *target)
+{
+    CLEANUP(json_decrefp) json_t *cluster = NULL;
+
+    if (cli->arg_count == 0)
+        return KS_SUCCESS;
+    TRY(fleet_find_cluster(c, cli->args[0], &cluster));
+    return fleet_query(target, "cluster", fleet_text(cluster, "id"));
+}
+
 ks_rc cmd_operation_list(struct cli *cli)
 {
     CLEANUP(fleet_client_freep) struct fleet_client *c = NULL;
     CLEANUP(buf_done) struct buf target = buf_init(FLEET_TARGET_BYTES);
-    CLEANUP(json_decrefp) json_t *cluster = NULL;
     size_t max = args_has(cli, OPT_LIMIT) ? (size_t)cli->numbers[OPT_LIMIT] : 100;
     json_t *rows = NULL;
 
     TRY(fleet_open(cli, &c));
     TRY(fleet_target(&target, "operations"));
     TRY(fleet_query(&target, "order", "desc"));
-    TRY(fleet_find_cluster(c, cli->args[0], &cluster));
-    TRY(fleet_query(&target, "cluster", fleet_text(cluster, "id")));
+    TRY(add_word(cli, OPT_IN_STATE, &target));
+    TRY(add_word(cli, OPT_OF_KIND, &target));
+    TRY(add_cluster(cli, c, &target));
     TRY(fleet_list(c, buf_text(&target), max, &rows));
     return fleet_show(cli, rows, "operations", columns, "no operations");
 }

@@ -19,6 +19,7 @@
 #include "cli/dev.h"
 #include "cli/listen.h"
 #include "cli/output.h"
+#include "cli/platform_options.h"
 #include "fuse/harden.h"
 #include "fuse/mount_env.h"
 #include "io/atomic_file.h"
@@ -33,10 +34,8 @@ static struct control_conf control_conf_of(const struct cli *cli)
                                  .random = random_system(),
                                  .engine = cli->texts[OPT_SERVE_ENGINE],
                                  .is_development = args_has(cli, OPT_SERVE_DEVELOPMENT),
-                                 .is_node_identity_allowed = args_has(cli, OPT_SERVE_NODE_IDENTITY),
-                                 .provider = {.aws_account = cli->texts[OPT_SERVE_AWS],
-                                              .gcp_project = cli->texts[OPT_SERVE_GCP],
-                                              .azure_client_id = cli->texts[OPT_SERVE_AZURE]}};
+                                 .is_node_identity_allowed =
+                                     args_has(cli, OPT_SERVE_NODE_IDENTITY)};
 }
 
 /* ---- setup ---- */
@@ -86,9 +85,13 @@ static ks_rc make_accounts(struct control *c, const struct cli *cli, struct orga
 {
     const struct caller by = {.name = "keystead serve setup", .role = ROLE_ADMIN};
     struct api_key wish = {.name = "platform administrator", .role = ROLE_ADMIN};
+    struct platform_change identity;
+    struct platform platform;
     const char *dir = cli->texts[OPT_SERVE_DIR], *name = cli->texts[OPT_SERVE_ORGANISATION];
 
     TRY(refuse_second(c, &by, dir));
+    platform_options_read(cli, &identity);
+    TRY(control_platform_change(c, &by, &identity, &platform));
     TRY(make_key(c, &by, dir, PLATFORM_FILE, &wish));
     TRY(control_organisation_create(c, &by, name ? name : FIRST_ORGANISATION, ret));
     wish = (struct api_key){.name = "administrator", .role = ROLE_ADMIN};

@@ -77,8 +77,6 @@ static ks_rc start_control(struct dev *d, const char *dir)
                                 text_or(d, OPT_SERVE_LISTEN_NODES, LISTEN_NODES_PRESET),
                                 "--engine",
                                 text_or(d, OPT_SERVE_ENGINE, "none"),
-                                "--aws-account",
-                                DEV_PROVIDER,
                                 "--requests-per-second",
                                 "0",
                                 NULL};
@@ -88,6 +86,15 @@ static ks_rc start_control(struct dev *d, const char *dir)
                                                         .name = "the control plane",
                                                         .log = log,
                                                         .argv = argv});
+}
+
+/* For trust policies; where it is so already nothing happens. */
+static ks_rc say_identity(const struct dev *d)
+{
+    return fleet_send(d->platform, "PATCH", "/v1/platform",
+                      json_pack("{s:s, s:s}", "aws_account", DEV_PROVIDER, "aws_principal",
+                                "arn:aws:iam::" DEV_PROVIDER ":user/" DEV_PROVIDER_USER),
+                      NULL);
 }
 
 ks_rc dev_control_start(struct dev *d)
@@ -107,6 +114,7 @@ ks_rc dev_control_start(struct dev *d)
     TRY(write_header(d));
     TRY(open_client(d, "control/platform.key", &d->platform));
     TRY(open_client(d, "control/admin.key", &d->admin));
+    TRY(say_identity(d));
     return read_organisation(d);
 }
 

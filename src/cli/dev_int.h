@@ -10,6 +10,7 @@
 #include "cli/fleet_client.h"
 
 #define DEV_PROVIDER "444455556666" /* the account whose user the nodes are */
+#define DEV_PROVIDER_USER "keystead"
 
 enum { DEV_REGIONS_MAX = 32, DEV_URL_BYTES = 128 };
 

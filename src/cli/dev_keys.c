@@ -15,7 +15,7 @@
 #include "kms/aws_endpoint.h"
 #include "kms/key_file.h"
 
-static const char USER[] = "keystead", REGION_PRESET[] = "us-east-1";
+static const char REGION_PRESET[] = "us-east-1";
 
 enum { CONFIG_BYTES_MAX = 64 * 1024 };
 
@@ -32,8 +32,8 @@ static ks_rc make_provider(const struct dev *d, const char *dir)
     TRY(dev_run((const char *const[]){d->program, "kms", "account", "create", DEV_PROVIDER, "--dir",
                                       dir, NULL},
                 NULL));
-    return dev_run((const char *const[]){d->program, "kms", "user", "create", USER, "--account",
-                                         DEV_PROVIDER, "--dir", dir, NULL},
+    return dev_run((const char *const[]){d->program, "kms", "user", "create", DEV_PROVIDER_USER,
+                                         "--account", DEV_PROVIDER, "--dir", dir, NULL},
                    NULL);
 }
 

@@ -321,7 +321,9 @@ static ks_rc find_done(struct asking *a, struct operation *ret)
                                   a->cluster.id};
     size_t count;
 
-    TRY(store_operations(store_tx_view(a->w->tx), a->cluster.id, &page, &rows, &count));
+    TRY(store_operations(store_tx_view(a->w->tx),
+                         &(struct store_operations_ask){.cluster = a->cluster.id}, &page, &rows,
+                         &count));
     for (size_t i = 0; i < count; i++) {
         if (is_kind_of(a, rows[i].kind)) {
             *ret = rows[i];

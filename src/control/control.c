@@ -83,7 +83,6 @@ ks_rc control_open_quiet(const struct control_conf *conf, struct control **ret)
     c->is_node_identity_allowed = conf->is_node_identity_allowed;
     message_copy(c->dir, sizeof c->dir, conf->dir);
     message_copy(c->engine, sizeof c->engine, conf->engine ? conf->engine : "none");
-    TRY(identity_take(c, &conf->provider));
     TRY(open_parts(c, conf));
     *ret = TAKE(c);
     return KS_SUCCESS;

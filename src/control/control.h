@@ -19,13 +19,6 @@
 
 struct control;
 
-/* As whom the nodes come to the customers' key services: for trust policies. control_open copies them. NULL: not told. */
-struct provider_identity {
-    const char *aws_account;     /* 12 digits */
-    const char *gcp_project;     /* id of the project */
-    const char *azure_client_id; /* of the application, a UUID */
-};
-
 struct control_conf {
     const char *dir; /* state directory: control.db, authority.pem, authority.key */
     struct clock *clock;
@@ -34,19 +27,33 @@ struct control_conf {
     bool is_development; /* allows FILE and NULL_KMS keys */
     /* lets keys at a provider do without auth_principal, in clusters of no provider: the nodes use them as themselves */
     bool is_node_identity_allowed;
-    struct provider_identity provider;
 };
 
 /* control_create(conf): a new state directory with store and certificate authority; dir is made, mode 0700. EXISTS; PERMISSION for a
  * directory that is another user's or that others may enter. */
 ks_rc control_create(const struct control_conf *conf) KS_MUST;
-/* control_open(conf, ret): USAGE for an identity that cannot be one, NOT_FOUND when there is none, PERMISSION as above, BUSY when another process serves it, NEWER_VERSION; older ones are
+/* control_open(conf, ret): NOT_FOUND when there is none, PERMISSION as above, BUSY when another process serves it, NEWER_VERSION; older ones are
  * migrated, after a copy. Starts the reconciler's thread. */
 ks_rc control_open(const struct control_conf *conf, struct control **ret) KS_MUST;
 void control_close(struct control *c);
 void control_closep(struct control **c);
 /* control_backup(c, path): a consistent copy of the store while it is in use. EXISTS. */
 ks_rc control_backup(struct control *c, const char *path) KS_MUST;
+
+/* -- the platform itself (control/platform.c) ------------------------------------------------------------------------ */
+
+/* What changes of it; NULL: stays, "": is not told any more. */
+struct platform_change {
+    const char *aws_account, *aws_principal;
+    const char *gcp_project, *gcp_service_account;
+    const char *azure_client_id, *azure_application;
+};
+/* control_platform_get(c, ret): as whom the nodes come to key services, as far as it was told. Everybody may know. */
+ks_rc control_platform_get(struct control *c, struct platform *ret) KS_MUST;
+/* control_platform_change(c, by, change, ret): PERMISSION for all but administrators of the platform; USAGE for what cannot be, and for
+ * a principal or service account that is not of the account or project. What changes nothing leaves no event. */
+ks_rc control_platform_change(struct control *c, const struct caller *by,
+                              const struct platform_change *change, struct platform *ret) KS_MUST;
 
 /* -- organisations and keys of the API (control/account.c) ------------------------------------------------------- */
 
@@ -228,9 +235,15 @@ void operation_view_free(struct operation_view *v);
 void operation_view_freep(struct operation_view **v);
 ks_rc control_operation_get(struct control *c, const struct caller *by, const char *id,
                             struct operation_view **ret) KS_MUST;
-ks_rc control_operation_list(struct control *c, const struct caller *by, const char *cluster,
-                             struct slice *slice, struct operation **ret,
-                             size_t *ret_count) KS_MUST;
+struct operation_filter {
+    const char *cluster;               /* NULL: all that the caller may see */
+    const enum operation_state *state; /* NULL: all */
+    const enum operation_kind *kind;
+};
+/* control_operation_list(c, by, filter, slice, ret, ret_count): as they began. PERMISSION for the platform, which sees no cluster. */
+ks_rc control_operation_list(struct control *c, const struct caller *by,
+                             const struct operation_filter *filter, struct slice *slice,
+                             struct operation **ret, size_t *ret_count) KS_MUST;
 /* control_operation_cancel: STATE for one that is over, and for what cannot be undone (REVOKE, DELETE). A cancelled enable or
  * rotation goes back to the keys before; a re-encryption stops where it is. */
 ks_rc control_operation_cancel(struct control *c, const struct caller *by, const char *id,
@@ -285,8 +298,6 @@ ks_rc control_node_desired(struct control *c, const char *node, int64_t since,
  * names the parts that were refused. USAGE: nothing was taken. */
 ks_rc control_node_report(struct control *c, const char *node, const json_t *report,
                           json_t **ret) KS_MUST;
-/* control_provider(c): as whom the nodes come to key services, as far as it was told; as long as c. */
-const struct provider_identity *control_provider(const struct control *c);
 /* control_authority(c): the certificate of the authority, PEM; as long as c. */
 const char *control_authority(struct control *c);
 /* control_server_certificate(c, names, ret_cert, ret_key): PEM of a certificate of 90 days for a listener, by the authority, and of its key

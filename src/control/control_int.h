@@ -48,8 +48,6 @@ struct control {
     char dir[1024];
     char engine[WORD_BYTES]; /* of clusters that name none */
     bool is_development, is_node_identity_allowed;
-    char aws_account[NAME_BYTES], gcp_project[NAME_BYTES], azure_client_id[NAME_BYTES];
-    struct provider_identity provider; /* of the three above */
     struct authority *authority;
     struct live *live;
     struct checks *checks;
@@ -61,8 +59,6 @@ struct control {
     void *told_arg;
 };
 
-/* identity_take(c, p): copies what is told; USAGE for what cannot be. (control/identity.c) */
-ks_rc identity_take(struct control *c, const struct provider_identity *p) KS_MUST;
 /* control_tell(c, kind, id): whoever watches hears it now. For what is not part of a transaction; from any thread. */
 void control_tell(struct control *c, char kind, const char *id);
 

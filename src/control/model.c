@@ -184,6 +184,16 @@ bool operation_kind_parse(const char *text, enum operation_kind *ret)
     return true;
 }
 
+bool operation_state_parse(const char *text, enum operation_state *ret)
+{
+    size_t i = place_of(operation_state_names, OPERATION_STATE_COUNT, text);
+
+    if (i == OPERATION_STATE_COUNT)
+        return false;
+    *ret = (enum operation_state)i;
+    return true;
+}
+
 const char *operation_state_name(enum operation_state state)
 {
     return operation_state_names[state];

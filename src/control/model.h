@@ -82,6 +82,17 @@ struct organisation {
     int64_t created;
 };
 
+/* As whom the nodes come to the customers' key services, for trust policies. Texts that were not told: "". */
+struct platform {
+    char aws_account[NAME_BYTES];         /* 12 digits */
+    char aws_principal[HOST_BYTES];       /* ARN of the user or role, of that account */
+    char gcp_project[NAME_BYTES];         /* id of the project */
+    char gcp_service_account[HOST_BYTES]; /* its e-mail address */
+    char azure_client_id[NAME_BYTES];     /* of the application, a UUID */
+    char azure_application[NAME_BYTES];   /* its name, for people */
+    int64_t updated;                      /* 0: never told */
+};
+
 /* An API key without its secret. organisation "": of the platform. cluster "": of all clusters. */
 struct api_key {
     char id[ID_BYTES];
@@ -306,6 +317,7 @@ const char *node_state_name(enum node_state state);
 const char *operation_kind_name(enum operation_kind kind);
 bool operation_kind_parse(const char *text, enum operation_kind *ret);
 const char *operation_state_name(enum operation_state state);
+bool operation_state_parse(const char *text, enum operation_state *ret);
 const char *role_name(enum role role);
 bool role_parse(const char *text, enum role *ret);
 const char *wrap_state_name(enum wrap_state state);

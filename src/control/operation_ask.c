@@ -63,18 +63,35 @@ static ks_rc check_visible(struct store_view *v, const struct caller *by, const 
     return cluster_find(v, by, cluster, row);
 }
 
-ks_rc control_operation_list(struct control *c, const struct caller *by, const char *cluster,
-                             struct slice *slice, struct operation **ret, size_t *ret_count)
+/* What the caller's scope leaves of what is asked for. */
+static ks_rc narrow(struct store_view *v, const struct caller *by,
+                    const struct operation_filter *filter, struct store_operations_ask *ret)
+{
+    const char *own = by->cluster[0] ? by->cluster : NULL;
+
+    *ret = (struct store_operations_ask){.cluster = filter->cluster ? filter->cluster : own,
+                                         .organisation = by->organisation,
+                                         .state = filter->state,
+                                         .kind = filter->kind};
+    ENSURE(!caller_is_platform(by), KS_E_PERMISSION,
+           "operations are of organisations: ask with one of their keys");
+    return ret->cluster ? check_visible(v, by, ret->cluster) : KS_SUCCESS;
+}
+
+ks_rc control_operation_list(struct control *c, const struct caller *by,
+                             const struct operation_filter *filter, struct slice *slice,
+                             struct operation **ret, size_t *ret_count)
 {
     CLEANUP(store_view_end) struct store_view *v = NULL;
     CLEANUP(mem_freep) struct operation *rows = NULL;
+    struct store_operations_ask ask;
     struct store_page page;
     size_t count;
 
     TRY(slice_begin(slice, &page));
     TRY(store_view_begin(c->store, &v));
-    TRY(check_visible(v, by, cluster));
-    TRY(store_operations(v, cluster, &page, &rows, &count));
+    TRY(narrow(v, by, filter, &ask));
+    TRY(store_operations(v, &ask, &page, &rows, &count));
     if (slice_has_more(slice, &count))
         TRY(slice_go_on(slice, &(struct store_page){.number = rows[count - 1].number}));
     *ret = TAKE(rows);

@@ -25,7 +25,7 @@ struct store;
 struct store_view;
 struct store_tx;
 
-enum { STORE_SCHEMA_VERSION = 3, STORE_PAGE_MAX = 501, STORE_DOCUMENT_MAX = 4 * 1024 * 1024 };
+enum { STORE_SCHEMA_VERSION = 4, STORE_PAGE_MAX = 501, STORE_DOCUMENT_MAX = 4 * 1024 * 1024 };
 
 struct store_conf {
     const char *dir; /* the state directory, which is there */
@@ -120,6 +120,10 @@ ks_rc store_organisation_by_name(struct store_view *v, const char *name,
 /* by (at: created, text: id) */
 ks_rc store_organisations(struct store_view *v, const struct store_page *page,
                           struct organisation **ret, size_t *ret_count) KS_MUST;
+
+/* store_platform_get: everything "" before it was ever told. */
+ks_rc store_platform_put(struct store_tx *tx, const struct platform *row) KS_MUST;
+ks_rc store_platform_get(struct store_view *v, struct platform *ret) KS_MUST;
 
 struct store_api_key {
     struct api_key key;
@@ -233,9 +237,16 @@ ks_rc store_volume_key_delete(struct store_tx *tx, const char *volume, const cha
 
 ks_rc store_operation_put(struct store_tx *tx, const struct operation *row) KS_MUST;
 ks_rc store_operation_get(struct store_view *v, const char *id, struct operation *ret) KS_MUST;
+/* Which operations: of a cluster, or else of an organisation; state, kind NULL: all. */
+struct store_operations_ask {
+    const char *cluster, *organisation;
+    const enum operation_state *state;
+    const enum operation_kind *kind;
+};
 /* by number */
-ks_rc store_operations(struct store_view *v, const char *cluster, const struct store_page *page,
-                       struct operation **ret, size_t *ret_count) KS_MUST;
+ks_rc store_operations(struct store_view *v, const struct store_operations_ask *ask,
+                       const struct store_page *page, struct operation **ret,
+                       size_t *ret_count) KS_MUST;
 /* store_operations_running(v, cluster, page, ret, ret_count): by number; cluster NULL: of all clusters of all organisations. */
 ks_rc store_operations_running(struct store_view *v, const char *cluster,
                                const struct store_page *page, struct operation **ret,

@@ -30,6 +30,24 @@ ks_rc store_organisations(struct store_view *v, const struct store_page *page,
                    ret_count);
 }
 
+ks_rc store_platform_put(struct store_tx *tx, const struct platform *row)
+{
+    const struct store_platform one = {.id = 1, .platform = *row};
+
+    return store_put(tx, Q_PLATFORM_PUT, &one);
+}
+
+ks_rc store_platform_get(struct store_view *v, struct platform *ret)
+{
+    struct store_platform one = {0};
+    ks_rc rc = db_row(v->db, Q_PLATFORM, DB_NO_ARGS, &one);
+
+    if (!ks_ok(rc) && !ks_is(rc, KS_E_NOT_FOUND))
+        return rc;
+    *ret = one.platform;
+    return KS_SUCCESS;
+}
+
 ks_rc store_api_key_put(struct store_tx *tx, const struct store_api_key *row)
 {
     store_touch(tx, row->key.id);

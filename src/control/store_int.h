@@ -13,10 +13,17 @@
 
 /* -- tables and queries (store_tables.c, store_queries.def) -- */
 
+/* The one row of its table. */
+struct store_platform {
+    int64_t id; /* 1 */
+    struct platform platform;
+};
+
 extern const struct db_table store_table_organisation, store_table_api_key, store_table_node,
     store_table_join_token, store_table_cluster, store_table_region, store_table_region_key,
     store_table_volume, store_table_volume_key, store_table_operation, store_table_operation_step,
-    store_table_receipt, store_table_due, store_table_audit, store_table_repeat;
+    store_table_receipt, store_table_due, store_table_audit, store_table_repeat,
+    store_table_platform;
 
 enum store_query {
 #define SELECT(name, table, tail) Q_##name,

@@ -14,14 +14,34 @@ ks_rc store_operation_get(struct store_view *v, const char *id, struct operation
     return db_row(v->db, Q_OPERATION, DB_ARGS(db_text(id)), ret);
 }
 
-ks_rc store_operations(struct store_view *v, const char *cluster, const struct store_page *page,
-                       struct operation **ret, size_t *ret_count)
+/* The query, and how many of the parameters it takes. */
+static size_t operations_query(const struct store_operations_ask *ask, size_t *ret_args)
+{
+    *ret_args = ask->cluster || ask->kind ? 5 : ask->state ? 4 : 3;
+    if (ask->cluster)
+        return Q_OPERATIONS;
+    if (ask->state)
+        return ask->kind ? Q_OPERATIONS_ALL_OF_BOTH : Q_OPERATIONS_ALL_IN_STATE;
+    return ask->kind ? Q_OPERATIONS_ALL_OF_KIND : Q_OPERATIONS_ALL;
+}
+
+ks_rc store_operations(struct store_view *v, const struct store_operations_ask *ask,
+                       const struct store_page *page, struct operation **ret, size_t *ret_count)
 {
     struct store_from from = store_from(page);
+    const char *state = ask->state ? operation_state_name(*ask->state) : "",
+               *kind = ask->kind ? operation_kind_name(*ask->kind) : "";
 
-    return db_rows(v->db, Q_OPERATIONS + page->is_descending,
-                   DB_ARGS(db_number(from.number), db_number(from.count_max), db_text(cluster)),
-                   ret, ret_count);
+    struct db_arg args[] = {db_number(from.number),
+                            db_number(from.count_max),
+                            db_text(ask->cluster ? ask->cluster : ask->organisation),
+                            db_text(state),
+                            db_text(kind),
+                            {.kind = DB_ARG_END}};
+    size_t count, query = operations_query(ask, &count);
+
+    args[count].kind = DB_ARG_END;
+    return db_rows(v->db, query + page->is_descending, args, ret, ret_count);
 }
 
 ks_rc store_operations_running(struct store_view *v, const char *cluster,

@@ -140,7 +140,17 @@ static const char VERSION_3[] =
     "ALTER TABLE operation_step ADD COLUMN bytes_total INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE operation_step ADD COLUMN rate INTEGER NOT NULL DEFAULT 0;";
 
-static const char *const steps[STORE_SCHEMA_VERSION] = {VERSION_1, VERSION_2, VERSION_3};
+static const char VERSION_4[] =
+    "CREATE TABLE platform (id INTEGER PRIMARY KEY CHECK (id = 1), aws_account TEXT NOT NULL,"
+    " aws_principal TEXT NOT NULL, gcp_project TEXT NOT NULL, gcp_service_account TEXT NOT NULL,"
+    " azure_client_id TEXT NOT NULL, azure_application TEXT NOT NULL, updated INTEGER NOT NULL)"
+    " STRICT;"
+    "CREATE INDEX operation_organisation ON operation (organisation, number);"
+    "CREATE INDEX operation_organisation_state ON operation (organisation, state, number);"
+    "CREATE INDEX operation_organisation_kind ON operation (organisation, kind, number);"
+    "CREATE INDEX operation_organisation_both ON operation (organisation, kind, state, number);";
+
+static const char *const steps[STORE_SCHEMA_VERSION] = {VERSION_1, VERSION_2, VERSION_3, VERSION_4};
 const struct store_schema store_schema_now = {steps, STORE_SCHEMA_VERSION};
 
 static ks_rc run_step(struct db *db, const struct store_schema *schema, int64_t version)

@@ -59,6 +59,18 @@ static const struct db_column organisation_columns[] = {
 };
 TABLE(organisation, organisation, "organisation", "id");
 
+static const struct db_column platform_columns[] = {
+    COLUMN("id", DB_INT64, store_platform, id, NULL, true),
+    TEXT_AS("aws_account", store_platform, platform.aws_account),
+    TEXT_AS("aws_principal", store_platform, platform.aws_principal),
+    TEXT_AS("gcp_project", store_platform, platform.gcp_project),
+    TEXT_AS("gcp_service_account", store_platform, platform.gcp_service_account),
+    TEXT_AS("azure_client_id", store_platform, platform.azure_client_id),
+    TEXT_AS("azure_application", store_platform, platform.azure_application),
+    NUMBER_AS("updated", store_platform, platform.updated),
+};
+TABLE(platform, store_platform, "identity of the platform", "id");
+
 static const struct db_column api_key_columns[] = {
     COLUMN("id", DB_TEXT, store_api_key, key.id, NULL, true),
     TEXT_AS("organisation", store_api_key, key.organisation),

@@ -93,6 +93,8 @@ def begun(body):
     return 202, OPERATIONS[1]
 
 
+PLATFORM = {"aws_account": "444455556666", "aws_principal": "arn:aws:iam::444455556666:role/nodes", "gcp_project": None,
+            "gcp_service_account": None, "azure_client_id": None, "azure_application": None, "updated_at": AT}
 CLUSTER = r"/v1/clusters/" + ORDERS
 ROUTES = [
     ("GET", r"/v1/clusters\?limit=\d+", lambda b: page(CLUSTERS[:1], "behind")),
@@ -118,6 +120,10 @@ ROUTES = [
          "because": "no volume has a wrap under it"}]})),
     ("GET", CLUSTER + r"/receipts\?limit=\d+", lambda b: page([RECEIPT])),
     ("GET", r"/v1/operations\?order=desc&cluster=.*", lambda b: page(OPERATIONS)),
+    ("GET", r"/v1/operations\?order=desc&limit=.*", lambda b: page(OPERATIONS)),
+    ("GET", r"/v1/operations\?order=desc&state=FAILED&kind=CMEK_REVOKE&.*", lambda b: page([])),
+    ("GET", r"/v1/platform", lambda b: (200, PLATFORM)),
+    ("PATCH", r"/v1/platform", lambda b: (200, dict(PLATFORM, **b))),
     ("GET", r"/v1/operations/(.*?)(\?wait=1)?", None),
     ("POST", r"/v1/operations/.*/cancel", lambda b: (200, OPERATIONS[3])),
     ("GET", r"/v1/nodes\?limit=\d+", lambda b: page(NODE_LIST)),

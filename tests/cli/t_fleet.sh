@@ -50,6 +50,17 @@ f apikey list
 f apikey revoke 6d000000-0000-4000-8000-000000000001
 f apikey revoke 6d000000-0000-4000-8000-000000000001 --yes 6d000000-0000-4000-8000-000000000001
 
+echo "# the platform"
+f platform show
+f platform show -o json
+f platform set
+f platform set --gcp-project a-project --aws-principal none
+k serve setup --dir told --aws-account 111122223333 --aws-principal arn:aws:iam::444455556666:user/nodes
+q serve setup --dir told --aws-account 444455556666 --aws-principal arn:aws:iam::444455556666:user/nodes
+k platform set --dir told --azure-client-id one
+k platform set --dir told --azure-application Nodes
+k platform show --dir told
+
 echo "# nodes"
 f node list
 f node list -o json
@@ -119,6 +130,10 @@ f cmek disable orders --yes orders
 echo "# operations"
 f operation list orders
 f operation list orders --limit 1 -o json
+f operation list
+f operation list --state failed --kind cmek-revoke
+f operation list --state lost
+f operation list --kind a-word-that-is-longer-than-any-kind-of-operation
 f operation show 4b000000-0000-4000-8000-000000000001
 f operation show 4b000000-0000-4000-8000-000000000009
 f operation wait 4b000000-0000-4000-8000-000000000002

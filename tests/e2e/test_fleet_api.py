@@ -34,7 +34,7 @@ BODIES = {
     "addRegion": {"name": "us-west-2"}, "scaleRegion": {"node_count": 2}, "askCmek": {"action": "REVOKE"},
     "putCmek": {"regions": [{"region": "us-west-2", "keys": [KEY]}]}, "EnableCMEKSpec": SPECS, "UpdateCMEKSpec": SPECS,
     "UpdateCMEKStatus": {"action": "REVOKE"}, "UpdateCluster": {"delete_protection": "ENABLED"},
-    "UpdateBackupConfiguration": {"enabled": True},
+    "UpdateBackupConfiguration": {"enabled": True}, "changePlatform": {"azure_application": "nodes"},
 }
 
 
@@ -190,7 +190,13 @@ def test_lists__show_only_what_is_in_scope(world):
         assert world.cluster not in text and world.plane.organisation not in text, path
         assert world.sibling not in world.plane.get(path, world.keys["cluster", "ADMIN"]).body.decode(), path
     assert world.plane.get(f"/v1/operations?cluster={world.cluster}", world.other_admin).status == 404
-    assert world.plane.get("/v1/operations", world.other_admin).status == 400
+    everything = world.plane.get("/v1/operations", world.other_admin).json["items"]
+    assert {o["cluster"] for o in everything} <= {world.others_cluster}
+    mine = world.plane.get("/v1/operations?limit=500", "admin").json["items"]
+    assert {world.cluster, world.sibling} <= {o["cluster"] for o in mine} and world.others_cluster not in {o["cluster"] for o in mine}
+    running = world.plane.get("/v1/operations?state=RUNNING&kind=CLUSTER_CREATE&limit=500", "admin").json["items"]
+    assert running == [o for o in mine if (o["state"], o["kind"]) == ("RUNNING", "CLUSTER_CREATE")]
+    assert world.plane.get("/v1/operations?state=running", "admin").status == 400
     shown = world.plane.get("/v1/operations", world.keys["cluster", "ADMIN"]).json["items"]
     assert shown and {o["cluster"] for o in shown} == {world.cluster}
 

@@ -95,7 +95,8 @@ static size_t count_operations(struct world *w, enum operation_kind kind,
     size_t count, n = 0;
 
     check_ok(store_view_begin(w->f.c->store, &v));
-    check_ok(store_operations(v, w->id, &page, &operations, &count));
+    check_ok(store_operations(v, &(struct store_operations_ask){.cluster = w->id}, &page,
+                              &operations, &count));
     for (size_t i = 0; i < count; i++)
         n += operations[i].kind == kind && operations[i].state == state;
     mem_free(operations);

@@ -102,11 +102,12 @@ static void check_chain(void)
 
 static void check_nothing_runs(void)
 {
+    const struct operation_filter filter = {.cluster = x.cluster};
     struct slice slice = {.count_max = SLICE_MAX};
     struct operation *rows;
     size_t count;
 
-    check_ok(control_operation_list(x.fleet.c, &x.fleet.viewer, x.cluster, &slice, &rows, &count));
+    check_ok(control_operation_list(x.fleet.c, &x.fleet.viewer, &filter, &slice, &rows, &count));
     for (size_t i = 0; i < count; i++)
         assert_int_not_equal(rows[i].state, OPERATION_RUNNING);
     mem_free(rows);
@@ -211,11 +212,12 @@ static void callers_and_nodes__at_the_same_time__end_in_a_legal_state(void **sta
 
 static size_t count_kind(enum operation_kind kind)
 {
+    const struct operation_filter filter = {.cluster = x.cluster};
     struct slice slice = {.count_max = SLICE_MAX};
     struct operation *rows;
     size_t count, found = 0;
 
-    check_ok(control_operation_list(x.fleet.c, &x.fleet.viewer, x.cluster, &slice, &rows, &count));
+    check_ok(control_operation_list(x.fleet.c, &x.fleet.viewer, &filter, &slice, &rows, &count));
     for (size_t i = 0; i < count; i++)
         found += rows[i].kind == kind;
     mem_free(rows);

@@ -96,13 +96,14 @@ static void enable__asked__moves_before_the_call_returns(void **state)
 
 static void enable__done__existing_data_is_encrypted_anew(void **state)
 {
+    const struct operation_filter filter = {.cluster = x.cluster};
     struct slice slice = {.count_max = 50};
     struct operation *rows;
     size_t count, found = 0;
 
     (void)state;
     enable_all("k1");
-    check_ok(control_operation_list(x.fleet.c, &x.fleet.viewer, x.cluster, &slice, &rows, &count));
+    check_ok(control_operation_list(x.fleet.c, &x.fleet.viewer, &filter, &slice, &rows, &count));
     for (size_t i = 0; i < count; i++) {
         if (rows[i].kind != OPERATION_REENCRYPT)
             continue;

@@ -120,34 +120,6 @@ static void a_copy__made_while_in_use__opens(void **state)
     control_close(c);
 }
 
-static void provider__that_cannot_be_one__is_refused(void **state)
-{
-    static const struct provider_identity wrong[] = {
-        {.aws_account = "44445555666"},
-        {.aws_account = "44445555666x"},
-        {.gcp_project = "Upper-case"},
-        {.gcp_project = "ends-with-"},
-        {.gcp_project = "short"},
-        {.azure_client_id = "not-a-uuid"},
-        {.azure_client_id = "6a0d3c9e-0f0a-4c55-8d35_61c6a3a2f0c4"},
-        {.azure_client_id = "6a0d3c9e-0f0a-4c55-8d35-61c6a3a2f0cg"},
-    };
-    struct fleet *f = *state;
-
-    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        struct control *c = NULL;
-        f->conf.provider = wrong[i];
-        check_rc(control_open_quiet(&f->conf, &c), USAGE);
-    }
-    f->conf.provider = (struct provider_identity){"444455556666", "a-project",
-                                                  "6a0d3c9e-0f0a-4c55-8d35-61c6a3a2f0c4"};
-    fleet_reopen(f);
-    assert_string_equal(control_provider(f->c)->aws_account, "444455556666");
-    assert_string_equal(control_provider(f->c)->gcp_project, "a-project");
-    assert_string_equal(control_provider(f->c)->azure_client_id,
-                        "6a0d3c9e-0f0a-4c55-8d35-61c6a3a2f0c4");
-}
-
 static void news__of_work_that_is_abandoned__are_not_told(void **state)
 {
     struct fleet *f = *state;
@@ -254,7 +226,6 @@ int main(void)
         TEST(a_state_directory__of_another_user__is_refused),
         TEST(an_authority_that_is_lost__opened__is_told),
         TEST(a_copy__made_while_in_use__opens),
-        TEST(provider__that_cannot_be_one__is_refused),
         TEST(news__of_work_that_is_abandoned__are_not_told),
         TEST(more_news_than_can_be_named__told__go_to_all_nodes),
         TEST(a_server_certificate__asked_for__is_signed_by_the_authority),

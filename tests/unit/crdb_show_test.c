@@ -41,7 +41,7 @@ static int setup(void **state)
     return 0;
 }
 
-static const struct provider_identity nobody;
+static const struct platform nobody;
 
 static void check_json(json_t *value, const char *want)
 {
@@ -89,7 +89,9 @@ static void cluster__nothing_given_but_regions__every_member_is_there(void **sta
 
 static void cluster__of_azure__tells_the_application_and_no_account(void **state)
 {
-    const struct provider_identity all = {"444455556666", "a-project", "the-application"};
+    const struct platform all = {.aws_account = "444455556666",
+                                 .gcp_project = "a-project",
+                                 .azure_client_id = "the-application"};
 
     (void)state;
     set_text(view.cluster.provider, sizeof view.cluster.provider, "AZURE");

@@ -152,12 +152,13 @@ void control_repeat_keep(struct control *c, const struct caller *by, const char 
     (void)body;
 }
 
-static struct provider_identity the_provider;
+static struct platform the_platform;
 
-const struct provider_identity *control_provider(const struct control *c)
+ks_rc control_platform_get(struct control *c, struct platform *ret)
 {
     (void)c;
-    return &the_provider;
+    *ret = the_platform;
+    return KS_SUCCESS;
 }
 
 const char *control_authority(struct control *c)
@@ -745,15 +746,36 @@ static void list__every_parameter__is_passed_on(void **state)
                 "as_of_time");
 }
 
-static void the_provider__as_it_was_told__shown_for_the_cloud_of_the_cluster(void **state)
+static void the_platform__as_it_was_told__shown_for_the_cloud_of_the_cluster(void **state)
 {
     (void)state;
     assert_null(strstr(hear(say("GET " PATH, "", "")), "account_id"));
-    the_provider = (struct provider_identity){.aws_account = "444455556666"};
+    the_platform = (struct platform){.aws_account = "444455556666"};
     check_reply(ask("GET " PATH, ""), 200, "\"account_id\":\"444455556666\"");
-    the_provider = (struct provider_identity){.gcp_project = "another-cloud"};
+    the_platform = (struct platform){.gcp_project = "another-cloud"};
     assert_null(strstr(hear(say("GET " PATH, "", "")), "account_id"));
-    the_provider = (struct provider_identity){0};
+    the_platform = (struct platform){0};
+}
+
+static void the_organisation__says_whom_trust_policies_are_to_name(void **state)
+{
+    static const char path[] = "GET /api/v1/organization";
+
+    (void)state;
+    assert_null(strstr(hear(say(path, "", "")), "service_principals"));
+    the_platform = (struct platform){.aws_account = "444455556666",
+                                     .aws_principal = "arn:aws:iam::444455556666:user/nodes"};
+    check_reply(ask(path, ""), 200,
+                "\"cockroach_cloud_service_principals\":{\"aws\":{\"user_arn\":"
+                "\"arn:aws:iam::444455556666:user/nodes\"}}}");
+    the_platform = (struct platform){.gcp_service_account = "n@p-roject.iam.gserviceaccount.com",
+                                     .azure_client_id = "6a0d3c9e",
+                                     .azure_application = "nodes"};
+    check_reply(ask(path, ""), 200,
+                "{\"gcp\":{\"service_account_email\":\"n@p-roject.iam.gserviceaccount.com\"},"
+                "\"azure\":{\"app_registration_client_id\":\"6a0d3c9e\","
+                "\"app_registration_name\":\"nodes\"}}");
+    the_platform = (struct platform){0};
 }
 
 static void what_is_around_a_cluster__shown(void **state)
@@ -803,7 +825,8 @@ int main(void)
         TEST(create__as_the_guides_and_the_provider_do__becomes_a_wish),
         TEST(create__that_cannot_be__400_names_it),
         TEST(list__every_parameter__is_passed_on),
-        TEST(the_provider__as_it_was_told__shown_for_the_cloud_of_the_cluster),
+        TEST(the_platform__as_it_was_told__shown_for_the_cloud_of_the_cluster),
+        TEST(the_organisation__says_whom_trust_policies_are_to_name),
         TEST(what_is_around_a_cluster__shown),
     };
 

@@ -79,6 +79,17 @@ static void open_sample(struct store_fixture *f, const struct store_schema *sche
         check_ok(store_open_as(&f->conf, schema, &f->store));
 }
 
+static int64_t version_of(const char *path)
+{
+    struct db *db;
+    int64_t version;
+
+    check_ok(db_open(path, DB_READ_ONLY, store_queries, STORE_QUERY_COUNT, &db));
+    check_ok(db_pragma(db, "PRAGMA user_version", &version));
+    db_close(db);
+    return version;
+}
+
 static void check_contents(struct store *store)
 {
     struct store_view *v;
@@ -108,6 +119,41 @@ static void check_contents(struct store *store)
     store_view_end(&v);
 }
 
+/* What a later version added is there, and empty. */
+static void check_additions(struct store *store)
+{
+    const struct store_operations_ask all = {.organisation = ORGANISATION};
+    struct store_page page = {.count_max = 9};
+    struct operation *operations;
+    struct store_view *v;
+    struct platform p;
+    size_t count;
+
+    check_ok(store_view_begin(store, &v));
+    check_ok(store_platform_get(v, &p));
+    assert_string_equal(p.aws_account, "");
+    check_ok(store_operations(v, &all, &page, &operations, &count));
+    mem_free(operations);
+    store_view_end(&v);
+}
+
+static void sample_of_version_1__in_each_version_since__is_what_it_was(void **state)
+{
+    (void)state;
+    for (int64_t version = 1; version <= STORE_SCHEMA_VERSION; version++) {
+        const struct store_schema then = {store_schema_now.steps, version};
+        struct store_fixture f;
+        open_sample(&f, &then);
+        store_close(f.store);
+        f.store = NULL;
+        assert_int_equal(version_of(tmpdir_path(&f.tmp, "control.db").text), version);
+        check_ok(store_open(&f.conf, &f.store));
+        check_contents(f.store);
+        check_additions(f.store);
+        store_fixture_close(&f);
+    }
+}
+
 static void sample_of_version_1__is_what_it_was(void **state)
 {
     struct store_fixture f;
@@ -127,17 +173,6 @@ static void next_schema(const char *step, const char *steps[STORE_SCHEMA_VERSION
     memcpy(steps, store_schema_now.steps, STORE_SCHEMA_VERSION * sizeof steps[0]);
     steps[STORE_SCHEMA_VERSION] = step;
     *ret = (struct store_schema){steps, STORE_SCHEMA_VERSION + 1};
-}
-
-static int64_t version_of(const char *path)
-{
-    struct db *db;
-    int64_t version;
-
-    check_ok(db_open(path, DB_READ_ONLY, store_queries, STORE_QUERY_COUNT, &db));
-    check_ok(db_pragma(db, "PRAGMA user_version", &version));
-    db_close(db);
-    return version;
 }
 
 static void migration__copies_first__and_keeps_what_was_there(void **state)
@@ -194,6 +229,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sample_of_version_1__is_what_it_was),
+        cmocka_unit_test(sample_of_version_1__in_each_version_since__is_what_it_was),
         cmocka_unit_test(migration__copies_first__and_keeps_what_was_there),
         cmocka_unit_test(migration__fails_half_way__as_it_was_and_can_be_tried_again),
         cmocka_unit_test(open__empty_file__is_made_a_store),

@@ -386,11 +386,79 @@ static void volume_keys__by_volume_key_and_cluster__gone_with_the_volume(void **
     tear_down(&f);
 }
 
+/* Operations 1 to 6 of two organisations: every kind of question has its own answer. */
+static void operations__of_an_organisation__by_state_and_kind(void **state)
+{
+    static const enum operation_state failed = OPERATION_FAILED, running = OPERATION_RUNNING;
+    static const enum operation_kind revoke = OPERATION_CMEK_REVOKE, check = OPERATION_CMEK_CHECK;
+    static const struct {
+        enum operation_state state;
+        enum operation_kind kind;
+    } made[] = {{OPERATION_FAILED, OPERATION_CMEK_REVOKE},
+                {OPERATION_FAILED, OPERATION_CMEK_CHECK},
+                {OPERATION_FAILED, OPERATION_CMEK_REVOKE},
+                {OPERATION_RUNNING, OPERATION_CMEK_REVOKE},
+                {OPERATION_FAILED, OPERATION_CMEK_REVOKE}};
+    static const struct {
+        struct store_operations_ask ask;
+        const char *ids;
+    } rows[] = {
+        {{.organisation = ORGANISATION}, "005 004 003 001 "},
+        {{.organisation = ORGANISATION, .state = &failed}, "005 003 001 "},
+        {{.organisation = ORGANISATION, .kind = &revoke}, "005 004 003 001 "},
+        {{.organisation = ORGANISATION, .state = &running, .kind = &revoke}, "004 "},
+        {{.organisation = ORGANISATION, .kind = &check}, ""},
+        {{.cluster = CLUSTER, .state = &failed}, "005 003 001 "},
+        {{.cluster = CLUSTER, .state = &running, .kind = &check}, ""},
+    };
+    struct store_page down = {.count_max = 9, .is_descending = true};
+    struct fixture f;
+
+    (void)state;
+    set_up(&f);
+    for (unsigned n = 1; n <= 5; n++) {
+        struct operation row = {.number = n, .state = made[n - 1].state, .kind = made[n - 1].kind};
+        PUT_TEXT(row.id, id_of("0f", n).text);
+        PUT_TEXT(row.organisation, n == 2 ? NODE : ORGANISATION);
+        PUT_TEXT(row.cluster, n == 2 ? NODE : CLUSTER);
+        check_ok(store_operation_put(f.tx, &row));
+    }
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct operation *found;
+        size_t count;
+        check_ok(store_operations(f.v, &rows[i].ask, &down, &found, &count));
+        assert_string_equal(TAKE_WORDS(found, count, operation, id).text, rows[i].ids);
+    }
+    tear_down(&f);
+}
+
+static void platform__that_was_never_told__is_empty_and_then_as_put(void **state)
+{
+    struct platform row = {.aws_account = "444455556666",
+                           .azure_application = "nodes",
+                           .updated = 7},
+                    got = {.updated = 1};
+    struct fixture f;
+
+    (void)state;
+    set_up(&f);
+    check_ok(store_platform_get(f.v, &got));
+    assert_memory_equal(&got, &(struct platform){0}, sizeof got);
+    for (int i = 0; i < 2; i++) {
+        check_ok(store_platform_put(f.tx, &row));
+        check_ok(store_platform_get(f.v, &got));
+        assert_memory_equal(&got, &row, sizeof row);
+        row.updated++;
+    }
+    tear_down(&f);
+}
+
 static void operations__by_number_running_and_their_steps(void **state)
 {
     struct fixture f;
     struct operation got, *rows;
     struct operation_step *steps, step = {.state = OPERATION_FAILED, .serial = 3};
+    const struct store_operations_ask of_cluster = {.cluster = CLUSTER};
     struct store_page up = {.count_max = 9}, down = {.count_max = 2, .is_descending = true};
     size_t count;
 
@@ -406,7 +474,7 @@ static void operations__by_number_running_and_their_steps(void **state)
         check_ok(store_operation_get(f.v, row.id, &got));
         assert_memory_equal(&got, &row, sizeof row);
     }
-    check_ok(store_operations(f.v, CLUSTER, &down, &rows, &count));
+    check_ok(store_operations(f.v, &of_cluster, &down, &rows, &count));
     assert_string_equal(TAKE_WORDS(rows, count, operation, id).text, "004 002 ");
     check_ok(store_operations_running(f.v, NULL, &up, &rows, &count));
     assert_string_equal(TAKE_WORDS(rows, count, operation, id).text, "001 003 004 ");
@@ -624,6 +692,8 @@ int main(void)
         cmocka_unit_test(join_tokens__come_back_and_expire),
         cmocka_unit_test(volumes__by_cluster_region_and_node),
         cmocka_unit_test(volume_keys__by_volume_key_and_cluster__gone_with_the_volume),
+        cmocka_unit_test(operations__of_an_organisation__by_state_and_kind),
+        cmocka_unit_test(platform__that_was_never_told__is_empty_and_then_as_put),
         cmocka_unit_test(operations__by_number_running_and_their_steps),
         cmocka_unit_test(receipts__stay_as_they_were_first),
         cmocka_unit_test(dues__the_earliest_first),

@@ -33,7 +33,7 @@ from harness.keystead import Keystead  # noqa: E402
 from story import Story  # noqa: E402
 
 REGIONS = ("us-east-1", "us-west-2", "eu-west-1")
-CUSTOMER, OTHER_CUSTOMER, PROVIDER = "111122223333", "222233334444", "444455556666"
+CUSTOMER, OTHER_CUSTOMER = "111122223333", "222233334444"
 ROWS = 200_000
 PGBENCH_SECONDS = 8
 
@@ -41,6 +41,9 @@ CREATE = """curl --silent --request POST --url $URL/api/v1/clusters --header @cu
   --data '{"name":"orders-eu-us","provider":"AWS","plan":"ADVANCED","spec":{"labels":{"keystead-engine":"postgresql"},
            "dedicated":{"region_nodes":{"us-east-1":1,"us-west-2":1,"eu-west-1":1},
            "hardware":{"storage_gib":15,"machine_spec":{"num_virtual_cpus":4}}}}}' | jq '{id, state, account_id}'"""
+ORGANISATION = """curl --silent --request GET --url $URL/api/v1/organization --header @curl-header \\
+  | jq -c '{id, trust: .cockroach_cloud_service_principals.aws.user_arn}'"""
+ACCOUNT = "curl --silent --request GET --url $URL/api/v1/clusters/$CLUSTER_ID --header @curl-header | jq -r .account_id"
 SHOW = "curl --silent --request GET --url $URL/api/v1/clusters/$CLUSTER_ID --header @curl-header | jq -r .state"
 SEND = """curl --silent --request {verb} --url $URL/api/v1/clusters/$CLUSTER_ID/cmek --header @curl-header \\
   --header 'content-type: application/json' --data '@{file}' | jq -c '{{status, regions: [.region_infos[] | {{region, status}}]}}'"""
@@ -101,6 +104,7 @@ class Demo:
         self.listen = [f"127.0.0.1:{proc.free_port()}" for _ in range(2)]
         self.secret = f"the-secret-{secrets.token_hex(8)}"
         self.process, self.databases, self.volumes = None, [], []
+        self.account = self.organisation = None  # of the provider, and of us there: as the API says
 
     def keystead(self, *args, **kwargs):
         return self.cli.run(*args, env=self.shell.env, cwd=self.dir, **kwargs)
@@ -134,10 +138,9 @@ class Demo:
 
     def spec(self, region, key, account=CUSTOMER):
         """A key of the customer's, and a role in which the provider may use it for this organisation."""
-        organisation = json.loads(self.keystead("apikey", "list", "-o", "json").stdout)["api_keys"][0]["organisation"]
         where = ("--region", region, "--account", account)
         self.kms("key", "create", key, *where, is_shown=False)
-        made = json.loads(self.kms("role", "create", key, "--of-key", key, *where, "--trust", PROVIDER, "--external-id", organisation,
+        made = json.loads(self.kms("role", "create", key, "--of-key", key, *where, "--trust", self.account, "--external-id", self.organisation,
                                    "-o", "json", is_shown=False).stdout)
         return {"region": region, "key_spec": {"type": "AWS_KMS", "uri": made["key"], "auth_principal": made["role"]}}
 
@@ -147,7 +150,10 @@ class Demo:
 
     def make_keys(self):
         with self.story.step("Keys of the customer's own", f"A key for each region, two of them in account {CUSTOMER}, the European one in "
-                             f"account {OTHER_CUSTOMER}; and roles that let the provider ({PROVIDER}) use them, for this organisation only.") as s:
+                             f"account {OTHER_CUSTOMER}; and roles that let the provider use them, for this organisation only. Whom to trust "
+                             "is asked of the API.") as s:
+            self.account = self.shell.run(ACCOUNT)
+            self.organisation = json.loads(self.shell.run(ORGANISATION))["id"]
             self.kms("account", "create", OTHER_CUSTOMER)
             specs = [self.spec("us-east-1", "east"), self.spec("us-west-2", "west"), self.spec("eu-west-1", "europe", OTHER_CUSTOMER)]
             self.write("cmek_config.json", specs)
@@ -282,7 +288,7 @@ class Demo:
             self.checksums = [d.checksum() for d in self.databases]
             with open(os.path.join(self.dir, "kms", "endpoint"), encoding="utf-8") as f:
                 os.environ["AWS_ENDPOINT_URL"] = f.read().strip()
-            os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.path.join(self.dir, "kms", f"{PROVIDER}.keystead.credentials")
+            os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.path.join(self.dir, "kms", f"{self.account}.keystead.credentials")
             self.find_volumes()
             self.keys = [memory.keys_of(v, *memory.backing_files(v)) for v in self.volumes]
             for volume, keys in zip(self.volumes, self.keys):
@@ -331,8 +337,8 @@ class Demo:
 
     def run(self):
         self.start()
-        self.make_keys()
         self.create()
+        self.make_keys()
         self.load()
         self.enable()
         self.search_plaintext()

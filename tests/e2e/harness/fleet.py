@@ -128,14 +128,14 @@ class Fleet:
 
     def _start(self, nodes, engine):
         cli, work = self.cli, self.work
-        cli.run("serve", "setup", "--dir", self.dir, "--organisation", "acme")
+        cli.run("serve", "setup", "--dir", self.dir, "--organisation", "acme", "--aws-account", PROVIDER, "--aws-principal",
+                f"arn:aws:iam::{PROVIDER}:user/keystead")
         self.platform_key, self.key = (first_line(os.path.join(self.dir, name)) for name in ("platform.key", "admin.key"))
         self.port, self.node_port = proc.free_port(), proc.free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.serve = Process(
             [cli.binary, "serve", "--dir", self.dir, "--plain", "--listen", f"127.0.0.1:{self.port}", "--listen-nodes",
-             f"{self.address('serve')}:{self.node_port}", "--names", self.address("serve"), "--engine", engine, "--aws-account", PROVIDER,
-             "--requests-per-second", "0"],
+             f"{self.address('serve')}:{self.node_port}", "--names", self.address("serve"), "--engine", engine, "--requests-per-second", "0"],
             os.path.join(work, "serve.log"), self._answers, self.place("serve")).start()
         self.organisation = self.call("GET", "/v1/caller")["organisation"]
         for i, region in enumerate(nodes):
