@@ -89,19 +89,22 @@ void budget_closep(struct budget **b)
     budget_close(*b);
 }
 
-uint64_t budget_take(struct budget *b)
+bool budget_take(struct budget *b, uint64_t wait_ms_max, uint64_t *ret_wait_ms)
 {
     struct page *page = b->shared ? b->shared : &b->own;
-    uint64_t full = atomic_load(&page->full_us), next;
+    uint64_t wait_ms_bound = wait_ms_max < BUDGET_WAIT_MS_MAX ? wait_ms_max : BUDGET_WAIT_MS_MAX;
+    uint64_t full = atomic_load(&page->full_us), next, wait_ms;
 
     do {
-        uint64_t now = clock_boot_ms(b->clock) * 1000;
-        bool is_ours = full <= now + b->burst_us;
+        uint64_t now = clock_boot_ms(b->clock) * 1000, burst_end = now + b->burst_us;
+        bool is_ours = full <= burst_end + BUDGET_WAIT_MS_MAX * UINT64_C(1000);
         next = (is_ours && full > now ? full : now) + b->interval_us;
-        if (next > now + b->burst_us)
-            return (next - now - b->burst_us + 999) / 1000;
+        wait_ms = next > burst_end ? (next - burst_end + 999) / 1000 : 0;
+        if (wait_ms > wait_ms_bound)
+            return false;
     } while (!atomic_compare_exchange_weak(&page->full_us, &full, next));
-    return 0;
+    *ret_wait_ms = wait_ms;
+    return true;
 }
 
 const char *budget_why(const struct budget *b)

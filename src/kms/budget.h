@@ -26,7 +26,10 @@ ks_rc budget_open(const struct budget_conf *conf, struct budget **ret) KS_MUST;
 void budget_close(struct budget *b);
 void budget_closep(struct budget **b);
 
-/* budget_take(b): takes one request and returns 0, or takes nothing and returns the milliseconds until there is one. */
-uint64_t budget_take(struct budget *b);
+enum { BUDGET_WAIT_MS_MAX = 30000 };
+
+/* budget_take(b, wait_ms_max, ret_wait_ms): takes one request, which may be made after *ret_wait_ms; 0: at once. Who comes later waits longer,
+ * whichever process it is in. False: it would be longer than wait_ms_max (or BUDGET_WAIT_MS_MAX), nothing was taken. */
+bool budget_take(struct budget *b, uint64_t wait_ms_max, uint64_t *ret_wait_ms);
 /* budget_why(b): why it is not shared with other processes; "" when it is. */
 const char *budget_why(const struct budget *b);

@@ -208,18 +208,20 @@ static bool take_retry(struct kms_client *c)
 /* Waits for a request of the host's share, as long as the deadline allows. */
 static ks_rc take_request(struct kms_client *c, uint64_t deadline)
 {
-    for (uint64_t wait; c->budget && (wait = budget_take(c->budget)) > 0;) {
-        if (clock_boot_ms(c->clock) + wait >= deadline) {
-            pthread_mutex_lock(&c->mutex);
-            c->report.throttled++;
-            pthread_mutex_unlock(&c->mutex);
-            return ks_fail(KS_E_THROTTLED,
-                           "not asked: this host's share of the requests to %s is used up",
-                           c->scope);
-        }
-        clock_sleep_ms(c->clock, wait);
+    uint64_t now = clock_boot_ms(c->clock), wait = 0;
+
+    if (!c->budget)
+        return KS_SUCCESS;
+    if (now < deadline && budget_take(c->budget, deadline - now - 1, &wait)) {
+        if (wait)
+            clock_sleep_ms(c->clock, wait);
+        return KS_SUCCESS;
     }
-    return KS_SUCCESS;
+    pthread_mutex_lock(&c->mutex);
+    c->report.throttled++;
+    pthread_mutex_unlock(&c->mutex);
+    return ks_fail(KS_E_THROTTLED, "not asked: this host's share of the requests to %s is used up",
+                   c->scope);
 }
 
 /* Each attempt gets an equal share of the time that is left, so one that hangs leaves room for

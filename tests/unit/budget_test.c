@@ -40,14 +40,29 @@ static struct budget *opened(void)
     return b;
 }
 
+static bool take(struct budget *b)
+{
+    uint64_t wait_ms;
+
+    return budget_take(b, 0, &wait_ms);
+}
+
 /* How many are to be had at once. */
 static unsigned take_all(struct budget *b)
 {
     unsigned taken = 0;
 
-    while (budget_take(b) == 0)
+    while (take(b))
         taken++;
     return taken;
+}
+
+/* How long the next one has to wait, if that is not too long. */
+static uint64_t wait_for(struct budget *b, uint64_t wait_ms_max)
+{
+    uint64_t wait_ms = UINT64_MAX;
+
+    return budget_take(b, wait_ms_max, &wait_ms) ? wait_ms : UINT64_MAX;
 }
 
 static void take__burst_then_rate(void **state)
@@ -57,9 +72,9 @@ static void take__burst_then_rate(void **state)
     (void)state;
     assert_string_equal(budget_why(b), "");
     assert_int_equal(take_all(b), 5);
-    assert_int_equal(budget_take(b), 100);
+    assert_int_equal(wait_for(b, 99), UINT64_MAX);
     manual.now_ms += 99;
-    assert_int_equal(budget_take(b), 1);
+    assert_false(take(b));
     manual.now_ms += 1;
     assert_int_equal(take_all(b), 1);
     manual.now_ms += 1000000;
@@ -72,10 +87,43 @@ static void take__two_handles__one_bucket(void **state)
     struct budget *a = opened(), *b = opened();
 
     (void)state;
-    assert_int_equal(budget_take(a), 0);
+    assert_true(take(a));
     assert_int_equal(take_all(b), 4);
-    assert_true(budget_take(a) > 0);
+    assert_false(take(a));
     budget_close(a);
+    budget_close(b);
+}
+
+/* A volume that must ask in time to stay open must not be overtaken again and again by others that come later. */
+static void take__used_up__each_waits_its_turn(void **state)
+{
+    struct budget *a = opened(), *b = opened();
+
+    (void)state;
+    assert_int_equal(take_all(a), 5);
+    assert_int_equal(wait_for(a, 1000), 100);
+    assert_int_equal(wait_for(b, 1000), 200);
+    manual.now_ms += 100;
+    assert_int_equal(wait_for(b, 1000), 200);
+    assert_int_equal(wait_for(a, 250), UINT64_MAX);
+    assert_int_equal(wait_for(a, 300), 300);
+    manual.now_ms += 300;
+    assert_false(take(b));
+    manual.now_ms += 100;
+    assert_true(take(b));
+    budget_close(a);
+    budget_close(b);
+}
+
+static void take__any_patience__waits_no_longer_than_the_bound(void **state)
+{
+    struct budget *b = opened();
+    uint64_t longest = 0, wait_ms;
+
+    (void)state;
+    while ((wait_ms = wait_for(b, UINT64_MAX)) != UINT64_MAX)
+        longest = wait_ms;
+    assert_int_equal(longest, BUDGET_WAIT_MS_MAX);
     budget_close(b);
 }
 
@@ -173,6 +221,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(take__burst_then_rate),
         T(take__two_handles__one_bucket),
+        T(take__used_up__each_waits_its_turn),
+        T(take__any_patience__waits_no_longer_than_the_bound),
         T(take__other_scope__own_bucket),
         T(take__from_many_processes__no_more_than_the_burst),
         T(take__malformed_page__bucket_is_full),
