@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * base/log.c - one line per event on standard error.
+ *
+ * Detached, the mutex guards the lines that wait, in a ring; the thread writes without it. Who logs may hold locks that others
+ * need in time, so nothing here waits while it is held.
  */
 #include "base/log.h"
 
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +16,12 @@
 
 #include "base/clock.h"
 
-enum { LINE_BYTES = 1024 };
+enum {
+    LINE_BYTES = 1024,
+    WAITING_BYTES = 64 * 1024,
+    STACK_BYTES = 64 * 1024,
+    EXIT_MS_MAX = 2000,
+};
 
 static struct {
     const char *area;
@@ -44,6 +53,127 @@ static const char *level_name(enum log_level level)
     return "?";
 }
 
+static void write_out(const char *text, size_t len)
+{
+    ssize_t written = write(STDERR_FILENO, text, len);
+    (void)written; /* nowhere left to complain to */
+}
+
+/* ---- detached ---- */
+
+static struct {
+    pthread_mutex_t mutex; /* for all of this */
+    pthread_cond_t cond;   /* there is something to write, or nothing any more */
+    bool is_detached, is_writing;
+    unsigned lost;
+    size_t first, used;
+    char ring[WAITING_BYTES];
+} waiting = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+
+/* One line at most, as it was put. With the mutex. */
+static size_t take_line(char line[LINE_BYTES])
+{
+    size_t len = 0;
+
+    while (len < waiting.used && len < LINE_BYTES && (len == 0 || line[len - 1] != '\n')) {
+        line[len] = waiting.ring[(waiting.first + len) % WAITING_BYTES];
+        len++;
+    }
+    waiting.first = (waiting.first + len) % WAITING_BYTES;
+    waiting.used -= len;
+    return len;
+}
+
+static size_t tell_lost(char line[LINE_BYTES])
+{
+    unsigned lost = waiting.lost;
+
+    waiting.lost = 0;
+    return (size_t)snprintf(line, LINE_BYTES, "%s%s: %u lines of this log were lost here\n",
+                            settings.is_journal ? "<4>" : "", settings.area, lost);
+}
+
+static void *write_lines(void *arg)
+{
+    char line[LINE_BYTES];
+
+    pthread_mutex_lock(&waiting.mutex);
+    for (;;) {
+        while (waiting.used == 0 && waiting.lost == 0)
+            pthread_cond_wait(&waiting.cond, &waiting.mutex);
+        size_t len = waiting.used ? take_line(line) : tell_lost(line);
+        waiting.is_writing = true;
+        pthread_mutex_unlock(&waiting.mutex);
+        write_out(line, len);
+        pthread_mutex_lock(&waiting.mutex);
+        waiting.is_writing = false;
+        pthread_cond_broadcast(&waiting.cond);
+    }
+    return arg;
+}
+
+static void flush_at_exit(void)
+{
+    log_flush(EXIT_MS_MAX);
+}
+
+ks_rc log_detach(void)
+{
+    pthread_attr_t attr;
+    pthread_t thread;
+
+    if (waiting.is_detached)
+        return KS_SUCCESS;
+    clock_cond_init(&waiting.cond);
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, STACK_BYTES);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    int err = pthread_create(&thread, &attr, write_lines, NULL);
+    pthread_attr_destroy(&attr);
+    if (err)
+        return ks_fail_os(err, "no thread for the log");
+    pthread_mutex_lock(&waiting.mutex);
+    waiting.is_detached = true;
+    pthread_mutex_unlock(&waiting.mutex);
+    atexit(flush_at_exit);
+    return KS_SUCCESS;
+}
+
+void log_flush(uint32_t ms_max)
+{
+    struct timespec until = clock_deadline(ms_max);
+    int err = 0;
+
+    pthread_mutex_lock(&waiting.mutex);
+    while (waiting.is_detached && (waiting.used || waiting.lost || waiting.is_writing) && err == 0)
+        err = pthread_cond_timedwait(&waiting.cond, &waiting.mutex, &until);
+    pthread_mutex_unlock(&waiting.mutex);
+}
+
+/* False: it is to be written by the caller. */
+static bool leave(const char *line, size_t len)
+{
+    pthread_mutex_lock(&waiting.mutex);
+    bool is_detached = waiting.is_detached;
+    if (is_detached && (waiting.lost || waiting.used + len > WAITING_BYTES)) {
+        waiting.lost++;
+    } else if (is_detached) {
+        for (size_t i = 0; i < len; i++)
+            waiting.ring[(waiting.first + waiting.used + i) % WAITING_BYTES] = line[i];
+        waiting.used += len;
+    }
+    if (is_detached)
+        pthread_cond_broadcast(&waiting.cond);
+    pthread_mutex_unlock(&waiting.mutex);
+    return is_detached;
+}
+
+static void put(const char *line, size_t len)
+{
+    if (!leave(line, len))
+        write_out(line, len);
+}
+
 void log_line(enum log_level level, const char *fmt, ...)
 {
     char line[LINE_BYTES], when[CLOCK_TEXT_BYTES];
@@ -65,6 +195,5 @@ void log_line(enum log_level level, const char *fmt, ...)
         if ((unsigned char)line[i] < 0x20)
             line[i] = '?';
     line[len] = '\n';
-    ssize_t written = write(STDERR_FILENO, line, len + 1);
-    (void)written; /* nowhere left to complain to */
+    put(line, len + 1);
 }

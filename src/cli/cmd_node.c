@@ -29,6 +29,7 @@ enum {
     VERSION_CHECK_MS = 3600 * 1000,
     PORT_FIRST = 26000,
     PORT_LAST = 26999,
+    LOG_MS_MAX = 2000,
 };
 
 /* The directory made absolute; it may not be there yet, what it stands in must be. */
@@ -210,6 +211,7 @@ static ks_rc serve(const struct agent_conf *conf)
     sigaddset(&ending, SIGTERM);
     sigaddset(&ending, SIGINT);
     pthread_sigmask(SIG_BLOCK, &ending, NULL); /* for all threads that are started from here on */
+    TRY(log_detach());
     TRY(agent_start(conf, &agent));
     log_line(LOG_NOTICE, "at work in %s", conf->dir);
     mount_notify("READY=1");
@@ -218,6 +220,7 @@ static ks_rc serve(const struct agent_conf *conf)
     log_line(LOG_NOTICE, "ending%s", conf->is_leaving_running ? "; volumes and engines go on" : "");
     agent_stop(agent);
     fflush(stdout);
+    log_flush(LOG_MS_MAX);
     _exit(0); /* a thread may still hang in the network */
 }
 

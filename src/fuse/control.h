@@ -36,6 +36,10 @@ ks_rc control_call_progress(const char *path, json_t *request, int timeout_ms,
  * descriptor is the caller's; closing it ends the operation. NOT_FOUND as above. */
 ks_rc control_converse(const char *path, json_t *request, int *ret) KS_MUST;
 
+/* control_process(path, ret): a descriptor (pidfd) of the process that listens, whether it answers or not. NOT_FOUND; TIMEOUT when too many
+ * wait for it already. */
+ks_rc control_process(const char *path, int *ret) KS_MUST;
+
 /*
  * Watching a volume: the operation "watch" (docs/CONTROL.md). One thread calls control_watch_next, any may call
  * control_watch_cancel until control_watch_free.

@@ -4,6 +4,7 @@
  */
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -37,6 +38,16 @@ static void fd_close(int *fd)
         close(*fd);
 }
 
+enum { CONNECT_MS_MAX = 3000 };
+
+/* A process that is stopped takes nobody in: who wants to connect then waits for as long as sending may take. */
+static void bound_sending(int fd, long ms)
+{
+    const struct timeval most = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &most, sizeof most);
+}
+
 static ks_rc connect_to(const char *path, int *ret)
 {
     CLEANUP(fd_close) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -48,12 +59,15 @@ static ks_rc connect_to(const char *path, int *ret)
     memcpy(address.sun_path, path, len);
     if (fd < 0)
         return ks_fail_os(errno, "cannot make a socket");
+    bound_sending(fd, CONNECT_MS_MAX);
     if (connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
         int err = errno;
         ENSURE(err != ENOENT && err != ECONNREFUSED, KS_E_NOT_FOUND,
                "no volume process listens on %s", path);
+        ENSURE(err != EAGAIN, KS_E_TIMEOUT, "the process that listens on %s takes nobody in", path);
         return ks_fail_os(err, "the control socket %s", path);
     }
+    bound_sending(fd, 0);
     *ret = fd;
     fd = -1;
     return KS_SUCCESS;
@@ -119,6 +133,23 @@ ks_rc control_converse(const char *path, json_t *request, int *ret)
     TRY(ended(control_line_write(fd, request)));
     *ret = fd;
     fd = -1;
+    return KS_SUCCESS;
+}
+
+ks_rc control_process(const char *path, int *ret)
+{
+    CLEANUP(fd_close) int fd = -1;
+    struct ucred who;
+    socklen_t len = sizeof who;
+
+    TRY(connect_to(path, &fd));
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) != 0)
+        return ks_fail_os(errno, "the control socket %s", path);
+    int process = pidfd_open(who.pid, 0);
+    if (process < 0)
+        return errno == ESRCH ? ks_fail(KS_E_NOT_FOUND, "the volume process has ended")
+                              : ks_fail_os(errno, "process %d", (int)who.pid);
+    *ret = process;
     return KS_SUCCESS;
 }
 

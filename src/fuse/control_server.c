@@ -20,12 +20,17 @@
 #include "base/mem.h"
 #include "fuse/control_line.h"
 
-enum { STACK_BYTES = 1024 * 1024, BACKLOG = 16 };
+enum {
+    STACK_BYTES = 1024 * 1024,
+    BACKLOG = 16,
+    PLACES = CONTROL_PEERS_MAX + CONTROL_LOCK_PEERS,
+    ONLY_LOCK_MS_MAX = 1000, /* for the request of one who may only lock */
+};
 
 struct control_peer {
     struct control_server *server;
     int fd; /* -1: this place is free */
-    bool is_taken;
+    bool is_taken, may_only_lock;
 };
 
 struct control_server {
@@ -37,7 +42,7 @@ struct control_server {
     pthread_mutex_t mutex; /* for peers and is_stopping */
     pthread_cond_t cond;
     bool is_stopping;
-    struct control_peer peers[CONTROL_PEERS_MAX];
+    struct control_peer peers[PLACES];
 };
 
 ks_rc control_peer_send(struct control_peer *peer, json_t *object)
@@ -78,6 +83,37 @@ static ks_rc answer(struct control_peer *peer, json_t *request)
     return control_line_write(peer->fd, reply);
 }
 
+static void tell_error(struct control_peer *peer, ks_rc rc)
+{
+    CLEANUP(json_freep) json_t *error = control_error(rc);
+
+    /* it may not listen any more */
+    IGNORE(control_line_write(peer->fd, error));
+}
+
+static ks_rc refuse_busy(void)
+{
+    return ks_fail(KS_E_BUSY, "too many conversations at once; try again");
+}
+
+/* One request, and nothing but a lock. */
+static void hear_lock(struct control_peer *peer)
+{
+    CLEANUP(control_line_done) struct control_line line = {.fd = -1};
+    CLEANUP(json_freep) json_t *request = NULL;
+    ks_rc rc = control_line_init(&line, peer->fd);
+
+    if (ks_ok(rc))
+        rc = control_line_read(&line, ONLY_LOCK_MS_MAX, &request);
+    const char *op = json_string_value(json_object_get(request, "op"));
+    if (ks_ok(rc) && op && strcmp(op, "lock") == 0)
+        rc = answer(peer, request);
+    else if (ks_ok(rc))
+        rc = refuse_busy();
+    if (!ks_ok(rc))
+        tell_error(peer, rc);
+}
+
 /* converse(peer): until the peer ends it, is idle for too long, or sends garbage (which it is told). */
 static void converse(struct control_peer *peer)
 {
@@ -93,9 +129,7 @@ static void converse(struct control_peer *peer)
             rc = answer(peer, request);
             continue;
         }
-        CLEANUP(json_freep) json_t *error = control_error(rc);
-        /* it may not listen any more */
-        IGNORE(control_line_write(peer->fd, error));
+        tell_error(peer, rc);
     }
 }
 
@@ -104,7 +138,10 @@ static void *peer_run(void *arg)
     struct control_peer *peer = arg;
     struct control_server *s = peer->server;
 
-    converse(peer);
+    if (peer->may_only_lock)
+        hear_lock(peer);
+    else
+        converse(peer);
     pthread_mutex_lock(&s->mutex);
     close(peer->fd);
     peer->fd = -1;
@@ -129,10 +166,11 @@ static struct control_peer *place(struct control_server *s, int fd)
     struct control_peer *found = NULL;
 
     pthread_mutex_lock(&s->mutex);
-    for (int i = 0; i < CONTROL_PEERS_MAX && !s->is_stopping; i++)
+    for (int i = 0; i < PLACES && !s->is_stopping; i++)
         if (s->peers[i].fd < 0) {
             found = &s->peers[i];
-            *found = (struct control_peer){s, fd, false};
+            *found = (struct control_peer){
+                .server = s, .fd = fd, .may_only_lock = i >= CONTROL_PEERS_MAX};
             break;
         }
     pthread_mutex_unlock(&s->mutex);
@@ -163,7 +201,7 @@ static void accept_one(struct control_server *s)
     }
     struct control_peer *peer = place(s, fd);
     if (!peer) {
-        turn_away(fd, ks_fail(KS_E_BUSY, "too many conversations at once; try again"));
+        turn_away(fd, refuse_busy());
         return;
     }
     pthread_attr_init(&attr);
@@ -251,7 +289,7 @@ ks_rc control_server_start(const struct control_server_conf *conf, struct contro
     TRY(mem_new(1, sizeof *s, &s));
     s->conf = *conf;
     s->listen_fd = -1;
-    for (int i = 0; i < CONTROL_PEERS_MAX; i++)
+    for (int i = 0; i < PLACES; i++)
         s->peers[i].fd = -1;
     pthread_mutex_init(&s->mutex, NULL);
     clock_cond_init(&s->cond);
@@ -270,7 +308,7 @@ ks_rc control_server_start(const struct control_server_conf *conf, struct contro
 
 static bool has_peers(const struct control_server *s)
 {
-    for (int i = 0; i < CONTROL_PEERS_MAX; i++)
+    for (int i = 0; i < PLACES; i++)
         if (s->peers[i].fd >= 0)
             return true;
     return false;
@@ -281,7 +319,7 @@ static void end_conversations(struct control_server *s)
 {
     pthread_mutex_lock(&s->mutex);
     s->is_stopping = true;
-    for (int i = 0; i < CONTROL_PEERS_MAX; i++)
+    for (int i = 0; i < PLACES; i++)
         if (s->peers[i].fd >= 0)
             shutdown(s->peers[i].fd, SHUT_RD);
     while (has_peers(s))

@@ -12,7 +12,8 @@
 struct control_server;
 struct control_peer;
 
-enum { CONTROL_PEERS_MAX = 16, CONTROL_IDLE_MS_MAX = 30000 };
+/* Beyond the first, CONTROL_LOCK_PEERS more are heard for one request, which is done when it is "lock": whatever hangs, a revoke is heard. */
+enum { CONTROL_PEERS_MAX = 16, CONTROL_LOCK_PEERS = 4, CONTROL_IDLE_MS_MAX = 30000 };
 
 struct control_server_conf {
     const char *path; /* the socket's; its directory is made when it is not there */

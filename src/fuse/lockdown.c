@@ -15,6 +15,7 @@ enum {
     WRITE_BACK_MS_MAX = 2500, /* of GUARD_DRAIN_MS_MAX, for the kernel's dirty pages */
     SECOND_ROUND_MS_MAX = 800,
     SCRUB_MS_MAX = 200,
+    LOG_MS_MAX = 100,
     GIVE_UP_STATUS = 70,
 };
 
@@ -119,6 +120,7 @@ static void on_give_up(void *arg, const char *why)
     session_abort(p->session);
     log_line(LOG_ERROR, "the keys cannot be wiped in time, so this process ends with them: %s",
              why);
+    log_flush(LOG_MS_MAX);
     _exit(GIVE_UP_STATUS);
 }
 

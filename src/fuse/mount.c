@@ -192,6 +192,7 @@ static ks_rc start_guard(struct process *p, const struct keyring *k, bool is_gra
     };
     const struct watcher_conf watcher = {status_watch, p};
 
+    TRY(log_detach()); /* the guard logs, and must not wait for the disk that the log is on */
     TRY(watcher_start(&watcher, &p->watcher));
     TRY(guard_new(&guard, is_granted, is_revoked, &p->guard));
     if (p->refusal)
@@ -464,6 +465,7 @@ ks_rc mount_run(const struct mount_conf *conf)
     /* The text of a failure must survive the cleaning up; without memory the short one does. */
     IGNORE(mem_text(ks_text(rc), &why));
     finish(p, ks_ok(rc));
+    log_flush(FLUSH_MS_MAX);
     close(signals);
     return ks_ok(rc) || !why ? rc : say_again(rc, why);
 }

@@ -5,6 +5,7 @@
 #include "node/agent_int.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -34,6 +35,7 @@ ks_rc agent_add(struct agent *a, const char *id, struct holding **ret)
     h->is_deed_saved = true;
     h->is_wish_saved = true;
     h->engine_stopped_ms = -1;
+    h->process_fd = -1;
     h->next = a->holdings;
     a->holdings = h;
     a->holding_count++;
@@ -55,6 +57,8 @@ void agent_forget(struct agent *a, struct holding *h)
     json_decref(h->told_generations);
     power_free(h->power, false);
     secret_free(h->password);
+    if (h->process_fd >= 0)
+        close(h->process_fd);
     mem_free(h->socket);
     mem_free(h);
 }
@@ -153,6 +157,9 @@ static ks_rc begin(struct agent *a)
     keeper_find_engines(a);
     TRY(prove_load(a));
     TRY(agent_load(a));
+    pthread_mutex_lock(&a->mutex);
+    urgent_wake(a);
+    pthread_mutex_unlock(&a->mutex);
     return start_threads(a);
 }
 
@@ -183,8 +190,8 @@ static void close_one(struct agent *a, struct holding *h)
     CLEANUP(json_decrefp) json_t *request = json_pack("{s:s}", "op", "unmount");
     CLEANUP(json_decrefp) json_t *reply = NULL;
 
-    if (h->power)
-        power_off(h->power, STOP_ENGINE_MS);
+    if (h->power && !power_off(h->power, STOP_ENGINE_MS))
+        log_line(LOG_ERROR, "volume %s: its engine does not end", h->id);
     ks_rc rc = h->socket && request ? control_call(h->socket, request, 60000, &reply) : KS_SUCCESS;
     if (!ks_ok(rc) && !ks_is(rc, KS_E_NOT_FOUND))
         log_line(LOG_ERROR, "volume %s is left mounted: %s", h->id, ks_text(rc));

@@ -40,8 +40,9 @@ struct holding {
     struct seen seen;
     bool is_seen; /* was looked at since the start */
     uint64_t
-        seen_seq; /* rises with each change of seen, wish or deed by somebody else than a pass */
-    char *socket; /* of its process; NULL: its keyring was not read yet */
+        seen_seq;   /* rises with each change of seen, wish or deed by somebody else than a pass */
+    char *socket;   /* of its process; NULL: its keyring was not read yet */
+    int process_fd; /* of the process that served it last, to kill it when it does not lock; -1 */
 
     struct failure failure; /* of the step below */
     enum step failed_step;
@@ -61,7 +62,7 @@ struct holding {
     struct secret *password;   /* of its engine, while the volume is open; NULL */
     int64_t engine_stopped_ms; /* how long its last stop took; -1: unknown */
 
-    bool is_rekeying, is_rekey_ended;
+    bool is_rekeying;
     int64_t rekey_done, rekey_total, rekey_rate;
 
     bool is_newer; /* its key service has a newer version of a key */
@@ -81,7 +82,7 @@ struct waiting_receipt {
     bool is_sent;
 };
 
-enum { MEND_MAX = 16384, CHECKS_MAX = 64, WORKERS = 8, URGENT_MAX = 128, REKEYS_MAX = 2 };
+enum { MEND_MAX = 16384, CHECKS_MAX = 64, WORKERS = 8, REKEYS_MAX = 2 };
 
 struct watch;
 
@@ -99,7 +100,7 @@ struct agent {
     struct holding *holdings;
     size_t holding_count;
     bool is_ending;
-    unsigned urgent_threads, busy_threads, rekeys;
+    unsigned urgent_threads, urgent_busy, rekeys;
     int64_t revision;
     bool is_synced;             /* everything wanted was heard once */
     bool is_serve_away;         /* for the log */
@@ -124,7 +125,8 @@ struct job {
     struct wish wish;
     struct deed deed;
     struct seen seen;
-    char *socket; /* borrowed */
+    char *socket;        /* borrowed */
+    struct power *power; /* borrowed; of urgent work only */
     bool is_newer, is_rekeying;
     bool is_wish_due, is_deed_due; /* to be written before anything is done */
     uint64_t key_until_ms[KEY_FAILURES];
@@ -153,6 +155,8 @@ ks_rc agent_load(struct agent *a) KS_MUST;
 void *agent_worker(void *agent);
 /* pass_look(j): what is so, into j->seen. */
 ks_rc pass_look(struct job *j) KS_MUST;
+/* pass_look_now(j): what its process says; what lies on the disk only when there is none. */
+ks_rc pass_look_now(struct job *j) KS_MUST;
 
 /* save_begin(j): with the mutex: takes over what has to be written of its volume, if anything; may be asked while nobody writes only.
  * save_end(j): without it: writes. What cannot be written is due again, and is told once. */
@@ -185,7 +189,8 @@ ks_rc rekey_start(struct agent *a, struct holding *h) KS_MUST;
 struct prove_facts {
     enum cause cause;
     int64_t asked_s, engine_stopped_ms;
-    bool is_ours; /* the last lock of the process is the one it is about */
+    bool is_ours;   /* the last lock of the process is the one it is about */
+    bool is_urgent; /* by who locked it, and knows of its engine */
 };
 ks_rc prove_lock(struct job *j, const struct prove_facts *facts) KS_MUST;
 /* prove_lock_id(s, out): names the last lock of a process. */

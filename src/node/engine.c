@@ -3,8 +3,8 @@
  * node/engine.c - one thread that keeps an engine as it is wanted.
  *
  * The mutex guards the wish and what is told of the state; the life (node/engine_start.c) is the thread's own. Whoever changes
- * the wish makes wake_fd readable, which also interrupts whatever step is at work. Invariant: when engine_stop has returned, no
- * process of the engine is left and nothing of ours is open on the volume.
+ * the wish makes wake_fd readable, which also interrupts whatever step is at work. Invariant: when engine_stop has said so, no
+ * process of the engine is left and nothing of ours is open on the volume. The disk may keep the thread for ever, but nobody else.
  */
 #include <poll.h>
 #include <pthread.h>
@@ -68,7 +68,6 @@ static void set_phase(struct engine *e, enum engine_phase phase, const char *mes
         e->conf.told(e->conf.arg);
 }
 
-/* The password outlives the open volume, so that whoever asks during a lock is not told that there is none. */
 static void keep_password(struct engine *e)
 {
     struct secret *copy = NULL;
@@ -77,9 +76,13 @@ static void keep_password(struct engine *e)
         !ks_ok(secret_copy(secret_view(e->life.home->password), &copy)))
         return;
     pthread_mutex_lock(&e->mutex);
-    secret_free(e->password);
-    e->password = copy;
+    if (e->is_wanted) {
+        struct secret *old = e->password;
+        e->password = copy;
+        copy = old;
+    }
     pthread_mutex_unlock(&e->mutex);
+    secret_free(copy);
 }
 
 /* ---- waiting ---- */
@@ -413,17 +416,24 @@ void engine_start(struct engine *e)
     pthread_mutex_unlock(&e->mutex);
 }
 
-void engine_stop(struct engine *e, uint32_t ms_max)
+bool engine_stop(struct engine *e, uint32_t ms_max, uint32_t wait_ms_max)
 {
+    struct timespec until = clock_deadline(wait_ms_max);
+    int err = 0;
+
     pthread_mutex_lock(&e->mutex);
     if (e->is_wanted || e->status.phase != ENGINE_PHASE_IDLE) {
         e->is_wanted = false;
         e->stop_by_ms = now_ms(e) + ms_max;
+        secret_free(e->password); /* it lies on the volume, and is locked with it */
+        e->password = NULL;
         wake(e);
     }
-    while (!e->is_wanted && e->status.phase != ENGINE_PHASE_IDLE)
-        pthread_cond_wait(&e->cond, &e->mutex);
+    while (!e->is_wanted && e->status.phase != ENGINE_PHASE_IDLE && err == 0)
+        err = pthread_cond_timedwait(&e->cond, &e->mutex, &until);
+    bool is_off = e->status.phase == ENGINE_PHASE_IDLE;
     pthread_mutex_unlock(&e->mutex);
+    return is_off;
 }
 
 void engine_status(struct engine *e, struct engine_status *ret)

@@ -68,12 +68,12 @@ struct engine_status {
 ks_rc engine_new(const struct engine_conf *conf, struct engine **ret) KS_MUST;
 /* engine_start(e): wanted from now on. Returns at once. */
 void engine_start(struct engine *e);
-/* engine_stop(e, ms_max): not wanted any more; returns when no process of it is left: asked to end, and killed after ms_max. Only a process that
- * the kernel does not let go is left behind, after ten seconds more. */
-void engine_stop(struct engine *e, uint32_t ms_max);
+/* engine_stop(e, ms_max, wait_ms_max): not wanted any more: asked to end, and killed after ms_max. True: no process of it is left, but those
+ * that the kernel did not let go within ten seconds more. False: that is not so yet after wait_ms_max, whatever hangs; it goes on. */
+bool engine_stop(struct engine *e, uint32_t ms_max, uint32_t wait_ms_max);
 void engine_status(struct engine *e, struct engine_status *ret);
-/* engine_password(e, ret): of the engine's administrator, made at its initialisation, kept on the volume. NOT_FOUND for engines without, and before it
- * was started or after it was taken over while the volume is locked. */
+/* engine_password(e, ret): of the engine's administrator, made at its initialisation, kept on the volume and in memory while it runs. NOT_FOUND for
+ * engines without, while it is not wanted, before it was started, or after it was taken over while the volume is locked. */
 ks_rc engine_password(struct engine *e, struct secret **ret) KS_MUST;
 /* engine_free(e, is_leaving_it): stops it unless it is to go on running without us. NULL does nothing. */
 void engine_free(struct engine *e, bool is_leaving_it);

@@ -113,6 +113,16 @@ ks_rc pass_look(struct job *j)
     return rc;
 }
 
+ks_rc pass_look_now(struct job *j)
+{
+    ks_rc rc = j->socket ? look_at_process(j) : ks_fail(KS_E_NOT_FOUND, "its socket is not known");
+
+    if (ks_is(rc, KS_E_NOT_FOUND))
+        return pass_look(j);
+    j->is_seen = ks_ok(rc);
+    return rc;
+}
+
 /* --- what happened by itself --- */
 
 static bool is_locked_as_wished(const struct job *j)
@@ -209,6 +219,10 @@ static void steer_engine(struct agent *a, struct holding *h)
 
     if (!h->power)
         return;
+    if (!power_is_on(h->power)) {
+        secret_free(h->password); /* it lies on the volume, and is locked with it */
+        h->password = NULL;
+    }
     if (is_wanted && !power_is_on(h->power))
         power_on(h->power);
     else if (!is_wanted && power_is_on(h->power) && !a->is_ending) {

@@ -135,14 +135,13 @@ void power_on(struct power *p)
     pthread_mutex_unlock(&p->mutex);
 }
 
-void power_off(struct power *p, uint32_t ms_max)
+bool power_off(struct power *p, uint32_t ms_max)
 {
     pthread_mutex_lock(&p->mutex);
     struct engine *process = p->process;
     p->is_on = false;
     pthread_mutex_unlock(&p->mutex);
-    if (process)
-        engine_stop(process, ms_max);
+    return !process || engine_stop(process, ms_max, ms_max + POWER_KILL_MS);
 }
 
 bool power_is_on(struct power *p)

@@ -33,8 +33,10 @@ void power_free(struct power *p, bool is_leaving_it);
 void power_prepare(struct power *p);
 /* power_on(p): wanted from now on; returns at once. Nothing, unless it is prepared. */
 void power_on(struct power *p);
-/* power_off(p, ms_max): returns when nothing of it is left. Several threads may ask; each returns when it is off. */
-void power_off(struct power *p, uint32_t ms_max);
+/* power_off(p, ms_max): not wanted any more; it has ms_max to end in order, then it is killed. True when nothing of it is left; false when that
+ * takes POWER_KILL_MS longer, whatever hangs: it goes on, and may be asked again. Several threads may ask. */
+enum { POWER_KILL_MS = 1000 };
+bool power_off(struct power *p, uint32_t ms_max) KS_MUST;
 /* power_is_on(p): power_on came after the last power_off. */
 bool power_is_on(struct power *p);
 

@@ -58,13 +58,14 @@ static void fill(const struct job *j, const struct prove_facts *facts, struct re
     ret->engine_stopped_ms = facts->engine_stopped_ms;
 }
 
-/* A pass and a lock may both find that a receipt is due: one of them makes it. */
-static bool claim(struct job *j, enum cause cause)
+/* A pass and a lock may both find that a receipt is due: one of them makes it, and while it is being locked who locks it. */
+static bool claim(struct job *j, const struct prove_facts *facts)
 {
     struct holding *h = j->h;
 
     pthread_mutex_lock(&j->a->mutex);
-    bool is_ours = !h->is_proving && !(cause == CAUSE_REVOKED && h->deed.is_receipted);
+    bool is_ours = !h->is_proving && (facts->is_urgent || !h->is_locking) &&
+                   !(facts->cause == CAUSE_REVOKED && h->deed.is_receipted);
     h->is_proving = h->is_proving || is_ours;
     pthread_mutex_unlock(&j->a->mutex);
     return is_ours;
@@ -102,7 +103,7 @@ static ks_rc make(struct job *j, const struct prove_facts *facts)
 
 ks_rc prove_lock(struct job *j, const struct prove_facts *facts)
 {
-    if (!claim(j, facts->cause))
+    if (!claim(j, facts))
         return KS_SUCCESS;
     ks_rc rc = make(j, facts);
     release(j, facts->cause, ks_ok(rc));

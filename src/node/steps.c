@@ -184,6 +184,16 @@ static ks_rc create(struct job *j)
 
 /* --- processes --- */
 
+/* It must not write into the bare mount point, nor keep the volume from being unmounted. */
+static ks_rc stop_engine(struct job *j)
+{
+    bool is_off = !j->h->power || power_off(j->h->power, STOP_ENGINE_MS);
+
+    ENSURE(is_off, KS_E_BUSY,
+           "its engine does not end; if this goes on, a disk or a program hangs");
+    return KS_SUCCESS;
+}
+
 static ks_rc record(struct job *j)
 {
     CLEANUP(command_done) struct command c = {0};
@@ -207,8 +217,7 @@ static ks_rc mount(struct job *j)
     TRY(node_dir_volume_path(j->a->dir, j->h->id, "backing", &backing));
     TRY(node_dir_volume_path(j->a->dir, j->h->id, "volume.log", &log));
     TRY(node_dir_mount_path(j->a->dir, j->h->id, &point));
-    if (j->h->power) /* it must not write into the bare mount point */
-        power_off(j->h->power, STOP_ENGINE_MS);
+    TRY(stop_engine(j));
     begin(j, &c, "mount");
     add(&c, backing);
     add(&c, point);
@@ -238,8 +247,7 @@ static json_t *spec_json(const struct key_spec *spec)
 
 static ks_rc unmount(struct job *j)
 {
-    if (j->h->power)
-        power_off(j->h->power, STOP_ENGINE_MS);
+    TRY(stop_engine(j));
     return call(j, json_pack("{s:s}", "op", "unmount"));
 }
 
@@ -250,8 +258,7 @@ static ks_rc discard(struct job *j)
     TRY(node_dir_mount_path(j->a->dir, j->h->id, &point));
     /* what a killed process left there would keep the directory; mostly nothing is, and removing tells what cannot be removed */
     IGNORE(mount_point_unmount(point, true));
-    if (j->h->power)
-        power_off(j->h->power, STOP_ENGINE_MS);
+    TRY(stop_engine(j));
     TRY(node_dir_discard(j->a->dir, j->h->id, clock_wall_s(j->a->clock)));
     j->deed = (struct deed){.reached = -1};
     j->is_deed_changed = j->is_discarded = true;

@@ -2,10 +2,14 @@
 /*
  * node/urgent.c - revokes, and engines that must not outlive their open volume: at once, side by side, behind nothing.
  *
- * Threads are started as they are needed, up to a bound, and end when nothing is urgent any more. The engine gets a moment to end in
- * order; the lock does not wait longer than that.
+ * Threads are started as they are needed, one for a volume, and end when nothing is urgent any more. The engine gets a moment to end in
+ * order; the lock does not wait longer than that, nor for a disk. A volume process that does not lock in its time is killed.
  */
+#include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
+#include <sys/pidfd.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -14,10 +18,11 @@
 
 enum {
     ENGINE_MS_MAX = 2000,
-    LOCK_CALL_MS = 25000,
+    LOCK_CALL_MS = 10000, /* twice what a lock takes at most, whatever is in flight */
     AGAIN_MS = 20,
     TRIES = 250,       /* while the volume's process is just starting or ending */
     UNLOCK_TRIES = 50, /* a request is there by then; what it waits for may take longer */
+    RETRY_MS = 500,
     STACK_BYTES = 1024 * 1024,
 };
 
@@ -38,15 +43,51 @@ static ks_rc ask_lock(struct job *j)
     return control_call(j->socket, request, LOCK_CALL_MS, &reply);
 }
 
+static int process_of(struct job *j)
+{
+    int process = -1;
+
+    pthread_mutex_lock(&j->a->mutex);
+    if (j->h->process_fd >= 0)
+        process = fcntl(j->h->process_fd, F_DUPFD_CLOEXEC, 3);
+    pthread_mutex_unlock(&j->a->mutex);
+    if (process < 0) /* it was never watched; who listens there serves this volume */
+        IGNORE(control_process(j->socket, &process));
+    return process;
+}
+
+/* It has had its time. If it is only the record that the disk does not take, it is locked. Else whatever hangs in it, its keys go with it:
+ * it loses nothing that was acknowledged. */
+static ks_rc insist(struct job *j, ks_rc why)
+{
+    CLEANUP(mem_freep) char *text = NULL;
+
+    TRY(mem_text(ks_text(why), &text));
+    if (ks_ok(pass_look_now(j)) && is_locked(j))
+        return KS_SUCCESS;
+    int process = process_of(j);
+    int err = process < 0 ? ESRCH : pidfd_send_signal(process, SIGKILL, NULL, 0) != 0 ? errno : 0;
+    if (process >= 0)
+        close(process);
+    if (err)
+        return ks_fail_os(err, "it does not lock, and its process cannot be killed");
+    log_line(LOG_ERROR,
+             "volume %s: its process does not lock, so it is killed, with the keys that it has: %s",
+             j->h->id, text);
+    return KS_SUCCESS;
+}
+
 /* By its process, or by the record when there is none. Its lock is taken while a process starts or ends: then one of the two is
  * possible in a moment. */
 static ks_rc lock_once(struct job *j)
 {
     ks_rc rc = ask_lock(j);
 
+    if (ks_is(rc, KS_E_TIMEOUT))
+        return insist(j, rc);
     if (!ks_is(rc, KS_E_NOT_FOUND) && rc.cls != KS_CLASS_BUSY)
         return rc;
-    TRY(pass_look(j));
+    TRY(pass_look_now(j));
     if (is_locked(j) || j->seen.is_running)
         return KS_SUCCESS;
     rc = step_take(j, STEP_RECORD);
@@ -66,12 +107,54 @@ static ks_rc lock_volume(struct job *j)
 {
     for (int i = 0; i < TRIES; i++) {
         TRY(lock_once(j));
-        TRY(pass_look(j));
+        TRY(pass_look_now(j));
         if (is_locked(j) && (i >= UNLOCK_TRIES || !is_unlocking(j)))
             return KS_SUCCESS;
         poll(NULL, 0, AGAIN_MS);
     }
     return ks_fail(KS_E_TIMEOUT, "it does not lock");
+}
+
+static bool is_wanted_locked(struct job *j)
+{
+    pthread_mutex_lock(&j->a->mutex);
+    const struct wish *w = &j->h->wish;
+    bool is = w->is_present && w->is_revoked && !j->a->is_ending;
+    pthread_mutex_unlock(&j->a->mutex);
+    return is;
+}
+
+/* Nobody else tries: a volume whose state cannot be found out is in nobody's pass. */
+static ks_rc lock_until_done(struct job *j)
+{
+    bool is_told = false;
+
+    for (;;) {
+        ks_rc rc = lock_volume(j);
+        if (ks_ok(rc) || !is_wanted_locked(j))
+            return rc;
+        if (!is_told)
+            log_line(LOG_ERROR, "volume %s is not locked yet: %s", j->h->id, ks_text(rc));
+        is_told = true;
+        poll(NULL, 0, RETRY_MS);
+    }
+}
+
+/* Before anything is written: it is locked, whether the disk takes that or not. */
+static void show_locked(struct job *j)
+{
+    struct agent *a = j->a;
+    struct holding *h = j->h;
+
+    pthread_mutex_lock(&a->mutex);
+    seen_done(&h->seen);
+    h->seen = j->seen;
+    j->seen.wraps_json = j->seen.generations = NULL;
+    h->is_seen = true;
+    h->seen_seq++;
+    h->is_news = true;
+    pthread_cond_broadcast(&a->news);
+    pthread_mutex_unlock(&a->mutex);
 }
 
 /* The pass that would write it may be waiting for a key service, and what an older wish says must not be done after a restart. */
@@ -98,13 +181,16 @@ static void keep_wish(struct job *j)
     }
 }
 
-static ks_rc revoke(struct job *j, int64_t engine_stopped_ms)
+static ks_rc lock_and_prove(struct job *j, int64_t engine_stopped_ms)
 {
-    struct prove_facts facts = {
-        .cause = CAUSE_REVOKED, .asked_s = j->h->asked_s, .engine_stopped_ms = engine_stopped_ms};
+    struct prove_facts facts = {.cause = CAUSE_REVOKED,
+                                .asked_s = j->h->asked_s,
+                                .engine_stopped_ms = engine_stopped_ms,
+                                .is_urgent = true};
     char id[96];
 
-    TRY(lock_volume(j));
+    TRY(lock_until_done(j));
+    show_locked(j);
     keep_wish(j);
     if (j->deed.is_receipted)
         return KS_SUCCESS;
@@ -113,24 +199,13 @@ static ks_rc revoke(struct job *j, int64_t engine_stopped_ms)
     return prove_lock(j, &facts);
 }
 
-static void merge(struct job *j, ks_rc rc, int64_t engine_stopped_ms)
+static void merge(struct job *j, int64_t engine_stopped_ms)
 {
     struct agent *a = j->a;
     struct holding *h = j->h;
 
     pthread_mutex_lock(&a->mutex);
     h->engine_stopped_ms = engine_stopped_ms;
-    if (h->power && !power_is_on(h->power)) {
-        secret_free(h->password); /* it lies on the volume, and is locked with it */
-        h->password = NULL;
-    }
-    if (j->is_seen && ks_ok(rc)) {
-        seen_done(&h->seen);
-        h->seen = j->seen;
-        j->seen = (struct seen){0};
-        h->is_seen = true;
-        h->seen_seq++;
-    }
     h->is_locking = false;
     h->is_news = true;
     pthread_cond_broadcast(&a->news);
@@ -138,22 +213,29 @@ static void merge(struct job *j, ks_rc rc, int64_t engine_stopped_ms)
     pthread_mutex_unlock(&a->mutex);
 }
 
+/* How long it took; -1: it is not over. The lock does not wait for that. */
+static int64_t stop_engine(struct job *j)
+{
+    uint64_t began_ms = clock_boot_ms(j->a->clock);
+
+    if (!j->power || !power_is_on(j->power))
+        return 0;
+    if (power_off(j->power, ENGINE_MS_MAX))
+        return (int64_t)(clock_boot_ms(j->a->clock) - began_ms);
+    log_line(LOG_ERROR, "volume %s: its engine does not end", j->h->id);
+    return -1;
+}
+
 static void serve(struct job *j)
 {
-    struct agent *a = j->a;
-    uint64_t began_ms = clock_boot_ms(a->clock);
-    int64_t stopped_ms = 0;
     ks_rc rc = KS_SUCCESS;
+    int64_t stopped_ms = stop_engine(j);
 
-    if (j->h->power && power_is_on(j->h->power)) {
-        power_off(j->h->power, ENGINE_MS_MAX);
-        stopped_ms = (int64_t)(clock_boot_ms(a->clock) - began_ms);
-    }
     if (j->wish.is_present && j->wish.is_revoked)
-        rc = revoke(j, stopped_ms);
+        rc = lock_and_prove(j, stopped_ms);
     if (!ks_ok(rc))
-        log_line(LOG_ERROR, "volume %s is not locked yet: %s", j->h->id, ks_text(rc));
-    merge(j, rc, stopped_ms);
+        log_line(LOG_ERROR, "volume %s: %s", j->h->id, ks_text(rc));
+    merge(j, stopped_ms);
     seen_done(&j->seen);
 }
 
@@ -177,10 +259,17 @@ static void *run(void *arg)
     while (is_able && (h = next_urgent(a))) {
         h->is_urgent = false;
         h->is_locking = true;
-        *j = (struct job){.a = a, .h = h, .wish = h->wish, .deed = h->deed, .socket = h->socket};
+        a->urgent_busy++;
+        *j = (struct job){.a = a,
+                          .h = h,
+                          .wish = h->wish,
+                          .deed = h->deed,
+                          .socket = h->socket,
+                          .power = h->power};
         pthread_mutex_unlock(&a->mutex);
         serve(j);
         pthread_mutex_lock(&a->mutex);
+        a->urgent_busy--;
     }
     a->urgent_threads--;
     pthread_mutex_unlock(&a->mutex);
@@ -201,16 +290,18 @@ static bool start_thread(struct agent *a)
     return err == 0;
 }
 
-/* One that is starting has not taken its work yet, so some may find none: they end. */
+/* One for each volume: those that hang keep nobody else waiting. One that is starting has not taken its work yet. */
 void urgent_wake(struct agent *a)
 {
     unsigned wanted = 0;
 
     for (struct holding *h = a->holdings; h; h = h->next)
         wanted += h->is_urgent && !h->is_locking && !h->is_gone && h->has_wish;
-    while (wanted-- > 0 && a->urgent_threads < URGENT_MAX) {
-        if (!start_thread(a))
+    while (a->urgent_threads - a->urgent_busy < wanted) {
+        if (!start_thread(a)) {
+            log_line(LOG_ERROR, "no thread for what is urgent; it waits for others to end");
             return; /* those that run take it, and each pass asks again */
+        }
         a->urgent_threads++;
     }
 }

@@ -57,7 +57,15 @@ void watch_begin(struct agent *a, struct holding *h, const char *socket)
 
     if (!ks_ok(rc))
         return; /* it is looked at each second until this works */
+    int process_fd = -1;
+    /* only for the case that it does not lock */
+    IGNORE(control_process(socket, &process_fd));
     pthread_mutex_lock(&a->mutex);
+    if (process_fd >= 0) {
+        if (h->process_fd >= 0)
+            close(h->process_fd);
+        h->process_fd = process_fd;
+    }
     w->next = a->watches;
     a->watches = w;
     a->watch_count++;

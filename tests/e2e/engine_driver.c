@@ -99,7 +99,7 @@ static bool obey(struct engine *e, char *line)
     if (strcmp(line, "start") == 0)
         engine_start(e);
     if (strncmp(line, "stop ", 5) == 0)
-        engine_stop(e, (uint32_t)strtoul(line + 5, NULL, 10));
+        engine_stop(e, (uint32_t)strtoul(line + 5, NULL, 10), 60000);
     say_status(e);
     return true;
 }

@@ -5,6 +5,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import socket
 import stat
 import time
@@ -65,6 +66,14 @@ def is_readable(node, volume, name="file"):
         return True
     except OSError:
         return False
+
+
+def state(node, volume):
+    """None while its process is not there."""
+    try:
+        return node.status(volume)["state"]
+    except Failed:
+        return None
 
 
 def enable(plane, volume, key, before=None):
@@ -320,7 +329,7 @@ def test_control_plane__away__what_it_wanted_holds(node, plane):
     os.kill(node.status(volume)["volume"]["pid"], 9)
     os.kill(node.status(revoked)["volume"]["pid"], 9)
     proc.wait_until(lambda: is_readable(node, volume), "it is mounted again")
-    proc.wait_until(lambda: node.status(revoked)["state"] == "LOCKED", "the revoked one is locked again")
+    proc.wait_until(lambda: state(node, revoked) == "LOCKED", "the revoked one is locked again")
     assert not is_readable(node, revoked)
     plane.reported.clear()
     plane.start()
@@ -385,6 +394,50 @@ def test_revoke__restored_and_revoked_again_meanwhile__has_a_receipt_of_its_own(
     plane.start()
     plane.wait(lambda: [r for r in plane.receipts_of(volume) if r["goal"] == goal], "the receipt of the second")
     assert not is_readable(node, volume)
+
+
+def test_revoke__engine_hangs_in_its_first_initialisation__locks_all_the_same(idle, plane, work):
+    """A disk that is dead under the engine's own thread: here it waits for somebody to read from a pipe."""
+    engines = os.path.join(work, "engines")
+    os.mkdir(engines)
+    idle.join()
+    idle.start("--engines", engines)
+    volume = plane.want(engine="slow")
+    plane.wait_access("OPEN", volume)
+    plane.wait(lambda: plane.reported[volume]["engine"]["state"] == "FAILED", "there is no such engine")
+    idle.write(volume, "file", "kept")
+    place = os.path.join(idle.mountpoint(volume), "engine")
+    os.makedirs(os.path.join(place, "log"))
+    os.mkfifo(os.path.join(place, "log", "engine.log"))
+    with open(os.path.join(engines, "slow.yml"), "w") as f:
+        f.write("name: slow\nhint: none\nusers: [nobody]\nprograms: {sh: [/bin/sh]}\nstart: {program: sh, arguments: [-c, sleep 1000]}\n")
+    proc.wait_until(lambda: os.path.exists(os.path.join(place, "initialised")), "the engine begins")
+    plane.want(volume, revoked=True)
+    plane.wait_access("LOCKED", volume)
+    assert not is_readable(idle, volume)
+    receipt, = plane.wait(lambda: plane.receipts_of(volume), "there is a receipt")
+    assert receipt["engine_stopped_ms"] == -1
+
+
+def test_revoke__volume_process_that_does_not_answer__is_killed_and_stays_locked(node, plane):
+    volume, other = plane.want(), plane.want()
+    plane.wait_reached(volume, other)
+    node.write(volume, "file", "kept")
+    node.write(other, "file", "kept")
+    pid = node.status(volume)["volume"]["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    plane.want(volume, revoked=True)
+    plane.want(other, revoked=True)
+    plane.wait_access("LOCKED", other)
+    assert not is_readable(node, other)
+    report, = plane.wait_access("LOCKED", volume)
+    assert report["cause"] == "REVOKED"
+    proc.wait_gone(pid)
+    assert "does not lock, so it is killed" in proc.tail(node.log)
+    plane.wait(lambda: plane.receipts_of(volume), "there is a receipt")
+    plane.restore(volume)
+    plane.wait_access("OPEN", volume)
+    assert node.read(volume, "file") == "kept"
 
 
 def test_volume__absent_while_its_process_is_killed__leaves_no_mount(node, plane):

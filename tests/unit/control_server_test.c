@@ -243,7 +243,10 @@ static void peers__one_too_many__is_turned_away(void **unused)
         put(fds[i], "{\"op\":\"echo\"}\n");
         assert_int_equal(read(fds[i], &byte, 1), 1); /* it has its place now */
     }
-    check_rc(call(&f, "echo", &reply), BUSY);
+    for (int i = 0; i < 2 * CONTROL_LOCK_PEERS; i++)
+        check_rc(call(&f, "echo", &reply), BUSY);
+    check_ok(call(&f, "lock", &reply)); /* a revoke waits for nobody */
+    json_decref(reply);
     for (int i = 0; i < CONTROL_PEERS_MAX; i++)
         close(fds[i]);
     teardown(&f);

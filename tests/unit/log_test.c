@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Goal of this test: each event is exactly one line, whatever it is made of, with its time, level and area; and
- * levels below the wanted one are silent.
+ * Goal of this test: each event is exactly one line, whatever it is made of, with its time, level and area;
+ * levels below the wanted one are silent; and who logs does not wait for whoever should read, once the log is detached.
  */
 #include "base/log.h"
 
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -101,6 +103,65 @@ static void line__below_the_wanted_level__is_silent(void **state)
     assert_non_null(strstr(out, "enough"));
 }
 
+/* A pipe that nobody reads. Returns how many bytes are in it. */
+static size_t fill_pipe(void)
+{
+    size_t filled = 0;
+    ssize_t n;
+    char dots[512];
+
+    memset(dots, '.', sizeof dots);
+    assert_int_equal(fcntl(ends[1], F_SETFL, O_NONBLOCK), 0);
+    while ((n = write(ends[1], dots, sizeof dots)) > 0)
+        filled += (size_t)n;
+    assert_int_equal(fcntl(ends[1], F_SETFL, 0), 0);
+    return filled;
+}
+
+static void skip_bytes(FILE *in, size_t count)
+{
+    while (count-- > 0)
+        assert_int_equal(fgetc(in), '.');
+}
+
+/* The last one: a log that is detached stays so. */
+static void line__nobody_reads__nobody_waits_and_what_is_lost_is_told(void **state)
+{
+    enum { LINES = 1000 };
+    char line[1100], words[400], want[64];
+    unsigned next = 0, lost = 0;
+
+    (void)state;
+    memset(words, 'x', sizeof words - 1);
+    words[sizeof words - 1] = 0;
+    log_setup("volume", LOG_INFO);
+    capture_begin();
+    size_t filled = fill_pipe();
+    check_ok(log_detach());
+    check_ok(log_detach());
+    for (unsigned i = 0; i < LINES; i++)
+        log_line(LOG_NOTICE, "line %u %s", i, words);
+    log_flush(1);
+    FILE *in = fdopen(ends[0], "r");
+    assert_non_null(in);
+    skip_bytes(in, filled);
+    while (fgets(line, sizeof line, in) &&
+           sscanf(line, "volume: %u lines of this log were lost", &lost) != 1) {
+        snprintf(want, sizeof want, " notice volume: line %u x", next++);
+        assert_non_null(strstr(line, want));
+    }
+    assert_true(next > 100);
+    assert_int_equal(next + lost, LINES);
+    log_line(LOG_NOTICE, "after it");
+    assert_non_null(fgets(line, sizeof line, in));
+    assert_non_null(strstr(line, "after it\n"));
+    log_flush(60000);
+    dup2(saved_stderr, STDERR_FILENO);
+    close(saved_stderr);
+    close(ends[1]);
+    fclose(in);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -109,6 +170,7 @@ int main(void)
         cmocka_unit_test(line__control_bytes_in_a_name__stay_one_line),
         cmocka_unit_test(line__longer_than_its_room__is_cut_and_still_a_line),
         cmocka_unit_test(line__below_the_wanted_level__is_silent),
+        cmocka_unit_test(line__nobody_reads__nobody_waits_and_what_is_lost_is_told),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
