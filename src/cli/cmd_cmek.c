@@ -152,11 +152,12 @@ ks_rc cmd_cmek_restore(struct cli *cli)
 static void tell_volume(const struct about *a, const json_t *volume)
 {
     const char *address = fleet_text(volume, "engine.connection");
+    const char *engine = fleet_text(a->cluster, "engine");
 
     fprintf(stderr, "  ");
     output_text(stderr, fleet_text(volume, "region"));
     fprintf(stderr, ": ");
-    output_text(stderr, fleet_text(a->cluster, "engine"));
+    output_text(stderr, strcmp(engine, "none") == 0 ? "files without an engine" : engine);
     if (strcmp(address, "-") != 0) {
         fprintf(stderr, " at ");
         output_text(stderr, address);

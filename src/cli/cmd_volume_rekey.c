@@ -9,13 +9,13 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/args.h"
 #include "cli/dashboard.h"
 #include "cli/duration.h"
 #include "cli/offline.h"
 #include "cli/output.h"
+#include "cli/progress.h"
 #include "fuse/control.h"
 #include "fuse/rekey_reply.h"
 
@@ -24,7 +24,7 @@ enum { PROGRESS_MS = 500, LINE_TIMEOUT_MS = 60000, BYTES_PER_MB = 1000 * 1000 };
 struct rekey {
     struct cli *cli;
     uint64_t shown_ms;
-    bool is_terminal, is_line_open;
+    struct progress progress;
 };
 
 static volatile sig_atomic_t is_interrupted;
@@ -42,34 +42,23 @@ static uint64_t number(const json_t *object, const char *key)
 
 /* ---- while it runs ---- */
 
-static void clear_progress(struct rekey *r)
-{
-    if (r->is_line_open)
-        fprintf(stderr, "\r\033[K");
-    r->is_line_open = false;
-}
-
 /* Takes the members of a progress line of the control socket. */
 static void show_progress(struct rekey *r, const json_t *p)
 {
     uint64_t now = clock_boot_ms(clock_system());
-    char done[OUTPUT_BYTES_TEXT], total[OUTPUT_BYTES_TEXT], rate[OUTPUT_BYTES_TEXT],
-        left[DURATION_TEXT_BYTES];
+    char done[OUTPUT_BYTES_TEXT], total[OUTPUT_BYTES_TEXT], rate[OUTPUT_BYTES_TEXT];
+    char left[DURATION_TEXT_BYTES] = "";
 
-    if (!r->is_terminal || (now - r->shown_ms < PROGRESS_MS && r->shown_ms != 0))
+    if (!r->progress.is_terminal || (now - r->shown_ms < PROGRESS_MS && r->shown_ms != 0))
         return;
     r->shown_ms = now;
     output_bytes(number(p, "bytes_rewritten"), done);
     output_bytes(number(p, "bytes_total"), total);
     output_bytes(number(p, "rate"), rate);
-    clear_progress(r);
-    fprintf(stderr, "%s: %s of %s, %s/s", dashboard_text(p, "phase"), done, total, rate);
-    if (number(p, "eta_s") > 0) {
+    if (number(p, "eta_s") > 0)
         duration_format_rough(number(p, "eta_s") * 1000, left);
-        fprintf(stderr, ", %s left", left);
-    }
-    fflush(stderr);
-    r->is_line_open = true;
+    progress_draw(&r->progress, "%s: %s of %s, %s/s%s%s%s", dashboard_text(p, "phase"), done, total,
+                  rate, left[0] ? ", " : "", left, left[0] ? " left" : "");
 }
 
 /* ---- the two ways ---- */
@@ -205,13 +194,13 @@ ks_rc cmd_volume_rekey(struct cli *cli)
 {
     CLEANUP(target_done) struct target t = {0};
     CLEANUP(decref) json_t *reply = NULL;
-    struct rekey r = {.cli = cli, .is_terminal = isatty(STDERR_FILENO)};
+    struct rekey r = {.cli = cli, .progress = progress_begin()};
 
     TRY(target_init(cli, cli->args[0], &t));
     /* of a mounted volume Ctrl-C ends this program, and with it the volume's work */
     ks_rc rc =
         target_is_running(&t) ? rekey_running(&t, &r, &reply) : rekey_offline(&t, &r, &reply);
-    clear_progress(&r);
+    progress_clear(&r.progress);
     TRY(rc);
     if (cli->is_json)
         TRY(print_json(reply));

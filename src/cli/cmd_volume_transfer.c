@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/mem.h"
 #include "cli/args.h"
@@ -19,6 +18,7 @@
 #include "cli/in_use.h"
 #include "cli/offline.h"
 #include "cli/output.h"
+#include "cli/progress.h"
 #include "io/hold.h"
 #include "volume/transfer.h"
 
@@ -29,7 +29,7 @@ struct transfer_command {
     const char *dir, *backing; /* as given */
     bool is_release;
     uint64_t begin_ms, shown_ms;
-    bool is_terminal, is_line_open;
+    struct progress progress;
     struct transfer_result result;
 };
 
@@ -43,35 +43,24 @@ static void interrupt(int signal_number)
 
 /* ---- while it runs ---- */
 
-static void clear_progress(struct transfer_command *c)
-{
-    if (c->is_line_open)
-        fprintf(stderr, "\r\033[K");
-    c->is_line_open = false;
-}
-
 static void show_progress(struct transfer_command *c, const struct transfer_progress *p)
 {
-    char done[OUTPUT_BYTES_TEXT], total[OUTPUT_BYTES_TEXT], rate_text[OUTPUT_BYTES_TEXT],
-        left[DURATION_TEXT_BYTES];
+    char done[OUTPUT_BYTES_TEXT], total[OUTPUT_BYTES_TEXT], rate_text[OUTPUT_BYTES_TEXT];
+    char left[DURATION_TEXT_BYTES] = "";
     uint64_t now = clock_boot_ms(clock_system()), spent = now - c->begin_ms;
 
-    if (!c->is_terminal || now - c->shown_ms < PROGRESS_MS)
+    if (!c->progress.is_terminal || now - c->shown_ms < PROGRESS_MS)
         return;
     c->shown_ms = now;
     uint64_t rate = spent > 0 ? p->bytes * 1000 / spent : 0;
     output_bytes(p->bytes, done);
     output_bytes(p->bytes_total, total);
     output_bytes(rate, rate_text);
-    clear_progress(c);
-    fprintf(stderr, "%" PRIu64 " of %" PRIu64 " files, %s of %s, %s/s", p->objects,
-            p->objects_total, done, total, rate_text);
-    if (rate > 0 && p->bytes_total > p->bytes) {
+    if (rate > 0 && p->bytes_total > p->bytes)
         duration_format_rough((p->bytes_total - p->bytes) * 1000 / rate, left);
-        fprintf(stderr, ", %s left", left);
-    }
-    fflush(stderr);
-    c->is_line_open = true;
+    progress_draw(&c->progress, "%" PRIu64 " of %" PRIu64 " files, %s of %s, %s/s%s%s%s",
+                  p->objects, p->objects_total, done, total, rate_text, left[0] ? ", " : "", left,
+                  left[0] ? " left" : "");
 }
 
 static bool on_progress(void *arg, const struct transfer_progress *p)
@@ -121,7 +110,7 @@ static ks_rc transfer_between(struct transfer_command *c, struct target *t, stru
     sigaction(SIGTERM, &on_interrupt, NULL);
     c->begin_ms = clock_boot_ms(clock_system());
     ks_rc rc = transfer_run(&conf, &c->result);
-    clear_progress(c);
+    progress_clear(&c->progress);
     return c->result.is_interrupted ? KS_SUCCESS : rc;
 }
 
@@ -201,7 +190,8 @@ static void print_text(const struct transfer_command *c)
 
 static ks_rc transfer_command(struct transfer_command *c)
 {
-    c->is_terminal = !c->cli->is_json && isatty(STDERR_FILENO);
+    c->progress = progress_begin();
+    c->progress.is_terminal &= !c->cli->is_json;
     TRY(transfer_command_run(c));
     if (c->cli->is_json)
         TRY(print_json(c));

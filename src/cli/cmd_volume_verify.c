@@ -9,13 +9,13 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/args.h"
 #include "cli/dashboard.h"
 #include "cli/duration.h"
 #include "cli/offline.h"
 #include "cli/output.h"
+#include "cli/progress.h"
 #include "cli/target.h"
 #include "fuse/control.h"
 #include "fuse/keyring_json.h"
@@ -27,7 +27,7 @@ struct verify {
     struct cli *cli;
     json_t *damaged; /* of a JSON answer */
     uint64_t damage_count, begin_ms, shown_ms, total;
-    bool is_terminal, is_line_open;
+    struct progress progress;
     bool was_mended,
         is_mended; /* of --repair: whether both copies of the keyring were, are whole */
 };
@@ -42,32 +42,22 @@ static void interrupt(int signal_number)
 
 /* ---- while it runs ---- */
 
-static void clear_progress(struct verify *v)
-{
-    if (v->is_line_open)
-        fprintf(stderr, "\r\033[K");
-    v->is_line_open = false;
-}
-
 static void show_progress(struct verify *v, uint64_t seen)
 {
     uint64_t now = clock_boot_ms(clock_system()), spent = now - v->begin_ms;
-    char seen_text[OUTPUT_BYTES_TEXT], rate_text[OUTPUT_BYTES_TEXT], left[DURATION_TEXT_BYTES];
+    char seen_text[OUTPUT_BYTES_TEXT], rate_text[OUTPUT_BYTES_TEXT];
+    char left[DURATION_TEXT_BYTES] = "";
 
-    if (!v->is_terminal || (now - v->shown_ms < PROGRESS_MS && v->shown_ms != 0))
+    if (!v->progress.is_terminal || (now - v->shown_ms < PROGRESS_MS && v->shown_ms != 0))
         return;
     v->shown_ms = now;
     uint64_t rate = spent > 0 ? seen * 1000 / spent : 0;
     output_bytes(seen, seen_text);
     output_bytes(rate, rate_text);
-    clear_progress(v);
-    fprintf(stderr, "%s read, %s/s, %" PRIu64 " damaged", seen_text, rate_text, v->damage_count);
-    if (rate > 0 && v->total > seen) {
+    if (rate > 0 && v->total > seen)
         duration_format_rough((v->total - seen) * 1000 / rate, left);
-        fprintf(stderr, ", %s left", left);
-    }
-    fflush(stderr);
-    v->is_line_open = true;
+    progress_draw(&v->progress, "%s read, %s/s, %" PRIu64 " damaged%s%s%s", seen_text, rate_text,
+                  v->damage_count, left[0] ? ", " : "", left, left[0] ? " left" : "");
 }
 
 static bool on_progress(void *arg, uint64_t seen)
@@ -91,7 +81,7 @@ static void on_damage(void *arg, const char *path, uint64_t block, const char *w
             json_decref(one);
         return;
     }
-    clear_progress(v);
+    progress_clear(&v->progress);
     printf("damaged: ");
     output_text(stdout, path);
     if (block != UINT64_MAX)
@@ -171,7 +161,7 @@ static ks_rc verify_offline(struct target *t, struct verify *v, struct survey *r
         .arg = v,
     };
     memcpy(conf.volume_id, t->keyring->volume_id, sizeof conf.volume_id);
-    if (v->is_terminal) /* a walk without keys is fast, and gives the time that is left */
+    if (v->progress.is_terminal) /* a walk without keys is fast, and gives the time that is left */
         TRY(count_total(v, conf));
     v->begin_ms = clock_boot_ms(clock_system());
     ks_rc rc = survey_run(&conf, ret);
@@ -285,7 +275,7 @@ ks_rc cmd_volume_verify(struct cli *cli)
     CLEANUP(target_done) struct target t = {0};
     CLEANUP(survey_done) struct survey survey = {0};
     CLEANUP(decref) json_t *damaged = json_array();
-    struct verify v = {.cli = cli, .damaged = damaged, .is_terminal = isatty(STDERR_FILENO)};
+    struct verify v = {.cli = cli, .damaged = damaged, .progress = progress_begin()};
     struct sigaction on_interrupt = {.sa_handler = interrupt};
 
     TRY(target_init(cli, cli->args[0], &t));
@@ -299,7 +289,7 @@ ks_rc cmd_volume_verify(struct cli *cli)
         sigaction(SIGINT, &on_interrupt, NULL);
         rc = verify_offline(&t, &v, &survey);
     }
-    clear_progress(&v);
+    progress_clear(&v.progress);
     TRY(rc);
     TRY(print_answer(&v, &survey));
     if (is_interrupted) {

@@ -18,8 +18,9 @@
 #include "cli/duration.h"
 #include "cli/fleet.h"
 #include "cli/output.h"
+#include "cli/progress.h"
 
-enum { ASKED_EVERY_MS = 1000, LINE_BYTES = 512 };
+enum { ASKED_EVERY_MS = 1000, LINE_BYTES = 512, PART_BYTES = 160 };
 
 /* ---- confirmations and secrets ---- */
 
@@ -73,7 +74,7 @@ struct wait {
     const struct cli *cli;
     struct fleet_client *client;
     const char *id;
-    bool is_terminal, is_line_open;
+    struct progress progress;
     json_int_t bytes_before;
     uint64_t bytes_at_ms;
     double rate; /* bytes per second, smoothed */
@@ -101,13 +102,6 @@ static void prepare_interrupt(const char *id)
     sigaction(SIGINT, &interrupt, NULL);
 }
 
-static void clear_line(struct wait *w)
-{
-    if (w->is_line_open)
-        fprintf(stderr, "\r\033[K");
-    w->is_line_open = false;
-}
-
 static void measure(struct wait *w, json_int_t bytes, uint64_t now_ms)
 {
     double seconds = (double)(now_ms - w->bytes_at_ms) / 1000;
@@ -120,36 +114,36 @@ static void measure(struct wait *w, json_int_t bytes, uint64_t now_ms)
     w->bytes_at_ms = now_ms;
 }
 
-static void print_bytes(struct wait *w, const json_t *operation)
+/* ", 1.0 GiB of 4.0 GiB, 100.0 MiB/s, 30s left"; "" when it is not about bytes. */
+static void write_bytes(struct wait *w, const json_t *operation, char out[PART_BYTES])
 {
-    char done[OUTPUT_BYTES_TEXT], total[OUTPUT_BYTES_TEXT], rate[OUTPUT_BYTES_TEXT],
-        left[DURATION_TEXT_BYTES];
+    char done[OUTPUT_BYTES_TEXT], total[OUTPUT_BYTES_TEXT], rate[OUTPUT_BYTES_TEXT];
+    char left[DURATION_TEXT_BYTES] = "";
     json_int_t eta_s = fleet_number(operation, "eta_s");
 
+    out[0] = '\0';
+    if (fleet_number(operation, "bytes_total") <= 0)
+        return;
     measure(w, fleet_number(operation, "bytes_done"), clock_boot_ms(clock_system()));
     output_bytes((uint64_t)fleet_number(operation, "bytes_done"), done);
     output_bytes((uint64_t)fleet_number(operation, "bytes_total"), total);
     output_bytes((uint64_t)w->rate, rate);
-    fprintf(stderr, ", %s of %s, %s/s", done, total, rate);
-    if (eta_s > 0) {
+    if (eta_s > 0)
         duration_format_rough((uint64_t)eta_s * 1000, left);
-        fprintf(stderr, ", %s left", left);
-    }
+    snprintf(out, PART_BYTES, ", %s of %s, %s/s%s%s%s", done, total, rate, left[0] ? ", " : "",
+             left, left[0] ? " left" : "");
 }
 
 static void show_progress(struct wait *w, const json_t *operation)
 {
-    if (!w->is_terminal)
-        return;
-    clear_line(w);
-    output_text(stderr, fleet_text(operation, "kind"));
+    char volumes[PART_BYTES] = "", bytes[PART_BYTES];
+
     if (fleet_number(operation, "volumes_total") > 0)
-        fprintf(stderr, ": %" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT " volumes",
-                fleet_number(operation, "volumes_done"), fleet_number(operation, "volumes_total"));
-    if (fleet_number(operation, "bytes_total") > 0)
-        print_bytes(w, operation);
-    fflush(stderr);
-    w->is_line_open = true;
+        snprintf(volumes, sizeof volumes,
+                 ": %" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT " volumes",
+                 fleet_number(operation, "volumes_done"), fleet_number(operation, "volumes_total"));
+    write_bytes(w, operation, bytes);
+    progress_draw(&w->progress, "%s%s%s", fleet_text(operation, "kind"), volumes, bytes);
 }
 
 const char *fleet_operation_of(const json_t *reply)
@@ -189,29 +183,39 @@ static ks_rc look(struct wait *w, json_t **ret, bool *ret_is_running)
     return KS_SUCCESS;
 }
 
-ks_rc fleet_wait(const struct cli *cli, struct fleet_client *c, const char *id, json_t **ret)
+/* Until it is over, or end_ms. */
+static ks_rc follow(struct wait *w, uint64_t end_ms, json_t **ret)
 {
-    struct wait w = {.cli = cli, .client = c, .id = id, .is_terminal = isatty(STDERR_FILENO)};
-    uint64_t end_ms = UINT64_MAX, now_ms;
     bool is_running = true;
+    uint64_t now_ms;
 
-    if (args_has(cli, OPT_TIMEOUT))
-        end_ms = clock_boot_ms(clock_system()) + cli->numbers[OPT_TIMEOUT];
-    prepare_interrupt(id);
     do {
         uint64_t asked_ms = clock_boot_ms(clock_system());
-        TRY(look(&w, ret, &is_running));
+        TRY(look(w, ret, &is_running));
         if (is_running)
-            show_progress(&w, *ret);
+            show_progress(w, *ret);
         now_ms = clock_boot_ms(clock_system());
         ENSURE(!is_running || now_ms < end_ms, KS_E_BUSY,
                "the operation is not over after the time given; it goes on: keystead operation "
                "wait %s",
-               id);
+               w->id);
         if (is_running && now_ms - asked_ms < ASKED_EVERY_MS / 2)
             clock_sleep_ms(clock_system(), ASKED_EVERY_MS / 2);
     } while (is_running);
-    clear_line(&w);
+    return KS_SUCCESS;
+}
+
+ks_rc fleet_wait(const struct cli *cli, struct fleet_client *c, const char *id, json_t **ret)
+{
+    struct wait w = {.cli = cli, .client = c, .id = id, .progress = progress_begin()};
+    uint64_t end_ms = UINT64_MAX;
+
+    if (args_has(cli, OPT_TIMEOUT))
+        end_ms = clock_boot_ms(clock_system()) + cli->numbers[OPT_TIMEOUT];
+    prepare_interrupt(id);
+    ks_rc rc = follow(&w, end_ms, ret);
+    progress_clear(&w.progress);
+    TRY(rc);
     return outcome(*ret);
 }
 

@@ -7,11 +7,12 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
 
-enum { CELL_BYTES = 4096, FIELD_COLUMN = 14 };
+enum { CELL_BYTES = 4096, FIELD_COLUMN = 14, TEXT_COLUMNS_MIN = 20, GAP = 2 };
 
 ks_rc output_json(json_t *value)
 {
@@ -42,6 +43,84 @@ void output_text(FILE *out, const char *text)
     }
 }
 
+size_t output_width(FILE *out)
+{
+    struct winsize size = {0};
+
+    return ioctl(fileno(out), TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+/* How many bytes at text are shown as one character. */
+static size_t character_len(const char *text)
+{
+    size_t len = control_len(text);
+
+    if (len == 0)
+        for (len = 1; ((unsigned char)text[len] & 0xc0) == 0x80;)
+            len++;
+    return len;
+}
+
+/* Columns that the text takes: one per character that is shown. */
+static size_t text_width(const char *text)
+{
+    size_t width = 0;
+
+    for (; *text; text += character_len(text))
+        width++;
+    return width;
+}
+
+void output_cut(char *text, size_t width)
+{
+    for (; *text && width > 0; width--)
+        text += character_len(text);
+    *text = '\0';
+}
+
+/* The last blank within that many columns of the text; without one the first behind them; NULL: it fits, or cannot be broken. */
+static char *find_break(char *text, size_t columns)
+{
+    char *found = NULL;
+
+    if (text_width(text) <= columns)
+        return NULL;
+    for (size_t column = 0; *text && (column <= columns || !found); column++) {
+        if (*text == ' ')
+            found = text;
+        text += character_len(text);
+    }
+    return found;
+}
+
+/* On a terminal, lines under each other; where there is not even room for words the terminal breaks them as it likes. */
+static void print_folded(char *text, size_t indent)
+{
+    size_t width = output_width(stdout);
+    char *at;
+
+    while (width >= indent + TEXT_COLUMNS_MIN && (at = find_break(text, width - indent))) {
+        *at = '\0';
+        output_text(stdout, text);
+        printf("\n%*s", (int)indent, "");
+        text = at + 1;
+    }
+    output_text(stdout, text);
+    putchar('\n');
+}
+
+/* A name that is too long pushes the text to the right. */
+static void print_field(const char *name, size_t column, char *text)
+{
+    size_t width = text_width(name);
+    size_t padding = width < column ? column - width : GAP;
+
+    printf("  ");
+    output_text(stdout, name);
+    printf("%*s", (int)padding, "");
+    print_folded(text, 2 + width + padding);
+}
+
 void output_field(const char *name, const char *fmt, ...)
 {
     char text[CELL_BYTES];
@@ -50,9 +129,7 @@ void output_field(const char *name, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
-    printf("  %-*s", FIELD_COLUMN, name);
-    output_text(stdout, text);
-    putchar('\n');
+    print_field(name, FIELD_COLUMN, text);
 }
 
 /* ---- tables ---- */
@@ -120,19 +197,6 @@ void table_add(struct table *t, const char *fmt, ...)
     add_cell(t, text);
 }
 
-/* Columns that the text takes: one per character that is shown. */
-static size_t text_width(const char *text)
-{
-    size_t width = 0;
-
-    while (*text) {
-        size_t control = control_len(text);
-        width += control > 0 || ((unsigned char)*text & 0xc0) != 0x80;
-        text += control > 0 ? control : 1;
-    }
-    return width;
-}
-
 static void print_cell(const struct table *t, size_t i, const size_t *widths)
 {
     size_t column = i % t->columns;
@@ -147,15 +211,45 @@ static void print_cell(const struct table *t, size_t i, const size_t *widths)
     fputs(is_last ? "\n" : "  ", stdout);
 }
 
+/* Of each column; returns that of the whole. */
+static size_t measure(const struct table *t, size_t widths[TABLE_COLUMNS_MAX])
+{
+    size_t sum = 0;
+
+    for (size_t i = 0; i < t->cell_count; i++) {
+        size_t width = text_width(t->cells[i]);
+        if (width > widths[i % t->columns])
+            widths[i % t->columns] = width;
+    }
+    for (size_t column = 0; column < t->columns; column++)
+        sum += widths[column] + (column > 0 ? GAP : 0);
+    return sum;
+}
+
+/* Row by row, with the headings at the left and a line between. */
+static void print_lists(const struct table *t)
+{
+    size_t column = 0;
+
+    for (size_t i = 0; i < t->columns; i++)
+        if (text_width(t->cells[i]) + GAP > column)
+            column = text_width(t->cells[i]) + GAP;
+    for (size_t i = t->columns; i < t->cell_count; i++) {
+        if (i % t->columns == 0 && i > t->columns)
+            putchar('\n');
+        print_field(t->cells[i % t->columns], column, t->cells[i]);
+    }
+}
+
 ks_rc table_print(struct table *t, int indent)
 {
     size_t widths[TABLE_COLUMNS_MAX] = {0};
 
     TRY(t->rc);
-    for (size_t i = 0; i < t->cell_count; i++) {
-        size_t width = text_width(t->cells[i]);
-        if (width > widths[i % t->columns])
-            widths[i % t->columns] = width;
+    size_t width = measure(t, widths), room = output_width(stdout);
+    if (room > 0 && (size_t)indent + width > room && t->cell_count > t->columns) {
+        print_lists(t);
+        return KS_SUCCESS;
     }
     for (size_t i = 0; i < t->cell_count; i++) {
         if (i % t->columns == 0)

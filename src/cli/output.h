@@ -18,7 +18,11 @@ ks_rc output_json(json_t *value) KS_MUST;
 
 /* output_text(out, text): the text with control characters as '?'. */
 void output_text(FILE *out, const char *text);
-/* output_field(name, fmt, ...): "  name        text". */
+/* output_width(out): how many columns a line has; 0 when out is no terminal, or one that does not know. */
+size_t output_width(FILE *out);
+/* output_cut(text, width): ends the text, which is UTF-8, where it would take more columns. */
+void output_cut(char *text, size_t width);
+/* output_field(name, fmt, ...): "  name        text". On a terminal the text goes on under itself where the line ends, broken at blanks only. */
 void output_field(const char *name, const char *fmt, ...) KS_PRINTF(2, 3);
 
 /* A table that is printed when it is complete. Errors are kept until then. */
@@ -30,7 +34,8 @@ ks_rc table_new(const char *headings, struct table **ret) KS_MUST;
 void table_freep(struct table **t);
 /* table_add(t, fmt, ...): the next cell, row by row; copied. */
 void table_add(struct table *t, const char *fmt, ...) KS_PRINTF(2, 3);
-/* table_print(t, indent): the error of an earlier table_add, if there was one. */
+/* table_print(t, indent): the error of an earlier table_add, if there was one. On a terminal that is too narrow for it each row is printed
+ * as a list of headings and cells. */
 ks_rc table_print(struct table *t, int indent) KS_MUST;
 
 enum { OUTPUT_BYTES_TEXT = 32 };
