@@ -48,7 +48,8 @@ static ks_rc too_many(struct api_call *call, uint32_t seconds)
 
     snprintf(text, sizeof text, "%u", seconds);
     TRY(api_header(call, "Retry-After", text));
-    return api_refuse(call, 429, "TOO_MANY_REQUESTS", "try again in %u s", seconds);
+    return api_refuse(call, 429, "TOO_MANY_REQUESTS", "rate limit exceeded: try again in %u s",
+                      seconds);
 }
 
 /* ---- keys ---- */

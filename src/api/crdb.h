@@ -63,9 +63,11 @@ json_t *crdb_show_cmek(const struct cmek_view *view);
 
 /* crdb_slice(call, ret): "pagination.*" of the query. */
 ks_rc crdb_slice(const struct api_call *call, struct slice *ret) KS_MUST;
-/* crdb_reply_list(call, name, members, next): {"<name>": members, "pagination": {...}}; takes members over. next "": the last part. */
+/* crdb_reply_list(call, name, members, slice): {"<name>": members, "pagination": {...}}; takes members over. slice as control/ left it. */
 ks_rc crdb_reply_list(struct api_call *call, const char *name, json_t *members,
-                      const char *next) KS_MUST;
+                      const struct slice *slice) KS_MUST;
+/* crdb_reply_part(call, name, all): the part of the whole list that "pagination.*" asks for; takes all over. For lists that are short. */
+ks_rc crdb_reply_part(struct api_call *call, const char *name, json_t *all) KS_MUST;
 
 /* ---- checks before keys are used (api/crdb_check.c) ---- */
 
@@ -92,6 +94,8 @@ json_t *crdb_error_body(const struct api_call *call, const struct api_error *err
 
 /* crdb_is_old(call): the client speaks a version of before 2024-09-16, with other words for plans and operations. */
 bool crdb_is_old(const struct api_call *call);
+/* crdb_check_provider(provider): USAGE for what is none of the three clouds. */
+ks_rc crdb_check_provider(const char *provider) KS_MUST;
 /* crdb_reply_cluster(call, view): answers with the cluster. */
 ks_rc crdb_reply_cluster(struct api_call *call, const struct cluster_view *view) KS_MUST;
 ks_rc crdb_cluster_create(struct api_call *call) KS_MUST;

@@ -45,7 +45,7 @@ static ks_rc check_name(const char *name)
     return KS_SUCCESS;
 }
 
-static ks_rc check_provider(const char *provider)
+ks_rc crdb_check_provider(const char *provider)
 {
     ENSURE(strcmp(provider, "AWS") == 0 || strcmp(provider, "GCP") == 0 ||
                strcmp(provider, "AZURE") == 0,
@@ -73,7 +73,7 @@ static ks_rc read_wish(const json_t *body, const json_t *kept, struct cluster_wi
     TRY(json_get_text(body, "provider", WORD_BYTES - 1, &provider));
     TRY(json_get_object(body, "spec", &spec));
     TRY(check_name(name));
-    TRY(check_provider(provider));
+    TRY(crdb_check_provider(provider));
     memcpy(w->name, name, strlen(name) + 1);
     TRY(set_word(w->provider, provider, "provider"));
     TRY(set_word(w->dialect, "cockroach", "dialect"));
@@ -175,7 +175,7 @@ ks_rc crdb_cluster_list(struct api_call *call)
     ks_rc rc = add_clusters(call, views, count, members);
     cluster_views_free(views, count);
     TRY(rc);
-    return crdb_reply_list(call, "clusters", TAKE(members), slice.after);
+    return crdb_reply_list(call, "clusters", TAKE(members), &slice);
 }
 
 /* ---- changing ---- */

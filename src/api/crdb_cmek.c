@@ -28,9 +28,19 @@ static ks_rc ask(struct api_call *call, const struct cmek_ask *ask)
     return reply(call);
 }
 
+/* Clients that keep a state of their own take 404 for the word that it is gone. */
 ks_rc crdb_cmek_get(struct api_call *call)
 {
-    return api_kept(call, api_param(call, "cluster")) ? KS_SUCCESS : reply(call);
+    CLEANUP(cmek_view_freep) struct cmek_view *view = NULL;
+    const char *cluster = api_param(call, "cluster");
+
+    if (api_kept(call, cluster))
+        return KS_SUCCESS;
+    TRY(control_cmek_get(call->control, &call->caller, cluster, &view));
+    ENSURE(view->state != CLUSTER_DELETED, KS_E_NOT_FOUND,
+           "cluster %s is DELETED; the keys it had: GET /v1/clusters/%s/cmek/keys", cluster,
+           cluster);
+    return api_reply(call, 200, crdb_show_cmek(view));
 }
 
 /* ---- POST, PUT ---- */

@@ -98,8 +98,10 @@ static ks_rc check_plan(const json_t *from)
     TRY(json_may_text(from, "plan", CRDB_TEXT_BYTES - 1, &plan));
     if (!plan || strcmp(plan, "PLAN_UNSPECIFIED") == 0)
         return KS_SUCCESS;
-    /* DEDICATED is its name in versions of before 2024-09-16 */
-    ENSURE(strcmp(plan, "ADVANCED") == 0 || strcmp(plan, "DEDICATED") == 0, KS_E_USAGE,
+    /* DEDICATED and CUSTOM are its names in versions of before 2024-09-16 */
+    bool is_ours = strcmp(plan, "ADVANCED") == 0 || strcmp(plan, "DEDICATED") == 0 ||
+                   strcmp(plan, "CUSTOM") == 0;
+    ENSURE(is_ours, KS_E_USAGE,
            "\"plan\" can only be ADVANCED: customer-managed keys are not there in others");
     return KS_SUCCESS;
 }
@@ -123,6 +125,29 @@ static ks_rc take_labels(const json_t *from, json_t *kept)
     return set(kept, "labels", json_deep_copy(labels));
 }
 
+/* Of each region its own machines; they are shown with it. */
+static ks_rc take_region_machines(const json_t *dedicated, json_t *kept)
+{
+    CLEANUP(json_decrefp) json_t *taken = json_object();
+    json_t *specs = NULL, *machine = NULL;
+    const char *region;
+
+    TRY(json_may_object(dedicated, "region_machine_specs", &specs));
+    if (!specs)
+        return KS_SUCCESS;
+    ENSURE(json_object_size(specs) <= REGIONS_MAX, KS_E_USAGE,
+           "\"region_machine_specs\" may have %d regions", REGIONS_MAX);
+    json_object_foreach(specs, region, machine)
+    {
+        CLEANUP(json_decrefp) json_t *into = json_object();
+        TRY(json_may_object(specs, region, &machine));
+        TRY(take_text(machine, "machine_type", into));
+        TRY(take_number(machine, "num_virtual_cpus", into));
+        TRY(set(taken, region, TAKE(into)));
+    }
+    return set(kept, "region_machine_specs", TAKE(taken));
+}
+
 /* Of "machine_spec" the members stand one level higher in what is shown; old clients send them there, too. */
 static ks_rc take_hardware(const json_t *dedicated, json_t *kept)
 {
@@ -137,9 +162,7 @@ static ks_rc take_hardware(const json_t *dedicated, json_t *kept)
         TRY(take_text(from, "machine_type", into));
         TRY(take_number(from, "num_virtual_cpus", into));
     }
-    json_t *specs = NULL;
-    TRY(json_may_object(dedicated, "region_machine_specs", &specs));
-    return specs ? set(kept, "region_machine_specs", json_deep_copy(specs)) : KS_SUCCESS;
+    return take_region_machines(dedicated, kept);
 }
 
 /* "v25.2" and "v25.2.1" are versions; ret is the long form. */

@@ -2,8 +2,9 @@
 /*
  * api/crdb_list.c - lists in parts: "pagination.*" of the query, "pagination" of the reply.
  *
- * The token of the next part is opaque to clients and is control's own. There is no way back to the part before.
+ * The tokens of the parts before and behind are opaque to clients; those of clusters are control's own.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "api/crdb.h"
@@ -32,10 +33,52 @@ ks_rc crdb_slice(const struct api_call *call, struct slice *ret)
     return KS_SUCCESS;
 }
 
-ks_rc crdb_reply_list(struct api_call *call, const char *name, json_t *members, const char *next)
+ks_rc crdb_reply_list(struct api_call *call, const char *name, json_t *members,
+                      const struct slice *slice)
 {
-    json_t *reply = json_pack("{s:o, s:{s:s, s:s}}", name, members, "pagination", "next_page", next,
-                              "previous_page", "");
+    return api_reply(call, 200,
+                     json_pack("{s:o, s:{s:s, s:s}}", name, members, "pagination", "next_page",
+                               slice->after, "previous_page", slice->before));
+}
 
-    return api_reply(call, 200, reply);
+/* ---- lists that are there as a whole ---- */
+
+/* Their tokens are the number of the first one of the part. */
+static ks_rc read_first(const struct slice *slice, size_t count, size_t *ret)
+{
+    size_t first = 0;
+
+    for (const char *at = slice->after; *at; at++) {
+        ENSURE(*at >= '0' && *at <= '9' && first <= count, KS_E_USAGE,
+               "\"pagination.page\" is not a token of ours");
+        first = 10 * first + (size_t)(*at - '0');
+    }
+    *ret = first;
+    return KS_SUCCESS;
+}
+
+static void write_first(char token[sizeof((struct slice *)0)->after], bool is_there, size_t first)
+{
+    token[0] = 0;
+    if (is_there)
+        snprintf(token, sizeof((struct slice *)0)->after, "%zu", first);
+}
+
+ks_rc crdb_reply_part(struct api_call *call, const char *name, json_t *all)
+{
+    CLEANUP(json_decrefp) json_t *taken = all;
+    CLEANUP(json_decrefp) json_t *part = json_array();
+    struct slice slice;
+    size_t count = json_array_size(all), first = 0;
+
+    TRY(crdb_slice(call, &slice));
+    TRY(read_first(&slice, count, &first));
+    size_t end = first + slice.count_max;
+    for (size_t i = first; i < end && i < count; i++) {
+        json_t *member = json_array_get(all, slice.is_descending ? count - 1 - i : i);
+        ENSURE(json_array_append(part, member) == 0, KS_E_NO_MEMORY, "a list");
+    }
+    write_first(slice.after, end < count, end);
+    write_first(slice.before, first > 0, first > slice.count_max ? first - slice.count_max : 0);
+    return crdb_reply_list(call, name, TAKE(part), &slice);
 }

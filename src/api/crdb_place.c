@@ -40,7 +40,7 @@ ks_rc crdb_nodes(struct api_call *call)
         TRY(append(members, json_pack("{s:s, s:s, s:s}", "name", name, "region_name", v->region,
                                       "status", is_live(v) ? "LIVE" : "NOT_READY")));
     }
-    return crdb_reply_list(call, "nodes", TAKE(members), "");
+    return crdb_reply_part(call, "nodes", TAKE(members));
 }
 
 /* ---- regions, versions ---- */
@@ -50,15 +50,19 @@ ks_rc crdb_regions(struct api_call *call)
     CLEANUP(json_decrefp) json_t *members = json_array();
     CLEANUP(mem_freep) char(*names)[NAME_BYTES] = NULL;
     const char *asked = api_query(call, "provider");
+    bool is_serverless = false;
     size_t count = 0;
 
-    TRY(control_region_names(call->control, &names, &count));
+    TRY(api_query_bool(call, "serverless", &is_serverless));
+    TRY(crdb_check_provider(asked && asked[0] ? asked : "AWS"));
+    if (!is_serverless) /* those need nodes that many clusters share, and there are none */
+        TRY(control_region_names(call->control, &names, &count));
     for (size_t i = 0; i < count; i++)
         TRY(append(members,
                    json_pack("{s:s, s:s, s:s, s:b, s:f}", "name", names[i], "location", names[i],
                              "provider", asked && asked[0] ? asked : "CLOUD_PROVIDER_UNSPECIFIED",
                              "serverless", 0, "distance", 0.0)));
-    return crdb_reply_list(call, "regions", TAKE(members), "");
+    return crdb_reply_part(call, "regions", TAKE(members));
 }
 
 /* Whatever version a client names is taken; this is the one that clusters have who name none. */
@@ -67,7 +71,7 @@ ks_rc crdb_versions(struct api_call *call)
     json_t *members = json_pack("[{s:s, s:s, s:s, s:[]}]", "version", "v25.2", "release_type",
                                 "REGULAR", "support_status", "SUPPORTED", "allowed_upgrades");
 
-    return crdb_reply_list(call, "versions", members, "");
+    return crdb_reply_part(call, "versions", members);
 }
 
 /* ---- the organisation ---- */

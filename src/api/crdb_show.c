@@ -83,26 +83,31 @@ static const char *host_of(const struct cluster_volume *volumes, size_t count, c
     return "";
 }
 
-static json_t *show_region(const struct region *r, const char *host)
+/* machines: of this region, when it was said; else NULL. */
+static json_t *show_region(const struct region *r, const char *host, json_t *machines)
 {
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:b}", "name", r->name, "sql_dns", host,
-                     "ui_dns", "", "internal_dns", host, "private_endpoint_dns", "", "node_count",
-                     (int)r->node_count, "primary", 0);
+    CLEANUP(json_decrefp)
+    json_t *shown = json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:b}", "name", r->name, "sql_dns",
+                              host, "ui_dns", "", "internal_dns", host, "private_endpoint_dns", "",
+                              "node_count", (int)r->node_count, "primary", 0);
+
+    return !machines || json_object_update(shown, machines) == 0 ? TAKE(shown) : NULL;
 }
 
 static json_t *show_regions(const struct cluster_view *view, const struct cluster_volume *volumes,
-                            size_t count)
+                            size_t count, const json_t *kept)
 {
-    json_t *regions = json_array();
+    CLEANUP(json_decrefp) json_t *regions = json_array();
+    const json_t *machines = json_object_get(kept, "region_machine_specs");
 
-    for (size_t i = 0; regions && i < view->region_count; i++) {
+    for (size_t i = 0; i < view->region_count; i++) {
         const struct region *r = &view->regions[i];
-        if (json_array_append_new(regions, show_region(r, host_of(volumes, count, r->name))) == 0)
-            continue;
-        json_decref(regions);
-        regions = NULL;
+        json_t *shown =
+            show_region(r, host_of(volumes, count, r->name), json_object_get(machines, r->name));
+        if (json_array_append_new(regions, shown) != 0)
+            return NULL;
     }
-    return regions;
+    return TAKE(regions);
 }
 
 static json_t *show_hardware(const json_t *kept)
@@ -177,7 +182,7 @@ json_t *crdb_show_cluster(const struct cluster_view *view, const struct cluster_
     if (!shown || !ks_ok(crdb_kept_open(view->cluster.extra, &kept)))
         return NULL;
     bool is_whole = put_cluster(shown, view, kept, is_old) &&
-                    put(shown, "regions", show_regions(view, volumes, count)) &&
+                    put(shown, "regions", show_regions(view, volumes, count, kept)) &&
                     put(shown, "sql_dns", json_string(host_of(volumes, count, first))) &&
                     put_identity(shown, view->cluster.provider, by);
     return is_whole ? TAKE(shown) : NULL;

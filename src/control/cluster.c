@@ -138,21 +138,22 @@ static ks_rc read_views(struct store_view *v, const struct cluster *clusters, si
     return KS_SUCCESS;
 }
 
-static ks_rc go_on_behind(struct slice *slice, enum cluster_order order, const struct cluster *last)
+/* Where a cluster stands in a list of that order. */
+static struct store_page place_of(enum cluster_order order, const struct cluster *cluster)
 {
-    struct store_page place = {.number = last->number};
+    struct store_page place = {.number = cluster->number};
 
     switch (order) {
     case CLUSTER_BY_CREATED:
         break;
     case CLUSTER_BY_NAME:
-        message_copy(place.text, sizeof place.text, last->name);
+        message_copy(place.text, sizeof place.text, cluster->name);
         break;
     case CLUSTER_BY_DELETED:
-        place.at = last->deleted;
+        place.at = cluster->deleted;
         break;
     }
-    return slice_go_on(slice, &place);
+    return place;
 }
 
 static enum store_cluster_order order_of(enum cluster_order order)
@@ -174,7 +175,7 @@ static ks_rc list_own(struct store_view *v, const struct caller *by,
 {
     CLEANUP(mem_freep) struct cluster *cluster = NULL;
 
-    slice->after[0] = '\0';
+    slice->after[0] = slice->before[0] = '\0';
     TRY(mem_new(1, sizeof *cluster, &cluster));
     ks_rc rc = cluster_find(v, by, by->cluster, cluster);
     bool is_shown = ks_ok(rc) && (filter->is_with_deleted || !cluster->deleted) &&
@@ -182,6 +183,30 @@ static ks_rc list_own(struct store_view *v, const struct caller *by,
     if (!ks_ok(rc) && !ks_is(rc, KS_E_NOT_FOUND))
         return rc;
     return read_views(v, cluster, is_shown ? 1 : 0, ret);
+}
+
+/* Takes the row too many off, and says where the parts before and behind are. */
+static ks_rc end_part(struct slice *slice, enum cluster_order order, bool is_back,
+                      const struct cluster *clusters, size_t *count)
+{
+    struct slice_ends ends = {.is_empty = *count == 0, .has_more = *count > slice->count_max};
+
+    if (ends.has_more)
+        *count = slice->count_max;
+    if (*count > 0) {
+        ends.first = place_of(order, &clusters[0]);
+        ends.last = place_of(order, &clusters[*count - 1]);
+    }
+    return slice_end_both(slice, is_back, &ends);
+}
+
+static void turn_round(struct listed *l)
+{
+    for (size_t i = 0; i < l->count / 2; i++) {
+        struct cluster_view *other = l->views[l->count - 1 - i];
+        l->views[l->count - 1 - i] = l->views[i];
+        l->views[i] = other;
+    }
 }
 
 static ks_rc list_all(struct store_view *v, const struct caller *by,
@@ -196,12 +221,15 @@ static ks_rc list_all(struct store_view *v, const struct caller *by,
         .dialect = filter->dialect,
     };
     size_t count;
+    bool is_back;
 
-    TRY(slice_begin(slice, &page));
+    TRY(slice_begin_both(slice, &page, &is_back));
     TRY(store_clusters(v, &ask, &page, &clusters, &count));
-    if (slice_has_more(slice, &count))
-        TRY(go_on_behind(slice, filter->order, &clusters[count - 1]));
-    return read_views(v, clusters, count, ret);
+    TRY(end_part(slice, filter->order, is_back, clusters, &count));
+    TRY(read_views(v, clusters, count, ret));
+    if (is_back)
+        turn_round(ret);
+    return KS_SUCCESS;
 }
 
 ks_rc control_cluster_list(struct control *c, const struct caller *by,

@@ -103,6 +103,7 @@ static ks_rc read_view(struct store_view *v, const struct cluster *cluster, stru
     size_t key_count, region_count;
 
     memcpy(view->cluster, cluster->id, ID_BYTES);
+    view->state = cluster->state;
     view->revision = cluster->revision;
     TRY(store_regions(v, cluster->id, &regions, &region_count));
     TRY(store_region_keys(v, cluster->id, NULL, &keys, &key_count));

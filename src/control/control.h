@@ -64,9 +64,10 @@ ks_rc control_organisation_create(struct control *c, const struct caller *by, co
 ks_rc control_organisation_get(struct control *c, const struct caller *by, const char *id,
                                struct organisation *ret) KS_MUST;
 
-/* A part of a list. after: opaque, from the reply before; "" the first. */
+/* A part of a list. after: opaque, from the reply before; "" the first. before: of lists that go both ways, what after has to be for the
+ * part before this one; "" when there is none. */
 struct slice {
-    char after[128];
+    char after[128], before[128];
     uint32_t count_max; /* 1..SLICE_MAX */
     bool is_descending;
 };
@@ -127,6 +128,7 @@ struct cluster_filter {
     bool is_with_deleted;
     const char *dialect; /* NULL: all */
 };
+/* control_cluster_list: goes both ways. */
 ks_rc control_cluster_list(struct control *c, const struct caller *by,
                            const struct cluster_filter *filter, struct slice *slice,
                            struct cluster_view ***ret, size_t *ret_count) KS_MUST;
@@ -172,6 +174,7 @@ struct cmek_region {
 };
 struct cmek_view {
     char cluster[ID_BYTES];
+    enum cluster_state state; /* of the cluster */
     enum cmek_status status;
     int64_t revision;
     size_t region_count;

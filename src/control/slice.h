@@ -17,5 +17,16 @@ ks_rc slice_begin(const struct slice *s, struct store_page *ret) KS_MUST;
 bool slice_has_more(struct slice *s, size_t *count);
 /* slice_go_on(s, place): sets after to behind the row in this place: those members that the store's list goes by, the others zero. */
 ks_rc slice_go_on(struct slice *s, const struct store_page *place) KS_MUST;
+/*
+ * For lists that go both ways. slice_begin_both(s, ret, ret_is_back): after may also be the before of another part; then the store gives the
+ * rows from the last of the part to its first, and whoever shows them turns them round. slice_end_both(s, is_back, ends) then sets after
+ * and before.
+ */
+struct slice_ends {
+    bool is_empty, has_more;       /* has_more: the store had a row too many */
+    struct store_page first, last; /* of the rows that are shown, in the order of the store */
+};
+ks_rc slice_begin_both(const struct slice *s, struct store_page *ret, bool *ret_is_back) KS_MUST;
+ks_rc slice_end_both(struct slice *s, bool is_back, const struct slice_ends *ends) KS_MUST;
 /* slice_go_on_by_time(s, at, id): the same for lists that go by (at, text: id). */
 ks_rc slice_go_on_by_time(struct slice *s, int64_t at, const char *id) KS_MUST;

@@ -258,6 +258,18 @@ def test_pages__all_of_them_and_none_twice(world):
     assert world.plane.get("/v1/audit?after=nonsense", "admin").status == 400
 
 
+def test_pages_of_the_dialect__there_and_back(world):
+    def part(page):
+        reply = world.plane.get(f"/api/v1/clusters?pagination.limit=1&pagination.page={page}", "admin").json
+        return reply["clusters"][0]["id"], reply["pagination"]
+    first, beside = part("")
+    assert beside["previous_page"] == ""
+    second, behind = part(beside["next_page"])
+    assert {first, second} == {world.cluster, world.sibling} and behind["next_page"] == ""
+    back, beside = part(behind["previous_page"])
+    assert back == first and beside["previous_page"] == "" and part(beside["next_page"])[0] == second
+
+
 def test_audit__chain_is_whole(world):
     verdict = world.plane.made("POST", "/v1/audit/verify", "platform")
     assert verdict["is_sound"] and verdict["events"] > 10

@@ -300,6 +300,59 @@ static void a_list_that_changes__read_in_parts__repeats_and_skips_nothing_that_s
     }
 }
 
+/* The names of a part, "c0 c1 ", and where the parts beside it are. */
+static void read_part(struct fleet *f, const struct cluster_filter *filter, struct slice *slice,
+                      char names[64])
+{
+    struct cluster_view **views;
+    size_t count;
+
+    names[0] = 0;
+    check_ok(control_cluster_list(f->c, &f->admin, filter, slice, &views, &count));
+    for (size_t i = 0; i < count; i++)
+        snprintf(names + strlen(names), 64 - strlen(names), "%s ", views[i]->cluster.name);
+    cluster_views_free(views, count);
+}
+
+static void a_list__read_there_and_back__has_the_same_parts(void **state)
+{
+    static const struct {
+        enum cluster_order order;
+        bool is_descending;
+        const char *parts[3];
+    } rows[] = {
+        {CLUSTER_BY_CREATED, false, {"c4 c3 ", "c2 c1 ", "c0 "}},
+        {CLUSTER_BY_CREATED, true, {"c0 c1 ", "c2 c3 ", "c4 "}},
+        {CLUSTER_BY_NAME, false, {"c0 c1 ", "c2 c3 ", "c4 "}},
+        {CLUSTER_BY_NAME, true, {"c4 c3 ", "c2 c1 ", "c0 "}},
+    };
+    struct fleet *f = *state;
+    char names[64];
+
+    for (int i = 4; i >= 0; i--) {
+        char name[4] = {'c', (char)('0' + i), 0};
+        cluster_view_free(create(f, name, 1, 0));
+    }
+    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+        const struct cluster_filter filter = {.order = rows[r].order};
+        struct slice slice = {.count_max = 2, .is_descending = rows[r].is_descending};
+        for (int i = 0; i < 3; i++) {
+            read_part(f, &filter, &slice, names);
+            assert_string_equal(names, rows[r].parts[i]);
+            assert_int_equal(slice.before[0] != 0, i > 0);
+            assert_int_equal(slice.after[0] != 0, i < 2);
+        }
+        for (int i = 1; i >= 0; i--) {
+            memcpy(slice.after, slice.before, sizeof slice.after);
+            read_part(f, &filter, &slice, names);
+            assert_string_equal(names, rows[r].parts[i]);
+            assert_int_equal(slice.before[0] != 0, i > 0);
+        }
+        read_part(f, &filter, &slice, names); /* and there again */
+        assert_string_equal(names, rows[r].parts[1]);
+    }
+}
+
 static void deleted_clusters__listed__only_when_asked_for(void **state)
 {
     struct fleet *f = *state;
@@ -457,6 +510,7 @@ int main(void)
         TEST(a_protected_cluster__deleted__stays),
         TEST(a_deletion__while_a_node_is_away__names_the_node),
         TEST(a_list_that_changes__read_in_parts__repeats_and_skips_nothing_that_stays),
+        TEST(a_list__read_there_and_back__has_the_same_parts),
         TEST(deleted_clusters__listed__only_when_asked_for),
         TEST(a_key_of_one_cluster__lists__that_one),
         TEST(connections__asked_for__operators_get_the_password_from_memory),

@@ -93,6 +93,7 @@ static void plan__in_either_place__only_the_one_there_is(void **state)
 {
     check_ok(create("{\"plan\":\"ADVANCED\",\"spec\":{\"dedicated\":{}}}", *state));
     check_ok(create("{\"plan\":\"DEDICATED\",\"spec\":{\"dedicated\":{}}}", *state));
+    check_ok(create("{\"spec\":{\"plan\":\"CUSTOM\",\"dedicated\":{}}}", *state));
     check_rc(create("{\"plan\":\"BASIC\",\"spec\":{\"dedicated\":{}}}", *state), USAGE);
     check_rc(create("{\"spec\":{\"plan\":\"STANDARD\",\"dedicated\":{}}}", *state), USAGE);
     check_rc(create("{\"spec\":{\"serverless\":{\"regions\":[]}}}", *state), USAGE);
@@ -108,6 +109,12 @@ static void request__of_another_form__names_the_member(void **state)
         {"{\"spec\":{\"labels\":[],\"dedicated\":{}}}", "labels"},
         {"{\"spec\":{\"labels\":{\"a\":1},\"dedicated\":{}}}", "label \"a\""},
         {"{\"spec\":{\"parent_id\":1,\"dedicated\":{}}}", "parent_id"},
+        {"{\"spec\":{\"dedicated\":{\"region_machine_specs\":[]}}}", "region_machine_specs"},
+        {"{\"spec\":{\"dedicated\":{\"region_machine_specs\":{\"west\":4}}}}", "west"},
+        {"{\"spec\":{\"dedicated\":{\"region_machine_specs\":{\"w\":{\"machine_type\":4}}}}}",
+         "machine_type"},
+        {"{\"spec\":{\"dedicated\":{\"region_machine_specs\":{\"w\":{\"num_virtual_cpus\":-1}}}}}",
+         "num_virtual_cpus"},
         {"{\"spec\":{\"dedicated\":{\"hardware\":{\"storage_gib\":-1}}}}", "storage_gib"},
         {"{\"spec\":{\"dedicated\":{\"hardware\":{\"machine_spec\":{\"machine_type\":1}}}}}",
          "machine_type"},

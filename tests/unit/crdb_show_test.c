@@ -87,6 +87,19 @@ static void cluster__nothing_given_but_regions__every_member_is_there(void **sta
                "\"upgrade_status\":\"FINALIZED\"}");
 }
 
+static void cluster__with_machines_for_a_region__shows_them_with_that_region(void **state)
+{
+    (void)state;
+    set_text(view.cluster.extra, sizeof view.cluster.extra,
+             "{\"cockroach\":{\"region_machine_specs\":{\"us-west-2\":{\"num_virtual_cpus\":8}}}}");
+    CLEANUP(json_decrefp) json_t *shown = crdb_show_cluster(&view, NULL, 0, &nobody, false);
+    json_t *shown_regions = json_object_get(shown, "regions");
+    assert_null(json_object_get(json_array_get(shown_regions, 0), "num_virtual_cpus"));
+    assert_int_equal(
+        json_integer_value(json_object_get(json_array_get(shown_regions, 1), "num_virtual_cpus")),
+        8);
+}
+
 static void cluster__of_azure__tells_the_application_and_no_account(void **state)
 {
     const struct platform all = {.aws_account = "444455556666",
@@ -210,6 +223,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(cluster__nothing_given_but_regions__every_member_is_there, setup),
+        cmocka_unit_test_setup(cluster__with_machines_for_a_region__shows_them_with_that_region,
+                               setup),
         cmocka_unit_test_setup(cluster__of_azure__tells_the_application_and_no_account, setup),
         cmocka_unit_test_setup(cluster__asked_in_an_old_version__has_the_old_words, setup),
         cmocka_unit_test_setup(each_state__shown__has_the_word_that_clients_wait_for, setup),

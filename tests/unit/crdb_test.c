@@ -263,6 +263,7 @@ ks_rc control_cluster_list(struct control *c, const struct caller *by,
     TRY(make_view(*ret));
     *ret_count = 1;
     snprintf(slice->after, sizeof slice->after, "next");
+    snprintf(slice->before, sizeof slice->before, "~before");
     return KS_SUCCESS;
 }
 
@@ -286,8 +287,11 @@ ks_rc control_cmek_get(struct control *c, const struct caller *by, const char *c
     ENSURE(strcmp(cluster, CLUSTER) == 0, KS_E_NOT_FOUND, "there is no cluster %s", cluster);
     TRY(mem_new(1, sizeof *v, &v));
     TRY(mem_new(1, sizeof *v->regions, &v->regions));
-    *v = (struct cmek_view){
-        .cluster = CLUSTER, .status = play.status, .region_count = 1, .regions = v->regions};
+    *v = (struct cmek_view){.cluster = CLUSTER,
+                            .state = play.state,
+                            .status = play.status,
+                            .region_count = 1,
+                            .regions = v->regions};
     v->regions[0].region = (struct region){.name = "west", .status = play.status};
     if (play.status != CMEK_DISABLED) {
         TRY(mem_new(1, sizeof *v->regions[0].keys, &v->regions[0].keys));
@@ -734,7 +738,7 @@ static void list__every_parameter__is_passed_on(void **state)
                     "pagination.sort_order=DESC"
                     "&show_inactive=true&whatever=1",
                     ""),
-                200, "\"pagination\":{\"next_page\":\"next\",\"previous_page\":\"\"}");
+                200, "\"pagination\":{\"next_page\":\"next\",\"previous_page\":\"~before\"}");
     assert_string_equal(play.slice.after, "tok");
     assert_int_equal(play.slice.count_max, 7);
     assert_true(play.slice.is_descending);
@@ -776,6 +780,46 @@ static void the_organisation__says_whom_trust_policies_are_to_name(void **state)
                 "\"azure\":{\"app_registration_client_id\":\"6a0d3c9e\","
                 "\"app_registration_name\":\"nodes\"}}");
     the_platform = (struct platform){0};
+}
+
+static void cmek__of_a_deleted_cluster__is_gone(void **state)
+{
+    (void)state;
+    play.state = CLUSTER_DELETED;
+    check_reply(ask("GET " PATH "/cmek", ""), 404, "/cmek/keys");
+}
+
+static void short_lists__read_in_parts__go_both_ways(void **state)
+{
+    static const char first[] =
+        "{\"nodes\":[{\"name\":\"west-0\",\"region_name\":\"west\",\"status\":"
+        "\"LIVE\"}],\"pagination\":{\"next_page\":\"1\",\"previous_page\":\"\"}}",
+                      second[] =
+                          "{\"nodes\":[{\"name\":\"west-1\",\"region_name\":\"west\",\"status\":"
+                          "\"NOT_READY\"}],\"pagination\":{\"next_page\":\"\",\"previous_page\":"
+                          "\"0\"}}";
+
+    (void)state;
+    check_reply(ask("GET " PATH "/nodes?pagination.limit=1", ""), 200, first);
+    check_reply(ask("GET " PATH "/nodes?pagination.limit=1&pagination.page=1", ""), 200, second);
+    check_reply(ask("GET " PATH "/nodes?pagination.limit=1&pagination.page=0", ""), 200, first);
+    check_reply(ask("GET " PATH "/nodes?pagination.sort_order=DESC&pagination.limit=1", ""), 200,
+                "{\"nodes\":[{\"name\":\"west-1\"");
+    check_reply(ask("GET " PATH "/nodes?pagination.page=99999999999999999999", ""), 400,
+                "pagination.page");
+    check_reply(ask("GET " PATH "/nodes?pagination.page=AAAA", ""), 400, "pagination.page");
+    check_reply(ask("GET " PATH "/nodes?pagination.page=7", ""), 200,
+                "{\"nodes\":[],\"pagination\":{\"next_page\":\"\",\"previous_page\":\"0\"}}");
+    check_reply(ask("GET /api/v1/cluster-versions?pagination.limit=-1", ""), 400, "limit");
+}
+
+static void regions__asked_for_what_there_is_not__none_or_refused(void **state)
+{
+    (void)state;
+    check_reply(ask("GET /api/v1/clusters/available-regions?serverless=true", ""), 200,
+                "{\"regions\":[],");
+    check_reply(ask("GET /api/v1/clusters/available-regions?provider=IBM", ""), 400, "provider");
+    check_reply(ask("GET /api/v1/clusters/available-regions?serverless=2", ""), 400, "serverless");
 }
 
 static void what_is_around_a_cluster__shown(void **state)
@@ -827,6 +871,9 @@ int main(void)
         TEST(list__every_parameter__is_passed_on),
         TEST(the_platform__as_it_was_told__shown_for_the_cloud_of_the_cluster),
         TEST(the_organisation__says_whom_trust_policies_are_to_name),
+        TEST(cmek__of_a_deleted_cluster__is_gone),
+        TEST(short_lists__read_in_parts__go_both_ways),
+        TEST(regions__asked_for_what_there_is_not__none_or_refused),
         TEST(what_is_around_a_cluster__shown),
     };
 
