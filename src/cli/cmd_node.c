@@ -23,6 +23,7 @@
 #include "node/agent.h"
 #include "node/engine.h"
 #include "node/join.h"
+#include "node/owners.h"
 
 enum {
     KEEP_DELETED_MS = 7 * 24 * 3600 * 1000,
@@ -127,23 +128,41 @@ ks_rc cmd_node_join(struct cli *cli)
 
 /* ---- run ---- */
 
-static ks_rc take_ports(const struct cli *cli, struct agent_conf *conf)
+/* Numbers that an option gives as FIRST-LAST; standard: when it is not given. */
+struct range {
+    unsigned long first, last;
+};
+
+static ks_rc take_range(const struct cli *cli, enum cli_opt opt, struct range standard,
+                        unsigned long most, struct range *ret)
 {
-    const char *text = cli->texts[OPT_PORTS];
+    const char *text = cli->texts[opt];
+    struct range r = standard;
     char *end = NULL;
 
-    conf->port_first = PORT_FIRST;
-    conf->port_last = PORT_LAST;
-    if (!text)
-        return KS_SUCCESS;
-    unsigned long first = strtoul(text, &end, 10), last = 0;
-    bool is_range = end != text && *end == '-' && end[1];
-    if (is_range)
-        last = strtoul(end + 1, &end, 10);
-    ENSURE(is_range && *end == 0 && first > 0 && first <= last && last <= UINT16_MAX, KS_E_USAGE,
-           "--ports %.60s is not FIRST-LAST, e.g. 26000-26999", text);
-    conf->port_first = (uint16_t)first;
-    conf->port_last = (uint16_t)last;
+    if (text) {
+        r.first = strtoul(text, &end, 10);
+        bool is_range = end != text && *end == '-' && end[1];
+        r.last = is_range ? strtoul(end + 1, &end, 10) : 0;
+        ENSURE(is_range && *end == 0 && r.first > 0 && r.first <= r.last && r.last <= most,
+               KS_E_USAGE, "--%s %.60s is not FIRST-LAST, e.g. %lu-%lu", cli_options[opt].name,
+               text, standard.first, standard.last);
+    }
+    *ret = r;
+    return KS_SUCCESS;
+}
+
+static ks_rc take_ports(const struct cli *cli, struct agent_conf *conf)
+{
+    struct range r;
+
+    TRY(take_range(cli, OPT_PORTS, (struct range){PORT_FIRST, PORT_LAST}, UINT16_MAX, &r));
+    conf->port_first = (uint16_t)r.first;
+    conf->port_last = (uint16_t)r.last;
+    TRY(take_range(cli, OPT_ENGINE_UIDS, (struct range){OWNERS_FIRST, OWNERS_LAST}, UINT32_MAX - 2,
+                   &r));
+    conf->uid_first = (uid_t)r.first;
+    conf->uid_last = (uid_t)r.last;
     return KS_SUCCESS;
 }
 

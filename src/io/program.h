@@ -29,6 +29,10 @@ struct program_user {
 /* program_user_find(name, ret): NOT_FOUND; USAGE for root. Who is not root gets its own user whatever the name. */
 ks_rc program_user_find(const char *name, struct program_user *ret) KS_MUST;
 
+/* program_user_of(id, ret): the user and group with this number, of which no account needs to be there; USAGE for root. Who is not root gets
+ * its own. */
+ks_rc program_user_of(uid_t id, struct program_user *ret) KS_MUST;
+
 struct program_conf {
     const char *const *argv; /* argv[0] is a path; NULL at the end */
     const char *const *env;  /* all of it: "NAME=value"; NULL at the end */

@@ -25,16 +25,29 @@ enum { MASK = 077, PASSWD_BYTES = 16 * 1024 };
 
 /* ---- users ---- */
 
+static void own_user(struct program_user *ret)
+{
+    *ret = (struct program_user){.uid = geteuid(), .gid = getegid()};
+}
+
+ks_rc program_user_of(uid_t id, struct program_user *ret)
+{
+    ENSURE(id != 0, KS_E_USAGE, "the user 0 is root");
+    if (geteuid() == 0)
+        *ret = (struct program_user){.is_other = true, .uid = id, .gid = id};
+    else
+        own_user(ret);
+    return KS_SUCCESS;
+}
+
 ks_rc program_user_find(const char *name, struct program_user *ret)
 {
     CLEANUP(mem_freep) char *room = NULL;
-    struct program_user user = {.is_other = geteuid() == 0};
+    struct program_user user = {.is_other = true};
     struct passwd entry, *found = NULL;
 
-    if (!user.is_other) {
-        user.uid = geteuid();
-        user.gid = getegid();
-        *ret = user;
+    if (geteuid() != 0) {
+        own_user(ret);
         return KS_SUCCESS;
     }
     TRY(mem_new(1, PASSWD_BYTES, &room));

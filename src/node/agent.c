@@ -173,6 +173,7 @@ ks_rc agent_start(const struct agent_conf *conf, struct agent **ret)
     a->io = io_posix();
     a->is_full_due = true;
     pthread_mutex_init(&a->mutex, NULL);
+    pthread_mutex_init(&a->owners_mutex, NULL);
     clock_cond_init(&a->work);
     clock_cond_init(&a->news);
     clock_cond_init(&a->urgent);

@@ -7,6 +7,8 @@
  */
 #pragma once
 
+#include <sys/types.h>
+
 #include "base/clock.h"
 #include "base/random.h"
 #include "base/rc.h"
@@ -22,7 +24,8 @@ struct agent_conf {
     const char *engines_dir;    /* templates */
     const char *engine_address; /* numeric; engines listen on it */
     uint16_t port_first, port_last;
-    uint32_t volumes_max; /* 0: what memory allows */
+    uid_t uid_first, uid_last; /* of organisations' engines */
+    uint32_t volumes_max;      /* 0: what memory allows */
     uint64_t keep_deleted_ms, version_check_ms;
     bool is_leaving_running; /* at the end volumes and engines go on */
     bool is_swap_allowed, is_development;

@@ -13,6 +13,7 @@
 #include "node/agent.h"
 #include "node/join.h"
 #include "node/link.h"
+#include "node/owners.h"
 #include "node/power.h"
 #include "node/seen.h"
 
@@ -93,6 +94,8 @@ struct agent {
     struct node_dir *dir;
     struct identity identity; /* mutex */
     struct key_spec platform;
+    pthread_mutex_t owners_mutex; /* while owners are opened */
+    struct owners *owners;        /* NULL: not yet, or what was given cannot be read */
     struct link *link;
 
     pthread_mutex_t mutex;
@@ -163,8 +166,9 @@ ks_rc pass_look_now(struct job *j) KS_MUST;
 void save_begin(struct job *j);
 void save_end(struct job *j);
 
-/* power_told(agent): for power_conf. */
+/* power_told(agent), power_owner(agent, organisation, ret): for power_conf. */
 void power_told(void *agent);
+ks_rc power_owner(void *agent, const char *organisation, uid_t *ret) KS_MUST;
 
 /* port.c: port_find(a, h): gives it one of the node's ports that no other volume has and that nobody listens on; 0: none is left. */
 uint16_t port_find(struct agent *a, struct holding *h);

@@ -11,6 +11,7 @@
  *   volumes/ID/engine/            of its engine: log, password file
  *   volumes/ID/volume.log         of its process
  *   mounts/ID                     where it is mounted
+ *   owners.json                   as which user the engines of each organisation run (node/owners.h)
  *   receipts/ID.json              not yet accepted by the control plane
  *   deleted/ID.TIME/              backing directories of volumes that were taken away
  *   lock                          held by the agent

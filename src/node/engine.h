@@ -3,10 +3,12 @@
  * node/engine.h - a database engine on a mounted volume: from a template to a process that is looked after.
  *
  * The template (engines/NAME.yml, docs/ENGINES.md) says how an engine is found, initialised, started, asked whether it is ready,
- * and stopped. An engine runs as an unprivileged user, in its own session, with its output in a log file of bounded size on the volume:
+ * and stopped. An engine runs as an unprivileged user that other engines need not share, in its own session, with its output in a log file of bounded size on the volume:
  * logs quote data. It is started only while the volume is open; when it ends by itself it is started again with growing pauses.
  */
 #pragma once
+
+#include <sys/types.h>
 
 #include "base/clock.h"
 #include "base/random.h"
@@ -40,6 +42,8 @@ struct engine_conf {
     const char *address; /* numeric address it listens on */
     uint16_t port;
     const char *cluster_name;
+    uid_t
+        owner; /* the user and group that the engine is, by number; 0: the first of its template's users */
     struct clock *clock;
     struct random *random;
     /* told(arg): its state changed; from the engine's thread; must only wake others. */

@@ -174,14 +174,19 @@ static ks_rc read_password(struct engine_home *h, struct io_node *root)
     return secret_copy(buf_view(&text), &h->password);
 }
 
-/* A new volume's root is for root alone; the engine must be able to pass. */
-static ks_rc let_pass(struct io_node *volume)
+/* A new volume's root is for root alone; the engine must be able to pass, and nobody else: its group may enter, if it has one of its own. */
+static ks_rc let_pass(struct io_node *volume, const struct engine_conf *conf)
 {
-    struct stat st;
+    struct stat st, want = {.st_gid = conf->owner};
 
     TRY(io()->ops->stat(io(), volume, &st));
-    return st.st_mode & S_IXOTH ? KS_SUCCESS
-                                : set_mode(volume, (st.st_mode & 07777) | S_IXGRP | S_IXOTH);
+    mode_t mode = st.st_mode & 07777;
+    if (!engine_has_owner(conf))
+        return mode & S_IXOTH ? KS_SUCCESS : set_mode(volume, mode | S_IXGRP | S_IXOTH);
+    want.st_mode = (mode & ~(mode_t)S_IRWXO) | S_IXGRP;
+    if (st.st_gid == want.st_gid && mode == want.st_mode)
+        return KS_SUCCESS;
+    return io()->ops->setattr(io(), volume, IO_ATTR_GID | IO_ATTR_MODE, &want);
 }
 
 static ks_rc fill(struct engine_home *h, const struct engine_conf *conf)
@@ -192,7 +197,6 @@ static ks_rc fill(struct engine_home *h, const struct engine_conf *conf)
     TRY(mem_format(&h->conf, "%s/conf", h->path));
     TRY(mem_format(&h->log, "%s/log/engine.log", h->path));
     TRY(open_volume(conf, &volume, &h->device));
-    TRY(ks_wrap(let_pass(volume), "%s", conf->mountpoint));
     TRY(make_dir(volume, ENGINE, MODE_ENTER, &root));
     TRY(make_dir(root, "conf", MODE_ENTER, NULL));
     TRY(make_dir(root, "log", MODE_OURS, NULL));
@@ -211,6 +215,16 @@ ks_rc engine_home_open(const struct engine_conf *conf, struct engine_home **ret)
     else
         engine_home_free(h);
     return rc;
+}
+
+ks_rc engine_home_admit(struct engine_home *h, const struct engine_conf *conf)
+{
+    CLEANUP(node_close) struct io_node *volume = NULL;
+    uint64_t device = 0;
+
+    TRY(open_volume(conf, &volume, &device));
+    ENSURE(device == h->device, KS_E_STATE, "%s is not on the volume any more", h->path);
+    return ks_wrap(let_pass(volume, conf), "%s", conf->mountpoint);
 }
 
 void engine_home_free(struct engine_home *h)
@@ -282,6 +296,56 @@ ks_rc engine_home_begin(struct engine_home *h, const struct engine_template *t,
     TRY(lookup(root, name, &home, NULL));
     TRY(make_directories(home, t, user));
     return set_home(h, name);
+}
+
+/* ---- a home that changes hands ---- */
+
+static ks_rc give_inside(struct io_node *dir, uid_t from, const struct program_user *user,
+                         unsigned depth);
+
+/* Links into somebody else's files stay as they are. */
+static ks_rc give_one(struct io_node *dir, const char *name, uid_t from,
+                      const struct program_user *user, unsigned depth)
+{
+    CLEANUP(node_close) struct io_node *node = NULL;
+    struct stat st;
+
+    TRY(lookup(dir, name, &node, &st));
+    if (S_ISDIR(st.st_mode))
+        TRY(give_inside(node, from, user, depth + 1));
+    return st.st_uid == from ? give_to(node, user) : KS_SUCCESS;
+}
+
+static ks_rc give_inside(struct io_node *dir, uid_t from, const struct program_user *user,
+                         unsigned depth)
+{
+    struct io_dirent e = {.name = "."};
+    struct io_dir *list = NULL;
+
+    ENSURE(depth < DEPTH_MAX, KS_E_LIMIT, "directories are nested deeper than %d", DEPTH_MAX);
+    TRY(io()->ops->dir_open(io(), dir, &list));
+    ks_rc rc = KS_SUCCESS;
+    while (ks_ok(rc) && e.name[0]) {
+        rc = io()->ops->dir_next(io(), list, &e);
+        if (ks_ok(rc) && e.name[0] && strcmp(e.name, ".") != 0 && strcmp(e.name, "..") != 0)
+            rc = ks_wrap(give_one(dir, e.name, from, user, depth), "%s", e.name);
+    }
+    io()->ops->dir_close(io(), list);
+    return rc;
+}
+
+/* The home itself is given last: until then it is found not to be given. */
+ks_rc engine_home_give(struct engine_home *h, const struct program_user *user)
+{
+    CLEANUP(node_close) struct io_node *root = NULL, *home = NULL;
+    struct stat st;
+
+    TRY(enter(h, &root));
+    TRY(ks_wrap(lookup(root, strrchr(h->home, '/') + 1, &home, &st), "%s", h->home));
+    if (!user->is_other || st.st_uid == user->uid)
+        return KS_SUCCESS;
+    TRY(ks_wrap(give_inside(home, st.st_uid, user, 0), "%s", h->home));
+    return ks_wrap(give_to(home, user), "%s", h->home);
 }
 
 /* A sync of each file: syncing a mount as a whole reaches its process, not the disk. */

@@ -163,7 +163,8 @@ static ks_rc judge(const struct engine_step *s, const struct buf *output, int st
     return KS_SUCCESS;
 }
 
-static ks_rc run_step(const struct engine_life *l, const struct engine_step *s, uint64_t ms_max)
+static ks_rc run_step(const struct engine_life *l, const struct engine_step *s,
+                      const struct program_user *user, uint64_t ms_max)
 {
     CLEANUP(filled_done) struct filled f;
     CLEANUP(ready_step_done) struct ready_step r = {0};
@@ -173,6 +174,7 @@ static ks_rc run_step(const struct engine_life *l, const struct engine_step *s, 
 
     TRY(fill(l, &f));
     TRY(make_ready(l, s, &f, &r));
+    r.conf.user = user;
     if (s->input)
         TRY(engine_text_expand(s->input, &f.values, &input));
     TRY(program_run(&r.conf, buf_view(&input), clock_boot_ms(clock_system()) + ms_max, l->cancel_fd,
@@ -180,10 +182,11 @@ static ks_rc run_step(const struct engine_life *l, const struct engine_step *s, 
     return judge(s, &output, status);
 }
 
-static ks_rc run_steps(const struct engine_life *l, const struct engine_steps *steps)
+static ks_rc run_steps(const struct engine_life *l, const struct engine_steps *steps,
+                       const struct program_user *user)
 {
     for (size_t i = 0; i < steps->count; i++)
-        TRY(run_step(l, &steps->steps[i], (uint64_t)steps->steps[i].seconds * 1000));
+        TRY(run_step(l, &steps->steps[i], user, (uint64_t)steps->steps[i].seconds * 1000));
     return KS_SUCCESS;
 }
 
@@ -218,16 +221,43 @@ ks_rc engine_life_init(struct engine_life *l, const struct engine_conf *conf, in
     return KS_SUCCESS;
 }
 
+bool engine_has_owner(const struct engine_conf *conf)
+{
+    return conf->owner != 0 && !conf->kind->is_shared_user;
+}
+
+/* A user that is named makes what the owner gets then, and passes to it by the owner's group. */
+static ks_rc find_users(struct engine_life *l)
+{
+    const struct engine_template *t = l->conf->kind;
+    struct program_user *maker = &l->maker;
+
+    if (!engine_has_owner(l->conf)) {
+        TRY(engine_find_user(t, &l->user));
+        *maker = l->user;
+        return KS_SUCCESS;
+    }
+    TRY(program_user_of(l->conf->owner, &l->user));
+    *maker = l->user;
+    if (json_array_size(t->users) == 0)
+        return KS_SUCCESS;
+    TRY(engine_find_user(t, maker));
+    ENSURE(maker->group_count < PROGRAM_GROUPS_MAX, KS_E_LIMIT, "%s: its user is in %d groups",
+           t->name, maker->group_count);
+    maker->groups[maker->group_count++] = l->user.gid;
+    return KS_SUCCESS;
+}
+
 ks_rc engine_life_adopt(struct engine_life *l)
 {
     TRY(engine_pid_read(l->conf->state_dir, &l->pid));
     TRY(program_adopt(&l->pid.identity, l->pid.program, &l->process));
     /* the volume may be locked; then there is no password to tell */
     IGNORE(engine_home_open(l->conf, &l->home));
-    return engine_find_user(l->conf->kind, &l->user);
+    return find_users(l);
 }
 
-static ks_rc write_files(struct engine_life *l)
+static ks_rc write_files(struct engine_life *l, const struct program_user *user)
 {
     const struct engine_template *t = l->conf->kind;
     CLEANUP(filled_done) struct filled f;
@@ -236,7 +266,7 @@ static ks_rc write_files(struct engine_life *l)
     for (size_t i = 0; i < t->file_count; i++) {
         CLEANUP(buf_done) struct buf text = buf_init_wiping(ENGINE_TEXT_MAX);
         TRY(engine_text_expand(t->files[i].text, &f.values, &text));
-        TRY(engine_home_write(l->home, t->files[i].name, buf_view(&text), &l->user));
+        TRY(engine_home_write(l->home, t->files[i].name, buf_view(&text), user));
     }
     return KS_SUCCESS;
 }
@@ -251,10 +281,11 @@ static ks_rc initialise(struct engine_life *l)
 {
     const struct engine_template *t = l->conf->kind;
 
-    TRY(engine_home_begin(l->home, t, &l->user));
+    TRY(engine_home_begin(l->home, t, &l->maker));
     note_paths(l);
-    TRY(write_files(l));
-    TRY(ks_wrap(run_steps(l, &t->initialise), "%s cannot be initialised", t->name));
+    TRY(write_files(l, &l->maker));
+    TRY(ks_wrap(run_steps(l, &t->initialise, &l->maker), "%s cannot be initialised", t->name));
+    TRY(engine_home_give(l->home, &l->user));
     return engine_home_commit(l->home, t->name, t->prepare.count == 0);
 }
 
@@ -277,15 +308,17 @@ ks_rc engine_life_start(struct engine_life *l)
 
     if (!t->document) /* no engine at all */
         return KS_SUCCESS;
-    TRY(engine_find_user(t, &l->user));
+    TRY(find_users(l));
     engine_home_free(TAKE(l->home));
     TRY(engine_home_open(l->conf, &l->home));
+    TRY(engine_home_admit(l->home, l->conf));
     if (t->has_password)
         TRY(engine_home_password(l->home, l->conf->random));
     if (!l->home->is_initialised)
         TRY(initialise(l));
+    TRY(engine_home_give(l->home, &l->user)); /* it may be of a node that ran it as somebody else */
     note_paths(l);
-    TRY(write_files(l));
+    TRY(write_files(l, &l->user));
     return t->has_process ? start_process(l) : KS_SUCCESS;
 }
 
@@ -330,7 +363,7 @@ bool engine_life_is_ready(struct engine_life *l)
     if (!takes_connections(l))
         return false;
     /* one that was taken over had its probe, and without the volume there is no password for another */
-    return !probe->program || !l->home || ks_ok(run_step(l, probe, PROBE_MS));
+    return !probe->program || !l->home || ks_ok(run_step(l, probe, &l->user, PROBE_MS));
 }
 
 ks_rc engine_life_prepare(struct engine_life *l)
@@ -339,7 +372,7 @@ ks_rc engine_life_prepare(struct engine_life *l)
 
     if (!l->home || !l->home->is_initialised || l->home->is_prepared)
         return KS_SUCCESS;
-    TRY(ks_wrap(run_steps(l, &t->prepare), "%s cannot be prepared", t->name));
+    TRY(ks_wrap(run_steps(l, &t->prepare, &l->user), "%s cannot be prepared", t->name));
     return engine_home_commit(l->home, t->name, true);
 }
 

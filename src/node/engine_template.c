@@ -269,17 +269,20 @@ static ks_rc read_scalars(struct engine_template *t, const char *name)
     TRY(json_may_bool(t->document, "password", &t->has_password));
     TRY(json_may_int(t->document, "open_files", 64, 1 << 20, &files_max));
     t->files_max = (uint32_t)files_max;
+    TRY(json_may_bool(t->document, "shared_user", &t->is_shared_user));
     TRY(may_list(t->document, "users", 8, &t->users));
-    ENSURE(json_array_size(t->users) > 0, KS_E_USAGE, "\"users\" names at least one");
+    bool is_needed = json_object_get(t->document, "users") || t->is_shared_user;
+    ENSURE(!is_needed || json_array_size(t->users) > 0, KS_E_USAGE, "\"users\" names at least one");
     return KS_SUCCESS;
 }
 
 static ks_rc read_document(struct engine_template *t, const char *name)
 {
     ENSURE(json_is_object(t->document), KS_E_USAGE, "a template is an object");
-    TRY(check_members(t->document,
-                      "name hint programs users environment open_files password directories files "
-                      "initialise start ready prepare stop connection "));
+    TRY(check_members(
+        t->document,
+        "name hint programs users shared_user environment open_files password directories files "
+        "initialise start ready prepare stop connection "));
     TRY(read_scalars(t, name));
     TRY(read_programs(t));
     TRY(read_environment(t));
@@ -461,7 +464,7 @@ ks_rc engine_template_check(const struct engine_template *t)
         CLEANUP(mem_freep) char *path = NULL;
         TRY(engine_find_program(t, name, &path));
     }
-    return engine_find_user(t, &user);
+    return json_array_size(t->users) ? engine_find_user(t, &user) : KS_SUCCESS;
 }
 
 struct listing {

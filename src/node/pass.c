@@ -210,6 +210,26 @@ void power_told(void *agent)
     pthread_cond_broadcast(&a->work); /* who misses it looks within a second */
 }
 
+/* Opened when it is needed: what cannot be read must not keep volumes from being served. */
+static ks_rc open_owners(struct agent *a)
+{
+    const struct owners_conf conf = {
+        .dir = a->dir, .etc = "/etc", .first = a->conf.uid_first, .last = a->conf.uid_last};
+
+    pthread_mutex_lock(&a->owners_mutex);
+    ks_rc rc = a->owners ? KS_SUCCESS : owners_open(&conf, &a->owners);
+    pthread_mutex_unlock(&a->owners_mutex);
+    return rc;
+}
+
+ks_rc power_owner(void *agent, const char *organisation, uid_t *ret)
+{
+    struct agent *a = agent;
+
+    TRY(open_owners(a));
+    return owners_find(a->owners, organisation, ret);
+}
+
 /* The engine runs while the volume is open and is wanted so. With the mutex. */
 static void steer_engine(struct agent *a, struct holding *h)
 {
@@ -395,6 +415,8 @@ static void ready_engine(struct job *j)
                               .engine = j->wish.engine,
                               .address = j->a->conf.engine_address,
                               .cluster_name = j->wish.cluster_name,
+                              .organisation = j->wish.organisation,
+                              .owner = power_owner,
                               .port = j->deed.port,
                               .clock = j->a->clock,
                               .random = j->a->conf.random,

@@ -16,7 +16,7 @@
 
 struct power {
     struct power_conf conf;
-    char *engines_dir, *engine, *mountpoint, *state_dir, *address, *cluster_name;
+    char *engines_dir, *engine, *mountpoint, *state_dir, *address, *cluster_name, *organisation;
     pthread_mutex_t mutex;
     bool is_on;
     struct engine_template *kind;
@@ -36,6 +36,7 @@ static ks_rc copy_texts(struct power *p, const struct power_conf *conf)
     TRY(mem_text(conf->mountpoint, &p->mountpoint));
     TRY(mem_text(conf->state_dir, &p->state_dir));
     TRY(mem_text(conf->address, &p->address));
+    TRY(mem_text(conf->organisation, &p->organisation));
     return mem_text(conf->cluster_name, &p->cluster_name);
 }
 
@@ -67,18 +68,23 @@ void power_free(struct power *p, bool is_leaving_it)
     mem_free(p->state_dir);
     mem_free(p->address);
     mem_free(p->cluster_name);
+    mem_free(p->organisation);
     mem_free(p);
 }
 
 static ks_rc make_engine(const struct power *p, const struct engine_template *kind,
                          struct engine **ret)
 {
+    uid_t owner = 0;
+
+    TRY(p->conf.owner(p->conf.arg, p->organisation, &owner));
     const struct engine_conf conf = {.kind = kind,
                                      .mountpoint = p->mountpoint,
                                      .state_dir = p->state_dir,
                                      .address = p->address,
                                      .port = p->conf.port,
                                      .cluster_name = p->cluster_name,
+                                     .owner = owner,
                                      .clock = p->conf.clock,
                                      .random = p->conf.random,
                                      .told = p->conf.told,

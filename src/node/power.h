@@ -6,6 +6,8 @@
  */
 #pragma once
 
+#include <sys/types.h>
+
 #include "base/clock.h"
 #include "base/random.h"
 #include "base/secret.h"
@@ -15,10 +17,12 @@ struct power;
 
 struct power_conf {
     const char *engines_dir, *engine; /* template */
-    const char *mountpoint, *state_dir, *address, *cluster_name;
+    const char *mountpoint, *state_dir, *address, *cluster_name, *organisation;
     uint16_t port;
     struct clock *clock;
     struct random *random;
+    /* owner(arg, organisation, ret): the user that engines of an organisation are */
+    ks_rc (*owner)(void *arg, const char *organisation, uid_t *ret);
     void (*told)(void *arg); /* its state changed; from any thread; must only wake others */
     void *arg;
 };

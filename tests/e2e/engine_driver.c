@@ -110,7 +110,7 @@ int main(int argc, char **argv)
     struct engine *e = NULL;
     char line[256];
 
-    if (argc < 7)
+    if (argc < 8)
         return 2;
     log_setup("engine_driver", LOG_INFO);
     ks_rc rc = secret_init();
@@ -121,10 +121,11 @@ int main(int argc, char **argv)
     const struct engine_conf conf = {.kind = t,
                                      .mountpoint = argv[3],
                                      .state_dir = argv[4],
-                                     .may_be_plain = argc > 7,
+                                     .may_be_plain = argc > 8,
                                      .address = argv[5],
                                      .port = (uint16_t)strtoul(argv[6], NULL, 10),
                                      .cluster_name = "orders 1",
+                                     .owner = (uid_t)strtoul(argv[7], NULL, 10),
                                      .clock = clock_system(),
                                      .random = random_system(),
                                      .told = told};

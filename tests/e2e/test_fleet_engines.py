@@ -19,6 +19,7 @@ from harness.keystead import ROOT, Keystead
 
 ENGINES = os.path.join(ROOT, "engines")
 SECONDS = 60
+OWNER = 1900000000  # a user of whom the host knows nothing
 
 
 def driver_path():
@@ -29,13 +30,13 @@ def driver_path():
 class Driver:
     """One engine on one directory."""
 
-    def __init__(self, work, name, mountpoint, plain=False, templates=ENGINES, port=None):
+    def __init__(self, work, name, mountpoint, plain=False, templates=ENGINES, port=None, owner=OWNER):
         self.mountpoint, self.name, self.orphans = mountpoint, name, ()
         self.port = port or proc.free_port()
         self.state = os.path.join(work, f"state-{name}")
         os.makedirs(self.state, mode=0o700, exist_ok=True)
         self.log = open(os.path.join(work, f"driver-{name}.log"), "a")
-        argv = [driver_path(), templates, name, mountpoint, self.state, "127.0.0.1", str(self.port)]
+        argv = [driver_path(), templates, name, mountpoint, self.state, "127.0.0.1", str(self.port), str(owner)]
         self._process = subprocess.Popen(argv + ["plain"] * plain, text=True, stdin=subprocess.PIPE,
                                          stdout=subprocess.PIPE, stderr=self.log)
         self.first = self._answer()
@@ -200,8 +201,7 @@ def test_on_a_directory__started_killed_stopped__has_its_data(kind, work, plain)
     driver.start()
     engine.write(1)
     pid = driver.main_pid()
-    uid = os.stat(f"/proc/{pid}").st_uid
-    assert uid != 0, "it runs as root"
+    assert {os.stat(f"/proc/{member}").st_uid for member in driver.members()} == {OWNER}
     os.kill(pid, signal.SIGKILL)
     proc.wait_until(lambda: driver.ask("status")["restarts"] == 1, "its end was noticed")
     status = driver.wait("RUNNING")
@@ -212,6 +212,41 @@ def test_on_a_directory__started_killed_stopped__has_its_data(kind, work, plain)
     driver.start()
     assert engine.read(1) and engine.read(2)
     driver.stop()
+    driver.end()
+
+
+def owners_below(path):
+    return {os.lstat(os.path.join(top, name)).st_uid for top, dirs, files in os.walk(path) for name in dirs + files}
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda k: k.name)
+def test_home_of_another_user__changes_hands_before_the_start(kind, work, plain):
+    """As a node of before leaves it: engines ran as accounts of the host."""
+    if kind.missing():
+        pytest.skip(f"{kind.name} is not installed here")
+    templates = os.path.join(work, "templates")
+    os.mkdir(templates)
+    with open(os.path.join(ENGINES, f"{kind.name}.yml")) as old, open(os.path.join(templates, f"{kind.name}.yml"), "w") as f:
+        f.write("\n".join(line for line in old.read().splitlines() if not line.startswith("users:")) + "\nusers: [nobody]\n")
+    if kind is Postgresql:
+        with open(os.path.join(templates, "postgresql.yml"), "a") as f:
+            f.write("shared_user: true\n")
+    engine, driver = make(kind, work, plain, plain=True, templates=templates, owner=0)
+    driver.start()
+    engine.write(1)
+    home = os.path.join(plain, "engine/home-1")
+    theirs = os.path.join(home, "not-ours")
+    open(theirs, "w").close()
+    driver.stop()
+    driver.end()
+    assert owners_below(home) == {65534, 0}
+    engine, driver = make(kind, work, plain, plain=True)
+    driver.start()
+    assert engine.read(1)
+    driver.stop()
+    assert os.lstat(theirs).st_uid == 0, "only what was the former user's changes hands"
+    os.unlink(theirs)
+    assert owners_below(home) == {OWNER} and os.stat(home).st_uid == OWNER
     driver.end()
 
 

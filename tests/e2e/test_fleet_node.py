@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Goal: a node brings its volumes to what the control plane wants, whatever is cut off when; what is revoked is never open, and
 nothing is lost. The control plane is a script that knows docs/NODES.md only (harness/control_plane.py)."""
+import glob
 import json
 import os
 import random
@@ -9,6 +10,7 @@ import signal
 import socket
 import stat
 import time
+import uuid
 
 import pytest
 from harness import proc
@@ -713,6 +715,87 @@ def test_engine__runs_while_its_volume_is_open__and_outlives_the_agent(idle, pla
 
 
 @pytest.mark.skipif(not shutil.which("redis-server"), reason="no redis-server on this host")
+def as_number(uid, *argv):
+    return ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "--", *argv]
+
+
+def owner_of(node, volume):
+    """The user of the processes of its engine."""
+    with open(os.path.join(node.dir, "volumes", volume, "engine", "running.json")) as f:
+        return os.stat(f"/proc/{json.load(f)['pid']}").st_uid
+
+
+def run_engines(node, plane, engine, organisations):
+    """A volume of each organisation, with an engine that runs."""
+    volumes = [plane.want(engine=engine, organisation=o) for o in organisations]
+
+    def are_running():
+        told = [plane.reported.get(v, {}).get("engine", {}) for v in volumes]
+        return all(e.get("state") == "RUNNING" and e.get("password") for e in told)
+    plane.wait(are_running, "the engines run")
+    return volumes
+
+
+@pytest.mark.skipif(not shutil.which("redis-server"), reason="redis-server is not installed here")
+def test_engines__of_several_organisations__run_as_users_that_share_nothing(idle, plane):
+    idle.join()
+    args = ("--engines", os.path.join(ROOT, "engines"), "--ports", "18000-18099")
+    idle.start(*args)
+    acme, other = str(uuid.uuid4()), str(uuid.uuid4())
+    first, second, third = volumes = run_engines(idle, plane, "redis", (acme, other, acme))
+    owners = [owner_of(idle, v) for v in volumes]
+    assert owners[0] == owners[2] != owners[1]
+    assert all(1900000000 <= o <= 1900065535 for o in owners)
+    for volume, owner in zip(volumes, owners):
+        place = os.stat(idle.mountpoint(volume))
+        assert (place.st_uid, place.st_gid, stat.S_IMODE(place.st_mode) & 0o7) == (0, owner, 0)
+    for owner, volume, may in ((owners[0], first, True), (owners[0], third, True), (owners[0], second, False), (owners[1], first, False),
+                               (65534, first, False)):
+        for path in ("engine/home-1", "engine/conf/redis.conf"):
+            done = proc.run(as_number(owner, "cat" if path.endswith("conf") else "ls", os.path.join(idle.mountpoint(volume), path)), check=False)
+            assert (done.returncode == 0) is may, (owner, path, done.stderr)
+    idle.stop()
+    plane.reported.clear()
+    idle.start(*args)
+    again = [plane.reported.get(v, {}).get("engine", {}) for v in volumes]
+    plane.wait(lambda: all(plane.reported.get(v, {}).get("engine", {}).get("state") == "RUNNING" for v in volumes), f"they run again {again}")
+    assert [owner_of(idle, v) for v in volumes] == owners
+
+
+@pytest.mark.skipif(not glob.glob("/usr/lib/postgresql/*/bin/postgres"), reason="postgresql is not installed here")
+def test_engines__superuser_of_one_organisation__cannot_read_anothers_open_volume(idle, plane):
+    idle.join()
+    idle.start("--engines", os.path.join(ROOT, "engines"), "--ports", "18100-18199")
+    mine, theirs = run_engines(idle, plane, "postgresql", (str(uuid.uuid4()), str(uuid.uuid4())))
+    engine = plane.reported[mine]["engine"]
+
+    def ask(command):
+        done = proc.run(["psql", "-h", engine["host"], "-p", str(engine["port"]), "-U", "postgres", "-v", "ON_ERROR_STOP=1", "-qtA", "-c",
+                         f"create temp table t (line text); copy t from program '{command} 2>&1 || true'; select * from t"],
+                        check=False, env={**os.environ, "PGPASSWORD": engine["password"]})
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+    assert str(owner_of(idle, mine)) in ask("id -u")
+    assert ask(f"cat {idle.mountpoint(mine)}/engine/home-1/data/PG_VERSION").strip().isdigit()
+    for command in (f"ls {idle.mountpoint(theirs)}", f"cat {idle.mountpoint(theirs)}/engine/home-1/data/PG_VERSION",
+                    f"cat {idle.mountpoint(theirs)}/engine/conf/administrator"):
+        assert "Permission denied" in ask(command)
+    with open(os.path.join(idle.dir, "volumes", theirs, "engine", "running.json")) as f:
+        pid = json.load(f)["pid"]
+    assert "not permitted" in ask(f"kill -STOP {pid}") and "Permission denied" in ask(f"ls /proc/{pid}/fd")
+
+
+def test_engine__owners_cannot_be_read__volumes_go_on_and_it_is_told(idle, plane):
+    idle.join()
+    with open(os.path.join(idle.dir, "owners.json"), "w") as f:
+        f.write("{")
+    idle.start("--engines", os.path.join(ROOT, "engines"), "--ports", "18200-18299")
+    volume = plane.want(engine="sqlite" if shutil.which("sqlite3") else "redis")
+    plane.wait_reached(volume)
+    plane.wait(lambda: "owners.json is damaged" in plane.reported[volume]["engine"]["message"], "it is told")
+    idle.write(volume, "file", "kept")
+
+
 def test_engine__left_running_by_an_agent__ends_before_its_volume_is_removed(idle, plane):
     idle.join()
     port = proc.free_port()

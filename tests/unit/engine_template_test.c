@@ -80,7 +80,8 @@ static void parse__malformed_member__is_named(void **state)
     } cases[] = {
         {"[]", "a template is an object"},
         {"a: [", "line 2, column 1"},
-        {"name: db\nhint: h\n", "\"users\""},
+        {"name: db\nhint: h\nshared_user: true\n", "\"users\""},
+        {HEAD "shared_user: 7\n", "\"shared_user\""},
         {"name: other\nhint: h\nusers: [x]\n", "\"name\" is the name of the file"},
         {"name: 7\nhint: h\nusers: [x]\n", "\"name\""},
         {"name: db\nusers: [x]\n", "\"hint\" is missing"},

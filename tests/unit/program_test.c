@@ -76,6 +76,21 @@ static void user_find__nobody_root_unknown__only_the_first(void **state)
     check_rc(program_user_find("no-such-user", &u), NOT_FOUND);
 }
 
+static void user_of__a_number_without_an_account__is_who_it_is(void **state)
+{
+    struct fixture *f = *state;
+    CLEANUP(buf_done) struct buf out = buf_init(OUTPUT_BYTES);
+    struct program_user u;
+    int status = -1;
+
+    check_rc(program_user_of(0, &u), USAGE);
+    check_ok(program_user_of(1900000000, &f->user));
+    check_ok(run(f, "id -u; id -g; id -G", "", &out, &status));
+    assert_string_equal(buf_text(&out),
+                        geteuid() == 0 ? "1900000000\n1900000000\n1900000000\n" : buf_text(&out));
+    assert_int_equal(status, 0);
+}
+
 static void run__script__has_what_it_was_given_and_no_more(void **state)
 {
     struct fixture *f = *state;
@@ -344,6 +359,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(user_find__nobody_root_unknown__only_the_first),
+        T(user_of__a_number_without_an_account__is_who_it_is),
         T(run__script__has_what_it_was_given_and_no_more),
         T(run__long_output__keeps_its_end),
         T(run__cannot_be_started__says_why),
