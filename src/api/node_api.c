@@ -10,7 +10,7 @@
 #include "api/serve.h"
 #include "base/json.h"
 
-enum { WAIT_SECONDS_MAX = 55, TOKEN_BYTES = 256, REQUEST_BYTES = 8192 };
+enum { WAIT_SECONDS_MAX = 55, TOKEN_BYTES = 256, REQUEST_BYTES = 8192, PROOF_BYTES = 512 };
 
 static ks_rc authority(struct api_call *call)
 {
@@ -27,18 +27,36 @@ static ks_rc judge_token(struct api_call *call, ks_rc rc)
     return rc;
 }
 
-static ks_rc join(struct api_call *call)
+static ks_rc join_anew(struct api_call *call, const char *token, const char *request, json_t **ret)
 {
     char name[NAME_BYTES], address[HOST_BYTES];
-    const char *token = NULL, *request = NULL;
-    json_t *reply;
 
     TRY(known_members(call->body, "token,request,name,address"));
-    TRY(json_get_text(call->body, "token", TOKEN_BYTES, &token));
-    TRY(json_get_text(call->body, "request", REQUEST_BYTES, &request));
     TRY(read_name(call->body, "name", sizeof name, name));
     TRY(read_name(call->body, "address", sizeof address, address));
-    ks_rc rc = control_node_join(call->control, token, request, name, address, &reply);
+    return control_node_join(call->control, token, request, name, address, ret);
+}
+
+/* One whose certificate has expired. */
+static ks_rc rejoin(struct api_call *call, const char *token, const char *request, json_t **ret)
+{
+    struct node_rejoin ask = {.request = request};
+
+    TRY(known_members(call->body, "token,request,certificate,proof"));
+    TRY(json_get_text(call->body, "certificate", REQUEST_BYTES, &ask.certificate));
+    TRY(json_get_text(call->body, "proof", PROOF_BYTES, &ask.proof));
+    return control_node_rejoin(call->control, token, &ask, ret);
+}
+
+static ks_rc join(struct api_call *call)
+{
+    const char *token = NULL, *request = NULL;
+    bool is_known = json_object_get(call->body, "certificate") != NULL;
+    json_t *reply;
+
+    TRY(json_get_text(call->body, "token", TOKEN_BYTES, &token));
+    TRY(json_get_text(call->body, "request", REQUEST_BYTES, &request));
+    ks_rc rc = (is_known ? rejoin : join_anew)(call, token, request, &reply);
     if (ks_is(rc, KS_E_PERMISSION))
         return judge_token(call, rc);
     TRY(rc);

@@ -113,15 +113,18 @@ ks_rc cmd_node_join(struct cli *cli)
     if (gethostname(host, sizeof host) != 0)
         return ks_fail_os(errno, "the host's name");
     TRY(take_dir(cli, &path));
-    TRY(node_dir_open(path, &dir));
-    const struct join_conf conf = {
-        .dir = dir,
-        .clock = clock_system(),
-        .server = cli->texts[OPT_NODE_SERVER],
-        .ca_file = cli->texts[OPT_JOIN_CA_FILE],
-        .name = args_has(cli, OPT_NODE_NAME) ? cli->texts[OPT_NODE_NAME] : host,
-        .address = args_has(cli, OPT_NODE_ADDRESS) ? cli->texts[OPT_NODE_ADDRESS] : host,
-        .token = &token};
+    ks_rc rc = node_dir_open(path, &dir);
+    if (ks_is(rc, KS_E_BUSY)) /* its agent looks for a new certificate when its own has expired */
+        rc = node_dir_open_beside(path, &dir);
+    TRY(rc);
+    const struct join_conf conf = {.dir = dir,
+                                   .clock = clock_system(),
+                                   .server = cli->texts[OPT_NODE_SERVER],
+                                   .ca_file = cli->texts[OPT_JOIN_CA_FILE],
+                                   .name = cli->texts[OPT_NODE_NAME],
+                                   .address = cli->texts[OPT_NODE_ADDRESS],
+                                   .host = host,
+                                   .token = &token};
     TRY(join(&conf));
     return say_joined(cli, dir);
 }

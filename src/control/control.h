@@ -282,6 +282,16 @@ ks_rc control_join_token_create(struct control *c, const struct caller *by, cons
  * unknown, used, expired. */
 ks_rc control_node_join(struct control *c, const char *token, const char *request_pem,
                         const char *name, const char *address, json_t **ret) KS_MUST;
+/* control_node_rejoin(c, token, ask, ret): a new certificate for a node whose own has expired; it stays that node and keeps its volumes. The
+ * reply is as that of joining, and counts as that of control_node_renew. PERMISSION as above, and when it is not proved to be the node; USAGE when
+ * the token is for another region. */
+struct node_rejoin {
+    const char *request;     /* PEM */
+    const char *certificate; /* the node's last one, PEM, whenever it expired */
+    const char *proof;       /* signature over request by that one's key, Base64 */
+};
+ks_rc control_node_rejoin(struct control *c, const char *token, const struct node_rejoin *ask,
+                          json_t **ret) KS_MUST;
 /* control_node_renew(c, node, request, ret): a new certificate for a node that has joined; the reply is as that of joining. It counts from its
  * first use on; until then the one before does. */
 ks_rc control_node_renew(struct control *c, const char *node, const char *request_pem,

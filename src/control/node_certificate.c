@@ -60,7 +60,7 @@ ks_rc node_forget_renewed(struct work *w, const char *node)
     return KS_SUCCESS;
 }
 
-static ks_rc keep_renewed(struct work *w, const char *node, const char *fingerprint)
+ks_rc node_keep_renewed(struct work *w, const char *node, const char *fingerprint)
 {
     char id[ID_BYTES], text[FINGERPRINT_BYTES + ID_BYTES];
 
@@ -81,7 +81,7 @@ ks_rc control_node_renew(struct control *c, const char *node, const char *reques
     TRY(work_begin(c, &w));
     TRY(node_get_joined(store_tx_view(w.tx), node, &n));
     TRY(node_sign(c, request_pem, n.id, &pem, n.certificate));
-    TRY(keep_renewed(&w, n.id, n.certificate));
+    TRY(node_keep_renewed(&w, n.id, n.certificate));
     TRY(node_audit(&w, NULL, "node.renew", &n));
     TRY(node_reply(c, &n, &pem, &reply));
     ks_rc rc = work_end(&w);

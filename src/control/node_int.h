@@ -26,3 +26,5 @@ ks_rc node_audit(struct work *w, const struct caller *by, const char *action,
 ks_rc node_get_joined(struct store_view *v, const char *id, struct node *ret) KS_MUST;
 /* node_forget_renewed(w, node): its certificates that were renewed and not used yet. */
 ks_rc node_forget_renewed(struct work *w, const char *node) KS_MUST;
+/* node_keep_renewed(w, node, fingerprint): a certificate that counts from its first use on. */
+ks_rc node_keep_renewed(struct work *w, const char *node, const char *fingerprint) KS_MUST;

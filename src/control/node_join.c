@@ -14,12 +14,14 @@
 #include "control/authority.h"
 #include "control/message.h"
 #include "control/node_int.h"
+#include "crypto/certificate.h"
 #include "crypto/hash.h"
 
 enum {
     SECRET_BYTES = 32,
     SECRET_TEXT_BYTES = 2 * SECRET_BYTES + 1,
     TOKEN_S_MAX = 30 * 86400,
+    SIGNATURE_MAX = 256,
 };
 
 static bool is_region_name(const char *text)
@@ -188,6 +190,68 @@ ks_rc control_node_join(struct control *c, const char *token, const char *reques
     TRY(check_token(c, token));
     TRY(work_begin(c, &w));
     TRY(join(&w, token, request_pem, &n, &pem));
+    TRY(node_reply(c, &n, &pem, &reply));
+    ks_rc rc = work_end(&w);
+    if (!ks_ok(rc)) {
+        json_decref(reply);
+        return rc;
+    }
+    *ret = reply;
+    return KS_SUCCESS;
+}
+
+/* -- a certificate that has expired ----------------------------------------------------------------------------------- */
+
+/* The certificate that it had is the one that is known, and whoever asks has its key. */
+static ks_rc prove_node(struct control *c, const struct node_rejoin *ask, struct node *ret)
+{
+    CLEANUP(buf_done) struct buf signature = buf_init(SIGNATURE_MAX);
+    struct view certificate = view_text(ask->certificate);
+    struct certificate_facts facts;
+
+    ks_rc rc = certificate_read(certificate, &facts);
+    if (ks_ok(rc))
+        rc = certificate_is_issued_by(certificate, view_text(authority_pem(c->authority)),
+                                      CERTIFICATE_CLIENT, 0);
+    if (ks_ok(rc))
+        rc = base64_read(view_text(ask->proof), BASE64_STANDARD, &signature);
+    if (ks_ok(rc))
+        rc = certificate_verify(certificate, view_text(ask->request), buf_view(&signature));
+    ENSURE(ks_ok(rc), KS_E_PERMISSION, "this is no proof of being a node: %s", ks_text(rc));
+    return control_node_authenticate(c, facts.fingerprint, ret);
+}
+
+static ks_rc rejoin(struct work *w, const char *token_text, const char *request_pem, struct node *n,
+                    struct buf *pem)
+{
+    struct store_join_token token;
+    struct caller by = {0};
+
+    TRY(find_token(store_tx_view(w->tx), token_text, w->now, &token));
+    ENSURE(strcmp(token.region, n->region) == 0, KS_E_USAGE,
+           "the token is for region %s; node %s is of region %s", token.region, n->id, n->region);
+    TRY(node_get_joined(store_tx_view(w->tx), n->id, n));
+    TRY(node_sign(w->c, request_pem, n->id, pem, n->certificate));
+    TRY(node_keep_renewed(w, n->id, n->certificate));
+    message_put(by.name, sizeof by.name, "node %s", n->id);
+    token.used = w->now;
+    memcpy(token.node, n->id, ID_BYTES);
+    TRY(store_join_token_put(w->tx, &token));
+    return node_audit(w, &by, "node.rejoin", n);
+}
+
+ks_rc control_node_rejoin(struct control *c, const char *token, const struct node_rejoin *ask,
+                          json_t **ret)
+{
+    CLEANUP(work_abandon) struct work w = {0};
+    CLEANUP(buf_done) struct buf pem = buf_init(CERTIFICATE_PEM_MAX);
+    struct node n;
+    json_t *reply;
+
+    TRY(check_token(c, token));
+    TRY(prove_node(c, ask, &n));
+    TRY(work_begin(c, &w));
+    TRY(rejoin(&w, token, ask->request, &n, &pem));
     TRY(node_reply(c, &n, &pem, &reply));
     ks_rc rc = work_end(&w);
     if (!ks_ok(rc)) {

@@ -95,7 +95,7 @@ static ks_rc take_lock(struct node_dir *d)
                : ks_wrap(rc, "lock in %s", d->path);
 }
 
-ks_rc node_dir_open(const char *path, struct node_dir **ret)
+static ks_rc open_at(const char *path, struct node_dir **ret)
 {
     CLEANUP(node_dir_closep) struct node_dir *d = NULL;
 
@@ -103,6 +103,20 @@ ks_rc node_dir_open(const char *path, struct node_dir **ret)
     d->io = io_posix();
     TRY(mem_text(path, &d->path));
     TRY(open_root(d));
+    *ret = TAKE(d);
+    return KS_SUCCESS;
+}
+
+ks_rc node_dir_open_beside(const char *path, struct node_dir **ret)
+{
+    return open_at(path, ret);
+}
+
+ks_rc node_dir_open(const char *path, struct node_dir **ret)
+{
+    CLEANUP(node_dir_closep) struct node_dir *d = NULL;
+
+    TRY(open_at(path, &d));
     TRY(take_lock(d));
     TRY(open_sub(d, "volumes", MODE_OURS, &d->volumes));
     TRY(open_sub(d, "mounts", MODE_ENTER, &d->mounts));

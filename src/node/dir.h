@@ -32,6 +32,8 @@ enum { NODE_JSON_MAX = 1024 * 1024 };
 /* node_dir_open(path, ret): path must be absolute; it and what is missing in it are made. Takes the lock: BUSY when another agent works
  * on it. */
 ks_rc node_dir_open(const char *path, struct node_dir **ret) KS_MUST;
+/* node_dir_open_beside(path, ret): without the lock, for who replaces documents of the directory itself beside an agent. */
+ks_rc node_dir_open_beside(const char *path, struct node_dir **ret) KS_MUST;
 void node_dir_close(struct node_dir *d);
 void node_dir_closep(struct node_dir **d);
 const char *node_dir_path(const struct node_dir *d);

@@ -3,13 +3,14 @@
  * node/join.c - joining a fleet, and the files that say who a node is.
  *
  * Key and certificate stand in one file, so that they are replaced together. node.json is written last: a directory without it is
- * no node's yet.
+ * no node's yet. A node whose certificate has expired proves who it is with that one's key, beside a new token.
  */
 #include "node/join.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "kms/rest.h"
@@ -164,6 +165,11 @@ static ks_rc write_pem(struct node_dir *dir, const struct key_pair *key, const c
     return node_dir_write(dir, "node.pem", buf_view(&pem));
 }
 
+static const char *or_else(const char *text, const char *otherwise)
+{
+    return text ? text : otherwise;
+}
+
 static ks_rc write_facts(const struct join_conf *conf, const json_t *reply)
 {
     CLEANUP(buf_done) struct buf text = buf_init(PEM_MAX);
@@ -176,24 +182,28 @@ static ks_rc write_facts(const struct join_conf *conf, const json_t *reply)
     ENSURE(strncmp(url, "https://", 8) == 0, KS_E_BAD_REPLY,
            "the control plane names no https address for nodes: %.200s", url);
     CLEANUP(json_decrefp)
-    json_t *facts = json_pack("{s:s, s:s, s:s, s:s, s:s}", "node", node, "name", conf->name,
-                              "region", region, "address", conf->address, "nodes_url", url);
+    json_t *facts = json_pack("{s:s, s:s, s:s, s:s, s:s}", "node", node, "name",
+                              or_else(conf->name, conf->host), "region", region, "address",
+                              or_else(conf->address, conf->host), "nodes_url", url);
     ENSURE(facts, KS_E_USAGE, "the name or address of the node is no UTF-8");
     TRY(json_write(facts, false, &text));
     return node_dir_write(conf->dir, "node.json", buf_view(&text));
 }
 
-static ks_rc send_request(const struct join_conf *conf, struct view request, json_t **ret)
+/* more: members beside token and request, a new reference; NULL: no memory, or no UTF-8. */
+static ks_rc send_request(const struct join_conf *conf, struct view request, json_t *more,
+                          json_t **ret)
 {
     CLEANUP(buf_done) struct buf body = buf_init_wiping(BODY_MAX);
     CLEANUP(mem_freep) char *own = NULL;
     struct view head = secret_view(conf->token->head);
+    CLEANUP(json_decrefp) json_t *owned = more;
     CLEANUP(json_decrefp)
-    json_t *ask_body = json_pack("{s:s%, s:s%, s:s, s:s}", "token", (const char *)head.bytes,
-                                 head.len, "request", (const char *)request.bytes, request.len,
-                                 "name", conf->name, "address", conf->address);
+    json_t *ask_body = json_pack("{s:s%, s:s%}", "token", (const char *)head.bytes, head.len,
+                                 "request", (const char *)request.bytes, request.len);
 
-    ENSURE(ask_body, KS_E_USAGE, "the name or address of the node is no UTF-8");
+    ENSURE(owned && ask_body && json_object_update(ask_body, owned) == 0, KS_E_USAGE,
+           "the name or address of the node is no UTF-8");
     TRY(json_write(ask_body, false, &body));
     TRY(node_dir_file(conf->dir, "authority.pem", &own));
     const struct question q = {
@@ -211,29 +221,87 @@ static ks_rc send_request(const struct join_conf *conf, struct view request, jso
     return rc;
 }
 
-ks_rc join(const struct join_conf *conf)
+static ks_rc take_reply(const struct join_conf *conf, const struct key_pair *key,
+                        struct view authority, const json_t *reply)
 {
-    CLEANUP(buf_done)
-    struct buf authority = buf_init(PEM_MAX), request = buf_init(PEM_MAX),
-               known = buf_init(NODE_JSON_MAX);
-    CLEANUP(key_pair_freep) struct key_pair *key = NULL;
-    CLEANUP(json_decrefp) json_t *reply = NULL;
     const char *certificate = "";
+    ks_rc rc = json_get_text(reply, "certificate", PEM_MAX, &certificate);
 
-    TRY(rest_check_url(conf->server, "--server"));
-    ks_rc rc = node_dir_read(conf->dir, "node.json", &known);
-    ENSURE(!ks_ok(rc), KS_E_EXISTS, "%s has joined a fleet already", node_dir_path(conf->dir));
-    if (!ks_is(rc, KS_E_NOT_FOUND))
-        return rc;
-    TRY(fetch_authority(conf, &authority));
-    TRY(node_dir_write(conf->dir, "authority.pem", buf_view(&authority)));
-    TRY(identity_request(conf->name, &key, &request));
-    TRY(send_request(conf, buf_view(&request), &reply));
-    rc = json_get_text(reply, "certificate", PEM_MAX, &certificate);
     ENSURE(ks_ok(rc), KS_E_BAD_REPLY, "joining: %s", ks_text(rc));
-    TRY(check_certificate(key, view_text(certificate), buf_view(&authority)));
+    TRY(check_certificate(key, view_text(certificate), authority));
     TRY(write_pem(conf->dir, key, certificate));
     return write_facts(conf, reply);
+}
+
+static ks_rc join_first(const struct join_conf *conf, const struct buf *authority)
+{
+    CLEANUP(buf_done) struct buf request = buf_init(PEM_MAX);
+    CLEANUP(key_pair_freep) struct key_pair *key = NULL;
+    CLEANUP(json_decrefp) json_t *reply = NULL;
+    const char *name = or_else(conf->name, conf->host);
+
+    TRY(node_dir_write(conf->dir, "authority.pem", buf_view(authority)));
+    TRY(identity_request(name, &key, &request));
+    json_t *more =
+        json_pack("{s:s, s:s}", "name", name, "address", or_else(conf->address, conf->host));
+    TRY(send_request(conf, buf_view(&request), more, &reply));
+    return take_reply(conf, key, buf_view(authority), reply);
+}
+
+/* --- a certificate that has expired --- */
+
+/* By the key of the certificate that has expired, over the request: who it is. */
+static json_t *prove(const struct identity *old, struct view request)
+{
+    CLEANUP(buf_done) struct buf signature = buf_init(256), encoded = buf_init(512);
+    ks_rc rc = key_pair_sign(old->key, request, &signature);
+
+    if (ks_ok(rc))
+        rc = base64_write(buf_view(&signature), BASE64_STANDARD, &encoded);
+    if (!ks_ok(rc))
+        return NULL;
+    return json_pack("{s:s%, s:s%}", "certificate", (const char *)old->certificate.bytes,
+                     old->certificate.len, "proof", (const char *)encoded.bytes, encoded.len);
+}
+
+static ks_rc join_again(const struct join_conf *conf, const struct buf *authority,
+                        const struct identity *old)
+{
+    CLEANUP(buf_done) struct buf request = buf_init(PEM_MAX);
+    CLEANUP(key_pair_freep) struct key_pair *key = NULL;
+    CLEANUP(json_decrefp) json_t *reply = NULL;
+    struct join_conf again = *conf;
+    const char *node = "";
+
+    ENSURE(view_is_equal(buf_view(authority), buf_view(&old->authority)), KS_E_AUTH,
+           "%s has another authority than the fleet of %s; nothing was sent to it", conf->server,
+           node_dir_path(conf->dir));
+    again.name = old->name;
+    again.address = or_else(conf->address, old->address);
+    TRY(identity_request(old->name, &key, &request));
+    TRY(send_request(&again, buf_view(&request), prove(old, buf_view(&request)), &reply));
+    ks_rc rc = json_get_text(reply, "node", ID_BYTES - 1, &node);
+    ENSURE(ks_ok(rc) && strcmp(node, old->node) == 0, KS_E_BAD_REPLY,
+           "the control plane gives a certificate of another node");
+    return take_reply(&again, key, buf_view(authority), reply);
+}
+
+ks_rc join(const struct join_conf *conf)
+{
+    CLEANUP(buf_done) struct buf authority = buf_init(PEM_MAX);
+    CLEANUP(identity_done) struct identity old = {0};
+
+    TRY(rest_check_url(conf->server, "--server"));
+    ks_rc rc = identity_read(conf->dir, &old);
+    if (ks_is(rc, KS_E_NOT_FOUND)) {
+        TRY(fetch_authority(conf, &authority));
+        return join_first(conf, &authority);
+    }
+    TRY(rc);
+    ENSURE(identity_has_expired(&old, clock_wall_s(conf->clock)), KS_E_EXISTS,
+           "%s has joined a fleet already, and its certificate is good", node_dir_path(conf->dir));
+    TRY(fetch_authority(conf, &authority));
+    return join_again(conf, &authority, &old);
 }
 
 ks_rc identity_replace(struct node_dir *dir, const struct key_pair *key, const json_t *reply)
@@ -326,6 +394,11 @@ void identity_done(struct identity *i)
     buf_done(&i->certificate);
     buf_done(&i->authority);
     *i = (struct identity){0};
+}
+
+bool identity_has_expired(const struct identity *i, int64_t now_s)
+{
+    return i->not_after <= now_s;
 }
 
 bool identity_is_aging(const struct identity *i, int64_t now_s)

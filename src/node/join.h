@@ -28,11 +28,14 @@ struct join_conf {
     struct clock *clock;
     const char *server;  /* URL of the API's listener */
     const char *ca_file; /* authorities of that listener, when it is not the fleet's own; NULL */
-    const char *name, *address;
+    const char *name, *address; /* NULL: as before, and host at first */
+    const char *host;
     const struct join_token *token;
 };
-/* join(conf): EXISTS when the directory is a node's already; AUTH when the server is not the one of the token; PERMISSION when it does not
- * take the token; UNREACHABLE. The token is used up by a success, and may be by an UNREACHABLE. */
+/* join(conf): a directory that is a node's already gets a new certificate when its own has expired, and stays that node, with all that it has;
+ * an agent may work on it meanwhile. EXISTS when it has not expired; AUTH when the server is not the one of the token, or not the fleet of the
+ * directory; PERMISSION when it does not take the token, or does not know the node; UNREACHABLE. The token is used up by a success, and may be by an
+ * UNREACHABLE. */
 ks_rc join(const struct join_conf *conf) KS_MUST;
 
 /* Who a node is. */
@@ -48,6 +51,7 @@ ks_rc identity_read(struct node_dir *dir, struct identity *ret) KS_MUST;
 void identity_done(struct identity *i);
 /* identity_is_aging(i, now_s): less than a third of its certificate's time is left. */
 bool identity_is_aging(const struct identity *i, int64_t now_s);
+bool identity_has_expired(const struct identity *i, int64_t now_s);
 /* identity_request(name, ret_key, ret_request): a new key pair and a request for it. */
 ks_rc identity_request(const char *name, struct key_pair **ret_key,
                        struct buf *ret_request) KS_MUST;

@@ -299,6 +299,8 @@ static ks_rc tell(struct agent *a, bool *ret_was_empty)
     CLEANUP(tidings_done) struct tidings t = {0};
     CLEANUP(json_decrefp) json_t *report = NULL;
 
+    ENSURE(!identity_has_expired(&a->identity, clock_wall_s(a->clock)), KS_E_UNREACHABLE,
+           "the certificate of this node has expired"); /* who listens says what to do */
     TRY(gather(a, &t));
     *ret_was_empty = is_empty(&t);
     if (*ret_was_empty)

@@ -178,6 +178,51 @@ static void pause_listening(struct agent *a, uint64_t ms)
     pthread_mutex_unlock(&a->mutex);
 }
 
+/* --- a certificate that has expired --- */
+
+static ks_rc explain_expired(struct agent *a)
+{
+    char region[NAME_BYTES], when[CLOCK_TEXT_BYTES];
+
+    pthread_mutex_lock(&a->mutex);
+    snprintf(region, sizeof region, "%s", a->identity.region);
+    clock_format(a->identity.not_after, when);
+    pthread_mutex_unlock(&a->mutex);
+    return ks_fail(KS_E_STATE,
+                   "the certificate of this node has expired at %s; set the clock if that is to "
+                   "come, else make a join token for region %s and give it a new one, it keeps its "
+                   "volumes: keystead node join --server URL --token-file FILE --dir %s",
+                   when, region, node_dir_path(a->dir));
+}
+
+/* Somebody may have joined again meanwhile. */
+static ks_rc find_newer(struct agent *a)
+{
+    struct identity newer, older;
+
+    TRY(identity_read(a->dir, &newer));
+    if (identity_has_expired(&newer, clock_wall_s(a->clock))) {
+        identity_done(&newer);
+        return explain_expired(a);
+    }
+    pthread_mutex_lock(&a->mutex);
+    older = a->identity;
+    a->identity = newer;
+    pthread_mutex_unlock(&a->mutex);
+    identity_done(&older);
+    TRY(link_refresh(a->link));
+    log_line(LOG_NOTICE, "this node has a new certificate");
+    return KS_SUCCESS;
+}
+
+static ks_rc check_certificate(struct agent *a)
+{
+    pthread_mutex_lock(&a->mutex);
+    bool has_expired = identity_has_expired(&a->identity, clock_wall_s(a->clock));
+    pthread_mutex_unlock(&a->mutex);
+    return has_expired ? find_newer(a) : KS_SUCCESS;
+}
+
 void *agent_listen(void *agent)
 {
     struct agent *a = agent;
@@ -191,7 +236,9 @@ void *agent_listen(void *agent)
         pthread_mutex_unlock(&a->mutex);
         if (is_ending)
             return NULL;
-        ks_rc rc = link_desired(a->link, since, WAIT_S, &answer);
+        ks_rc rc = check_certificate(a);
+        if (ks_ok(rc))
+            rc = link_desired(a->link, since, WAIT_S, &answer);
         if (ks_ok(rc) && answer)
             rc = take_answer(a, answer);
         note_reach(a, rc);

@@ -136,6 +136,52 @@ def test_run__certificate_ages__is_renewed(idle, plane):
     plane.wait_reached(plane.want())
 
 
+def test_run__certificate_has_expired__holds_what_was_wished_and_comes_back_with_a_token(node, plane, store):
+    volume, revoked, denied = plane.want(), plane.want(), plane.want(keys=[file_key(store, "one")], platform=False)
+    plane.wait_reached(volume, revoked, denied)
+    node.write(volume, "file", "kept")
+    node.write(denied, "file", "kept")
+    plane.want(revoked, revoked=True)
+    plane.wait_access("LOCKED", revoked)
+    node.stop()
+    node.let_certificate_expire()
+    plane.reported.clear()
+    node.start()
+    proc.wait_until(lambda: is_readable(node, volume) and is_readable(node, denied), "they are mounted again")
+    proc.wait_until(lambda: state(node, revoked) == "LOCKED", "what was revoked stays locked")
+    proc.wait_until(lambda: "certificate of this node has expired" in proc.tail(node.log), "it says so")
+    assert "keystead node join" in proc.tail(node.log) and "region us-west-2" in proc.tail(node.log)
+    store.disable("one")
+    proc.wait_until(lambda: not is_readable(node, denied), "a no of the key service locks all the same")
+    assert not plane.reported
+    node_id = plane.node_id
+    joined = node.join(plane.token(), True, "-o", "json")
+    assert json.loads(joined.stdout)["node"] == node_id == plane.node_id
+    plane.wait_access("OPEN", volume)
+    plane.wait_access("LOCKED", revoked, denied)
+    assert "this node has a new certificate" in proc.tail(node.log)
+    plane.restore(revoked)
+    plane.wait_access("OPEN", revoked)
+    assert node.read(volume, "file") == "kept"
+
+
+def test_join__expired_but_of_another_fleet__is_sent_nothing(node, plane, work):
+    plane.wait_reached(plane.want())
+    node.stop()
+    node.let_certificate_expire()
+    other = ControlPlane(os.path.join(work, "other"))
+    try:
+        token = other.token()
+        path = os.path.join(work, "other.token")
+        with open(path, "w") as f:
+            f.write(token)
+        refused = node.cli.run("node", "join", "--server", other.url(), "--token-file", path, "--dir", node.dir, check=False)
+        assert refused.returncode == 6 and "another authority" in refused.stderr
+        assert token.rpartition("_")[0] in other.tokens, "the secret was not used"
+    finally:
+        other.stop()
+
+
 # --- the life of volumes ---
 
 

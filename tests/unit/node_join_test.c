@@ -210,15 +210,6 @@ static void join__plain_http_to_elsewhere__refused(void **state)
     }
 }
 
-static void join__has_joined_already__exists(void **state)
-{
-    struct fleet *f = *state;
-
-    check_ok(node_dir_write(f->dir, "node.json", view_text("{}")));
-    check_rc(try_join(f), EXISTS);
-    assert_int_equal(wire_server_count(f->server), 0);
-}
-
 /* --- who it is --- */
 
 static const char FACTS[] =
@@ -235,6 +226,54 @@ static void write_identity(struct fleet *f)
     check_ok(node_dir_write(f->dir, "authority.pem", buf_view(&f->authority)));
     check_ok(node_dir_write(f->dir, "node.json", view_text(FACTS)));
     buf_done(&pem);
+}
+
+static ks_rc join_at(struct fleet *f, int64_t now_s)
+{
+    struct clock_manual manual;
+    struct join_conf conf = {
+        .dir = f->dir, .server = wire_server_url(f->server), .host = "host", .token = &f->token};
+
+    clock_manual_init(&manual, clock_boot_ms(clock_system()), now_s);
+    conf.clock = &manual.clock;
+    return join(&conf);
+}
+
+static void join__certificate_is_good__exists(void **state)
+{
+    struct fleet *f = *state;
+
+    write_identity(f);
+    check_rc(join_at(f, NOW + 3599), EXISTS);
+    assert_int_equal(wire_server_count(f->server), 0);
+}
+
+/* Only with the fleet that it is of; what the control plane says is checked before anything is replaced. */
+static void join__certificate_has_expired__secret_goes_to_its_own_fleet_only(void **state)
+{
+    struct fleet *f = *state;
+    struct identity who;
+
+    write_identity(f);
+    answer(f, 200, json_pack("{s:s}", "authority", buf_text(&f->authority)));
+    answer(f, 200,
+           json_pack("{s:s, s:s, s:s, s:s}", "node", "00000000-0000-4000-8000-000000000000",
+                     "region", "here", "certificate", buf_text(&f->certificate), "nodes_url",
+                     "https://localhost:1"));
+    check_rc(join_at(f, NOW + 3600), BAD_REPLY); /* another node's */
+    assert_true(was_secret_sent(f));
+    struct view sent = wire_server_request(f->server, 1)->body;
+    assert_non_null(memmem(sent.bytes, sent.len, "\"proof\"", 7));
+    assert_null(memmem(sent.bytes, sent.len, "PRIVATE", 7));
+    check_ok(identity_read(f->dir, &who));
+    assert_string_equal(who.node, "1f69fdd2-5c1e-4a1e-9d5c-0c6b4f6f0a11");
+    identity_done(&who);
+
+    check_ok(node_dir_write(f->dir, "authority.pem", view_text("of another fleet")));
+    size_t asked = wire_server_count(f->server);
+    answer(f, 200, json_pack("{s:s}", "authority", buf_text(&f->authority)));
+    check_rc(join_at(f, NOW + 3600), AUTH);
+    assert_int_equal(wire_server_count(f->server), asked + 1);
 }
 
 static void identity__complete__read_with_its_times(void **state)
@@ -311,7 +350,8 @@ int main(void)
         TEST(join__token_not_taken__permission_with_the_reason),
         TEST(join__certificate_for_another_key__not_kept),
         TEST(join__plain_http_to_elsewhere__refused),
-        TEST(join__has_joined_already__exists),
+        TEST(join__certificate_is_good__exists),
+        TEST(join__certificate_has_expired__secret_goes_to_its_own_fleet_only),
         TEST(identity__complete__read_with_its_times),
         TEST(identity__damaged_or_incomplete__told),
         TEST(replace__certificate_for_another_key__the_old_one_stays),

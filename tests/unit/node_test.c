@@ -3,6 +3,7 @@
  * Goal: a node joins with a token that is good once, is known by its certificate and by no other, renews it without being shut out,
  * and is removed only when it has nothing that is wanted.
  */
+#include "base/base64.h"
 #include "fleet_fixture.h"
 
 static int set_up(void **state)
@@ -68,6 +69,102 @@ static struct joined join(struct fleet *f)
     check_ok(control_join_token_create(f->c, &f->platform, "us-west-2", 3600, token));
     check_ok(join_with(f, token, &j));
     return j;
+}
+
+/* A node that lost its time: its key signs a new request. */
+struct lapsed {
+    struct key_pair *key;
+    struct buf request, certificate, proof;
+    char node[ID_BYTES];
+};
+
+static void sign_request(struct lapsed *l, const struct key_pair *key)
+{
+    CLEANUP(buf_done) struct buf signature = buf_init(256);
+
+    buf_done(&l->proof);
+    l->proof = buf_init(512);
+    check_ok(key_pair_sign(key, buf_view(&l->request), &signature));
+    check_ok(base64_write(buf_view(&signature), BASE64_STANDARD, &l->proof));
+}
+
+static struct lapsed lapse(struct fleet *f)
+{
+    struct lapsed l = {.request = make_request(), .certificate = buf_init(65536)};
+    CLEANUP(buf_done) struct buf first = buf_init(65536);
+    char token[256];
+    json_t *reply;
+
+    check_ok(key_pair_new(&l.key));
+    check_ok(certificate_request_make(l.key, "n", &first));
+    check_ok(control_join_token_create(f->c, &f->platform, "us-west-2", 3600, token));
+    check_ok(control_node_join(f->c, token, buf_text(&first), "n1", "10.0.0.1", &reply));
+    check_ok(buf_append(&l.certificate,
+                        view_text(json_string_value(json_object_get(reply, "certificate")))));
+    snprintf(l.node, sizeof l.node, "%s", json_string_value(json_object_get(reply, "node")));
+    json_decref(reply);
+    sign_request(&l, l.key);
+    return l;
+}
+
+static void lapsed_done(struct lapsed *l)
+{
+    key_pair_free(l->key);
+    buf_done(&l->request);
+    buf_done(&l->certificate);
+    buf_done(&l->proof);
+}
+
+static ks_rc rejoin(struct fleet *f, struct lapsed *l, const char *region, struct joined *ret)
+{
+    const struct node_rejoin ask = {buf_text(&l->request), buf_text(&l->certificate),
+                                    buf_text(&l->proof)};
+    char token[256];
+    json_t *reply;
+
+    check_ok(control_join_token_create(f->c, &f->platform, region, 3600, token));
+    TRY(control_node_rejoin(f->c, token, &ask, &reply));
+    *ret = take_reply(reply);
+    check_rc(control_node_rejoin(f->c, token, &ask, &reply), PERMISSION); /* good once */
+    return KS_SUCCESS;
+}
+
+static void rejoin__by_the_key_that_it_had__stays_the_node(void **state)
+{
+    struct fleet *f = *state;
+    CLEANUP(lapsed_done) struct lapsed l = lapse(f);
+    struct certificate_facts old;
+    struct joined j;
+    struct node n;
+
+    check_ok(certificate_read(buf_view(&l.certificate), &old));
+    check_ok(rejoin(f, &l, "us-west-2", &j));
+    assert_string_equal(j.node, l.node);
+    check_ok(rejoin(f, &l, "us-west-2",
+                    &j)); /* the reply was lost: the old one counts until the new one is used */
+    check_ok(control_node_authenticate(f->c, j.fingerprint, &n));
+    assert_string_equal(n.id, l.node);
+    assert_string_equal(n.name, "n1");
+    check_rc(control_node_authenticate(f->c, old.fingerprint, &n), PERMISSION);
+    check_rc(rejoin(f, &l, "us-west-2", &j), PERMISSION);
+}
+
+static void rejoin__not_proved_or_another_region__refused(void **state)
+{
+    struct fleet *f = *state;
+    CLEANUP(lapsed_done) struct lapsed l = lapse(f), other = lapse(f);
+    struct joined j;
+
+    sign_request(&l, other.key);
+    check_rc(rejoin(f, &l, "us-west-2", &j), PERMISSION);
+    sign_request(&l, l.key);
+    check_rc(rejoin(f, &l, "eu-west-1", &j), USAGE);
+    buf_done(&l.proof);
+    l.proof = buf_init(16);
+    check_ok(buf_append(&l.proof, view_text("?")));
+    check_rc(rejoin(f, &l, "us-west-2", &j), PERMISSION);
+    check_ok(control_node_remove(f->c, &f->platform, other.node));
+    check_rc(rejoin(f, &other, "us-west-2", &j), PERMISSION);
 }
 
 static void a_token__used__is_good_once(void **state)
@@ -347,6 +444,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_token__used__is_good_once),
+        TEST(rejoin__by_the_key_that_it_had__stays_the_node),
+        TEST(rejoin__not_proved_or_another_region__refused),
         TEST(a_token__late_or_wrong__is_refused_with_one_text),
         TEST(a_token__of_nobody__does_not_wait_for_changes),
         TEST(a_token__without_its_fingerprint__is_good),

@@ -2,6 +2,7 @@
 """A control plane by script: what docs/NODES.md says, and nothing else, so that a node is tested against the document.
 
 It wants what the test tells it to want and remembers every report. Certificates are made by the openssl command."""
+import base64
 import copy
 import datetime
 import http.server
@@ -43,29 +44,39 @@ class Authority:
         der = openssl("x509", "-in", self.cert, "-outform", "DER")
         return openssl("dgst", "-sha256", "-r", input=der).split()[0].decode()
 
-    def sign(self, request, name, usage, alternates=None, is_ageing=False):
-        """The certificate for a request, PEM; one that is ageing has run for most of its time."""
+    def sign(self, request, name, usage, alternates=None, is_ageing=False, days=(-20, 5)):
+        """The certificate for a request, PEM; one that is ageing has run for most of its time: from and to these days."""
         extensions = self.path(f"{uuid.uuid4()}.ext")
         with open(extensions, "w") as f:
             f.write(f"basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\nextendedKeyUsage={usage}\n")
             if alternates:
                 f.write(f"subjectAltName={alternates}\n")
         if is_ageing:
-            return self.sign_ageing(request, extensions)
+            return self.sign_ageing(request, extensions, days)
         return openssl("x509", "-req", "-CA", self.cert, "-CAkey", self.key, "-CAcreateserial", "-days", "30",
                        "-extfile", extensions, input=request.encode()).decode()
 
-    def sign_ageing(self, request, extensions):
+    def sign_ageing(self, request, extensions, days):
         """Only "openssl ca" can say when a certificate began."""
         for name, text in (("index", ""), ("serial", "01\n"), ("request", request),
                            ("ca.cnf", f"[ca]\ndefault_ca=a\n[a]\ndatabase={self.path('index')}\nserial={self.path('serial')}\n"
                                       f"new_certs_dir={self.dir}\ndefault_md=sha256\npolicy=p\n[p]\ncommonName=supplied\n")):
             with open(self.path(name), "w") as f:
                 f.write(text)
-        begin, end = (now() + datetime.timedelta(days=n) for n in (-20, 5))
+        begin, end = (now() + datetime.timedelta(days=n) for n in days)
         return openssl("ca", "-batch", "-config", self.path("ca.cnf"), "-cert", self.cert, "-keyfile", self.key, "-notext",
                        "-in", self.path("request"), "-extfile", extensions, "-startdate", begin.strftime("%Y%m%d%H%M%SZ"),
                        "-enddate", end.strftime("%Y%m%d%H%M%SZ")).decode()
+
+    def has_signed(self, certificate, signature, data):
+        """Whether the signature over data is by the key of a certificate of ours, whenever that was good."""
+        for name, content in (("proof.pem", certificate.encode()), ("proof.sig", base64.b64decode(signature))):
+            with open(self.path(name), "wb") as f:
+                f.write(content)
+        openssl("verify", "-no_check_time", "-CAfile", self.cert, self.path("proof.pem"))
+        with open(self.path("proof.pub"), "wb") as f:
+            f.write(openssl("x509", "-in", self.path("proof.pem"), "-noout", "-pubkey"))
+        return b"OK" in openssl("dgst", "-sha256", "-verify", self.path("proof.pub"), "-signature", self.path("proof.sig"), input=data)
 
     def server(self):
         key, cert = self.path("server.key"), self.path("server.pem")
@@ -193,7 +204,10 @@ class ControlPlane:
     def join(self, body):
         if not self.tokens.pop(body["token"], None):
             return 403, {"detail": "the token is not valid"}
-        self.node_id = str(uuid.uuid4())
+        if "certificate" not in body:
+            self.node_id = str(uuid.uuid4())
+        elif not self.authority.has_signed(body["certificate"], body["proof"], body["request"].encode()):
+            return 403, {"detail": "this is no proof of being a node"}
         certificate = self.authority.sign(body["request"], self.node_id, "clientAuth", is_ageing=self.ageing_certificates)
         return 200, {"node": self.node_id, "region": REGION, "certificate": certificate, "authority": self.authority_text,
                      "nodes_url": self.url(1)}
@@ -323,6 +337,16 @@ class Node:
 
     def mountpoint(self, volume):
         return os.path.join(self.dir, "mounts", volume)
+
+    def let_certificate_expire(self):
+        """While it does not run: as if it had been away for too long."""
+        path = os.path.join(self.dir, "node.pem")
+        request = openssl("req", "-new", "-key", path, "-subj", "/CN=node").decode()
+        expired = self.plane.authority.sign(request, self.plane.node_id, "clientAuth", is_ageing=True, days=(-30, -1))
+        with open(path) as f:
+            key = f.read().partition("-----BEGIN CERTIFICATE-----")[0]
+        with open(path, "w") as f:
+            f.write(key + expired)
 
     def status(self, volume):
         return self.cli.json("volume", "status", self.mountpoint(volume))
