@@ -61,14 +61,30 @@ static ks_rc change(struct volume *v, struct inode *i, const struct stat *in, in
     return volume_getattr(v, i, ret);
 }
 
+/* Just the time of the last change, as before a sync. */
+static bool is_mtime_only(int to_set)
+{
+    return (to_set & ~FUSE_SET_ATTR_CTIME) == FUSE_SET_ATTR_MTIME && !wire_must_kill_suidgid();
+}
+
 void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *in, int to_set,
                 struct fuse_file_info *fi)
 {
+    struct volume *v = req_volume(req);
+    struct inode *i = req_inode(req, ino);
     struct stat st;
-    ks_rc rc = change(req_volume(req), req_inode(req, ino), in, to_set, &st);
 
     (void)fi;
-    reply_attr(req, rc, &st);
+    if (!is_mtime_only(to_set) || !inode_is_regular(i)) {
+        reply_attr(req, change(v, i, in, to_set, &st), &st);
+        return;
+    }
+    ks_rc rc = volume_keep_mtime(v, i, &in->st_mtim, &st);
+    if (ks_ok(rc))
+        fuse_reply_attr(req, &st,
+                        0); /* before a sync nobody looks at it; anybody else has to ask anew */
+    else
+        reply_rc(req, rc);
 }
 
 void op_readlink(fuse_req_t req, fuse_ino_t ino)

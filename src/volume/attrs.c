@@ -25,18 +25,6 @@ ks_rc volume_getattr(struct volume *v, struct inode *i, struct stat *ret)
     return inode_stat(v, i, ret);
 }
 
-/*
- * The kernel, which keeps the modification time of what it caches, tells it before every sync: a second change
- * of metadata for each write of a log. It is kept here until the file is fully synced, closed or forgotten.
- */
-static void keep_mtime(struct inode *i, const struct stat *in)
-{
-    pthread_mutex_lock(&i->times_mutex);
-    i->mtime = in->st_mtim;
-    i->has_mtime = true;
-    pthread_mutex_unlock(&i->times_mutex);
-}
-
 void inode_show_mtime(struct inode *i, struct stat *st)
 {
     pthread_mutex_lock(&i->times_mutex);
@@ -58,14 +46,47 @@ ks_rc inode_flush_mtime(struct volume *v, struct inode *i)
     return rc;
 }
 
-static ks_rc set_mtime(struct volume *v, struct inode *i, const struct stat *in, struct stat *ret)
+static bool get_seen(struct inode *i, struct stat *ret)
 {
+    pthread_mutex_lock(&i->times_mutex);
+    bool is_seen = i->seen != NULL;
+    if (is_seen)
+        *ret = *i->seen;
+    pthread_mutex_unlock(&i->times_mutex);
+    return is_seen;
+}
+
+/* Without memory for it the next time looks again. */
+static void put_seen(struct inode *i, const struct stat *st)
+{
+    pthread_mutex_lock(&i->times_mutex);
+    if (i->seen || ks_ok(mem_new(1, sizeof *i->seen, &i->seen)))
+        *i->seen = *st;
+    pthread_mutex_unlock(&i->times_mutex);
+}
+
+static void forget_seen(struct inode *i)
+{
+    pthread_mutex_lock(&i->times_mutex);
+    mem_free(TAKE(i->seen));
+    pthread_mutex_unlock(&i->times_mutex);
+}
+
+ks_rc volume_keep_mtime(struct volume *v, struct inode *i, const struct timespec *mtime,
+                        struct stat *ret)
+{
+    VOLUME_OPERATION(v, NEED_FLUSH);
     struct stat st;
 
-    TRY(inode_stat(v, i, &st));
-    if (st.st_mtim.tv_sec != in->st_mtim.tv_sec || st.st_mtim.tv_nsec != in->st_mtim.tv_nsec)
-        keep_mtime(i, in);
-    st.st_mtim = in->st_mtim;
+    if (!get_seen(i, &st)) {
+        TRY(inode_stat(v, i, &st));
+        put_seen(i, &st);
+    }
+    pthread_mutex_lock(&i->times_mutex);
+    i->mtime = *mtime;
+    i->has_mtime = true;
+    pthread_mutex_unlock(&i->times_mutex);
+    st.st_mtim = *mtime;
     *ret = st;
     return KS_SUCCESS;
 }
@@ -77,10 +98,10 @@ ks_rc volume_setattr(struct volume *v, struct inode *i, unsigned attrs, const st
     const unsigned times = IO_ATTR_ATIME | IO_ATTR_MTIME | IO_ATTR_ATIME_NOW | IO_ATTR_MTIME_NOW;
 
     VOLUME_OPERATION(v, (attrs & ~times) ? NEED_OPEN : NEED_FLUSH);
-    if (attrs == IO_ATTR_MTIME && i->type == S_IFREG)
-        return set_mtime(v, i, in, ret);
     TRY(inode_flush_mtime(v, i));
-    TRY(v->conf.io->ops->setattr(v->conf.io, i->node, attrs, in));
+    ks_rc rc = v->conf.io->ops->setattr(v->conf.io, i->node, attrs, in);
+    forget_seen(i);
+    TRY(rc);
     return inode_stat(v, i, ret);
 }
 

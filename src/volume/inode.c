@@ -30,6 +30,7 @@ static void inode_free(struct volume *v, struct inode *i)
     pthread_mutex_destroy(&i->open_mutex);
     pthread_mutex_destroy(&i->keys_mutex);
     pthread_mutex_destroy(&i->times_mutex);
+    mem_free(i->seen);
     mem_free(i);
 }
 
@@ -297,4 +298,9 @@ ks_rc inode_load_empty(struct inode *i)
 struct inode *handle_inode(struct handle *h)
 {
     return h->inode;
+}
+
+bool inode_is_regular(const struct inode *i)
+{
+    return i->type == S_IFREG;
 }

@@ -86,6 +86,12 @@ ks_rc volume_getattr(struct volume *v, struct inode *i, struct stat *ret) KS_MUS
 /* attrs as in io/io.h */
 ks_rc volume_setattr(struct volume *v, struct inode *i, unsigned attrs, const struct stat *in,
                      struct stat *ret) KS_MUST;
+/* volume_keep_mtime(v, i, mtime, ret): the modification time of a regular file, which the kernel tells before a sync of what
+ * it caches: a second change of metadata for each write of a log. It is kept here until the file is fully synced, closed or
+ * forgotten. The backing file is not even looked at: its file system would give it another time at the next write, and
+ * write that out at the next sync. So *ret may be old in all but type and mtime, and must not be cached. */
+ks_rc volume_keep_mtime(struct volume *v, struct inode *i, const struct timespec *mtime,
+                        struct stat *ret) KS_MUST;
 ks_rc volume_truncate(struct volume *v, struct inode *i, uint64_t size) KS_MUST;
 ks_rc volume_readlink(struct volume *v, struct inode *i, struct buf *ret) KS_MUST;
 ks_rc volume_statfs(struct volume *v, struct statvfs *ret) KS_MUST;
@@ -138,3 +144,4 @@ ks_rc volume_listxattr(struct volume *v, struct inode *i, struct buf *ret) KS_MU
 ks_rc volume_removexattr(struct volume *v, struct inode *i, const char *name) KS_MUST;
 
 struct inode *handle_inode(struct handle *h);
+bool inode_is_regular(const struct inode *i);

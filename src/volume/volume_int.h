@@ -69,6 +69,7 @@ struct inode {
     pthread_mutex_t times_mutex;
     bool has_mtime; /* mtime is newer than the backing file's */
     struct timespec mtime;
+    struct stat *seen; /* once a time was kept: what the backing file's attributes were then */
 
     /* The last sweep that is done with it, and the last that it is noted for: see volume/moves.h. */
     _Atomic uint64_t swept, noted;

@@ -281,16 +281,19 @@ static void file__renamed_and_linked__is_the_same_file(void **state)
     fixture_file_close(b->f, i, h);
 }
 
-static void mtime__set__is_shown_at_once_and_kept_over_reopening(void **state)
+static void mtime__kept__is_shown_at_once_and_survives_reopening(void **state)
 {
+    const struct timespec earlier = {7654321, 9}, mtime = {1234567, 89};
     struct bench *b = *state;
-    struct stat st, in = {.st_mtim = {1234567, 89}};
     struct inode *i;
     struct handle *h;
+    struct stat st;
 
     check_ok(fixture_file(b->f, "file", true, &i, &h));
-    check_ok(volume_setattr(b->f->v, i, IO_ATTR_MTIME, &in, &st));
+    check_ok(volume_keep_mtime(b->f->v, i, &earlier, &st));
+    check_ok(volume_keep_mtime(b->f->v, i, &mtime, &st));
     assert_int_equal(st.st_mtim.tv_sec, 1234567);
+    assert_true(S_ISREG(st.st_mode));
     check_ok(volume_getattr(b->f->v, i, &st));
     assert_int_equal(st.st_mtim.tv_sec, 1234567);
     fixture_file_close(b->f, i, h);
@@ -299,6 +302,37 @@ static void mtime__set__is_shown_at_once_and_kept_over_reopening(void **state)
     check_ok(volume_getattr(b->f->v, i, &st));
     assert_int_equal(st.st_mtim.tv_sec, 1234567);
     assert_int_equal(st.st_mtim.tv_nsec, 89);
+    fixture_file_close(b->f, i, h);
+}
+
+static void mtime__kept__tells_the_mode_that_was_set_before(void **state)
+{
+    const struct timespec mtime = {1234567, 89};
+    struct bench *b = *state;
+    struct inode *i;
+    struct handle *h;
+    struct stat st, in = {.st_mode = S_IFREG | 0640};
+
+    check_ok(fixture_file(b->f, "file", true, &i, &h));
+    check_ok(volume_keep_mtime(b->f->v, i, &mtime, &st));
+    check_ok(volume_setattr(b->f->v, i, IO_ATTR_MODE, &in, &st));
+    check_ok(volume_keep_mtime(b->f->v, i, &mtime, &st));
+    assert_int_equal(st.st_mode, S_IFREG | 0640);
+    fixture_file_close(b->f, i, h);
+}
+
+static void mtime__of_a_locked_volume__is_refused(void **state)
+{
+    const struct timespec mtime = {1234567, 89};
+    struct bench *b = *state;
+    struct inode *i;
+    struct handle *h;
+    struct stat st;
+
+    check_ok(fixture_file(b->f, "file", true, &i, &h));
+    volume_set_door(b->f->v, VOLUME_CLOSED);
+    assert_int_equal(ks_errno(volume_keep_mtime(b->f->v, i, &mtime, &st)), EKEYREVOKED);
+    volume_set_door(b->f->v, VOLUME_OPEN);
     fixture_file_close(b->f, i, h);
 }
 
@@ -605,7 +639,9 @@ int main(void)
         TEST(symlink__short_and_4000_bytes__is_read_back),
         TEST(file__unlinked_while_open__is_still_read),
         TEST(file__renamed_and_linked__is_the_same_file),
-        TEST(mtime__set__is_shown_at_once_and_kept_over_reopening),
+        TEST(mtime__kept__is_shown_at_once_and_survives_reopening),
+        TEST(mtime__kept__tells_the_mode_that_was_set_before),
+        TEST(mtime__of_a_locked_volume__is_refused),
         TEST(attribute__set__comes_back_and_is_not_in_clear),
         TEST(door__closed__lets_nothing_through),
         TEST(door__opened_again_with_keys__serves_open_files),
