@@ -4,6 +4,7 @@
  */
 #include <fcntl.h>
 
+#include "base/mem.h"
 #include "fuse/reply.h"
 #include "fuse/wire.h"
 
@@ -72,22 +73,58 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off
               struct fuse_file_info *fi)
 {
     struct volume *v = req_volume(req);
+    struct flush_ahead ahead;
     ks_rc rc = KS_SUCCESS;
 
     if (wire_must_kill_suidgid())
         rc = kill_suidgid(v, req_inode(req, ino));
     if (ks_ok(rc))
         rc = volume_write(v, file_handle(fi), data, size, (uint64_t)off);
-    if (ks_ok(rc))
-        fuse_reply_write(req, size);
-    else
+    if (!ks_ok(rc)) {
         reply_rc(req, rc);
+        return;
+    }
+    bool is_ahead = wire_answers_at_once() && volume_foresee_sync(v, file_handle(fi), &ahead);
+    fuse_reply_write(req, size);
+    if (is_ahead)
+        volume_flush_ahead(&ahead);
+}
+
+/* A request that waits for a flush which another thread has begun; that thread answers it. */
+struct joined_sync {
+    struct sync_waiter waiter; /* first */
+    fuse_req_t req;
+};
+
+static void on_flushed(struct sync_waiter *w, ks_rc rc)
+{
+    struct joined_sync *j = (struct joined_sync *)(void *)w;
+
+    reply_rc(j->req, rc);
+    mem_free(j);
+}
+
+/* Without memory it does not join, and flushes itself. */
+static bool join_sync(fuse_req_t req, struct handle *h)
+{
+    struct joined_sync *j;
+
+    if (!wire_answers_at_once() || !ks_ok(mem_new(1, sizeof *j, &j)))
+        return false;
+    *j = (struct joined_sync){{NULL, on_flushed}, req};
+    if (volume_join_sync(req_volume(req), h, &j->waiter))
+        return true;
+    mem_free(j);
+    return false;
 }
 
 void op_fsync(fuse_req_t req, fuse_ino_t ino, int is_data_only, struct fuse_file_info *fi)
 {
+    struct handle *h = file_handle(fi);
+
     (void)ino;
-    reply_rc(req, volume_fsync(req_volume(req), file_handle(fi), is_data_only != 0));
+    if (!is_data_only || !join_sync(req, h))
+        reply_rc(req, volume_fsync(req_volume(req), h, is_data_only != 0));
 }
 
 /* Unlike a write, this request does not say whether it ends set-user-id bits. Of anybody but root it does. After it

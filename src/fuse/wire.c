@@ -160,3 +160,8 @@ bool wire_must_kill_suidgid(void)
 {
     return is_killing;
 }
+
+bool wire_answers_at_once(void)
+{
+    return own_ring == NULL;
+}

@@ -27,3 +27,7 @@ int wire_receive(struct ring *ring, struct fuse_session *se, struct fuse_buf *re
 /* wire_must_kill_suidgid(): whether the request this thread received last ends set-user-id and
  * set-group-id bits of the file it changes. */
 bool wire_must_kill_suidgid(void);
+
+/* wire_answers_at_once(): whether an answer of this thread leaves when it is given, and any thread may give it. One in a ring
+ * leaves with the thread's next wait. */
+bool wire_answers_at_once(void);

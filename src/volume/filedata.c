@@ -335,7 +335,7 @@ ks_rc volume_write(struct volume *v, struct handle *h, const void *in, size_t le
     TRY(file_op_begin(v, h->inode, &op));
     pthread_rwlock_wrlock(&op.i->data_lock);
     ks_rc rc = write_slice(&op, &s, in);
-    pthread_rwlock_unlock(&op.i->data_lock);
+    file_unlock_changed(op.i);
     TRY(rc);
     atomic_fetch_add(&v->writes, 1);
     atomic_fetch_add(&v->bytes_written, len);
@@ -366,47 +366,5 @@ ks_rc file_block_write(const struct file_op *op, uint64_t index, const uint8_t *
         return rc;
     }
     op->i->has_header = true;
-    return KS_SUCCESS;
-}
-
-/* What a failed sync did not write the kernel may have dropped: only a failure for ever is honest. */
-ks_rc file_sync(struct volume *v, struct inode *i, struct io_file *file, bool is_data_only)
-{
-    struct io *io = v->conf.io;
-
-    if (atomic_load(&i->is_poisoned))
-        return ks_os(EIO);
-    bool is_placed = atomic_load(&i->is_placed);
-    ks_rc rc = io->ops->sync(io, file, is_data_only && !is_placed);
-    if (ks_ok(rc)) {
-        if (is_placed)
-            atomic_store(&i->is_placed, false);
-        return KS_SUCCESS;
-    }
-    if (!atomic_exchange(&i->is_poisoned, true))
-        atomic_fetch_add(&v->files_poisoned, 1);
-    volume_alert(v, "sync of inode %llu failed (%s): every later write and sync of it fails",
-                 (unsigned long long)i->ino, ks_text(rc));
-    return rc;
-}
-
-ks_rc volume_fsync(struct volume *v, struct handle *h, bool is_data_only)
-{
-    FOREGROUND(v);
-    VOLUME_OPERATION(v, NEED_FLUSH);
-    struct inode *i = h->inode;
-    struct io_file *file;
-
-    TRY(inode_use(v, i, &file));
-    pthread_rwlock_rdlock(&i->data_lock);
-    uint64_t growths = i->growths;
-    pthread_rwlock_unlock(&i->data_lock);
-    ks_rc rc = is_data_only ? KS_SUCCESS : inode_flush_mtime(v, i);
-    if (ks_ok(rc))
-        rc = file_sync(v, i, file, is_data_only);
-    inode_unuse(v, i);
-    TRY(rc);
-    atomic_store(&i->growths_durable, growths);
-    atomic_fetch_add(&v->syncs, 1);
     return KS_SUCCESS;
 }

@@ -30,6 +30,7 @@ static void inode_free(struct volume *v, struct inode *i)
     pthread_mutex_destroy(&i->open_mutex);
     pthread_mutex_destroy(&i->keys_mutex);
     pthread_mutex_destroy(&i->times_mutex);
+    pthread_mutex_destroy(&i->flush.mutex);
     mem_free(i->seen);
     mem_free(i);
 }
@@ -48,6 +49,7 @@ static ks_rc inode_new(struct io_node *node, const struct stat *st, struct inode
     pthread_mutex_init(&i->open_mutex, NULL);
     pthread_mutex_init(&i->keys_mutex, NULL);
     pthread_mutex_init(&i->times_mutex, NULL);
+    pthread_mutex_init(&i->flush.mutex, NULL);
     *ret = i;
     return KS_SUCCESS;
 }

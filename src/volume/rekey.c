@@ -106,7 +106,7 @@ static ks_rc sweep_round(struct sweep_file *f, uint64_t first, size_t *ret_taken
         return KS_SUCCESS;
     pthread_rwlock_wrlock(&f->i->data_lock);
     ks_rc rc = sweep_locked(f, &op, first, pages, ret_taken);
-    pthread_rwlock_unlock(&f->i->data_lock);
+    file_unlock_changed(f->i);
     return rc;
 }
 

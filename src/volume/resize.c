@@ -242,7 +242,7 @@ ks_rc volume_truncate(struct volume *v, struct inode *i, uint64_t size)
     TRY(file_op_begin(v, i, &op));
     pthread_rwlock_wrlock(&i->data_lock);
     ks_rc rc = resize(&op, size);
-    pthread_rwlock_unlock(&i->data_lock);
+    file_unlock_changed(i);
     return rc;
 }
 
@@ -354,7 +354,7 @@ ks_rc volume_fallocate(struct volume *v, struct handle *h, int mode, uint64_t at
     TRY(file_op_begin(v, h->inode, &op));
     pthread_rwlock_wrlock(&op.i->data_lock);
     ks_rc rc = fallocate_locked(&op, mode, at, at + len);
-    pthread_rwlock_unlock(&op.i->data_lock);
+    file_unlock_changed(op.i);
     return rc;
 }
 

@@ -122,7 +122,28 @@ ks_rc volume_read(struct volume *v, struct handle *h, void *out, size_t len, uin
 /* volume_write(v, h, in, len, at): all or an error; earlier bytes of the file stay readable. */
 ks_rc volume_write(struct volume *v, struct handle *h, const void *in, size_t len,
                    uint64_t at) KS_MUST;
+/* volume_fsync(v, h, is_data_only): every write that has ended is durable. A failure is for ever. */
 ks_rc volume_fsync(struct volume *v, struct handle *h, bool is_data_only) KS_MUST;
+
+/*
+ * A sync that is foreseen. After a write and before it is answered, volume_foresee_sync(v, h, ret) says whether this file is used
+ * to be synced now; then volume_flush_ahead must be called, best by the same thread right after the answer, and holds whatever
+ * it needs, also when h is closed meanwhile. A sync of data that comes before it has ended joins it with volume_join_sync(v, h, w):
+ * true means that w->done(w, rc) is called once, by the flushing thread, which then owes w nothing more; false that nothing
+ * joins, and volume_fsync is to be called as ever. That one finds a flush that has ended and covers all, too.
+ */
+struct flush_ahead {
+    struct volume *v;
+    struct inode *i;
+    struct io_file *file;
+};
+struct sync_waiter {
+    struct sync_waiter *next;
+    void (*done)(struct sync_waiter *w, ks_rc rc);
+};
+bool volume_foresee_sync(struct volume *v, struct handle *h, struct flush_ahead *ret);
+void volume_flush_ahead(struct flush_ahead *a);
+bool volume_join_sync(struct volume *v, struct handle *h, struct sync_waiter *w);
 /* mode as fallocate(2): 0, KEEP_SIZE, PUNCH_HOLE|KEEP_SIZE, ZERO_RANGE with or without KEEP_SIZE */
 ks_rc volume_fallocate(struct volume *v, struct handle *h, int mode, uint64_t at,
                        uint64_t len) KS_MUST;

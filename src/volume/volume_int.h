@@ -3,7 +3,7 @@
  * volume/volume_int.h - the insides of a volume, for the files of this folder and their tests only.
  *
  * Lock order: door (an operation is counted) < volume.keys_lock (read) < inode.data_lock
- * < inode.open_mutex, inode.keys_mutex, volume.table_mutex, volume.spaces_mutex, volume.moves_mutex,
+ * < inode.open_mutex, inode.keys_mutex, inode.flush.mutex, volume.table_mutex, volume.spaces_mutex, volume.moves_mutex,
  * volume.spots_mutex (leaves).
  */
 #pragma once
@@ -14,6 +14,7 @@
 #include "base/secret.h"
 #include "crypto/xaes.h"
 #include "volume/block.h"
+#include "volume/foresight.h"
 #include "volume/names.h"
 #include "volume/volume.h"
 
@@ -38,6 +39,19 @@ struct file_key {
     struct file_key *next;
     uint32_t generation;
     struct xaes_key *key; /* slot of volume.key_pool */
+};
+
+/* The flush of a file that was begun before it was asked for: see filesync.c. */
+enum flush_state { FLUSH_NONE, FLUSH_PROMISED, FLUSH_DONE };
+
+struct file_flush {
+    pthread_mutex_t mutex;
+    uint64_t changes; /* of the contents; each counts when it has ended */
+    enum flush_state state;
+    uint64_t covers; /* the changes that had ended when it began */
+    int failure;     /* why it failed, while no sync was told; 0: it did not */
+    struct sync_waiter *waiters;
+    struct foresight foresight;
 };
 
 struct inode {
@@ -70,6 +84,8 @@ struct inode {
     bool has_mtime; /* mtime is newer than the backing file's */
     struct timespec mtime;
     struct stat *seen; /* once a time was kept: what the backing file's attributes were then */
+
+    struct file_flush flush;
 
     /* The last sweep that is done with it, and the last that it is noted for: see volume/moves.h. */
     _Atomic uint64_t swept, noted;
@@ -226,10 +242,16 @@ ks_rc file_block_write(const struct file_op *op, uint64_t index, const uint8_t *
                        uint32_t length) KS_MUST;
 /* file_set_size(i, size): notes a new size, and a growth as such. */
 void file_set_size(struct inode *i, uint64_t size);
-/* file_sync(v, i, file, is_data_only): a failure poisons the file, and a poisoned file fails. */
-ks_rc file_sync(struct volume *v, struct inode *i, struct io_file *file, bool is_data_only) KS_MUST;
 /* file_grow(op, size): the size becomes larger; what is between reads as zeros. */
 ks_rc file_grow(const struct file_op *op, uint64_t size) KS_MUST;
+
+/* --- filesync.c --- */
+
+/* file_sync(v, i, file, is_data_only): a failure poisons the file, and a poisoned file fails. */
+ks_rc file_sync(struct volume *v, struct inode *i, struct io_file *file, bool is_data_only) KS_MUST;
+/* file_unlock_changed(i): gives data_lock back that was held for writing, and counts the change: before that moment
+ * nobody must be told of it. */
+void file_unlock_changed(struct inode *i);
 
 /* inode_stat(v, i, ret): as volume_getattr, inside an operation. */
 ks_rc inode_stat(struct volume *v, struct inode *i, struct stat *ret) KS_MUST;

@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "enumerate.h"
 #include "versions.h"
+#include "volume/volume_int.h"
 #include "volume_fixture.h"
 
 struct history {
@@ -119,6 +120,25 @@ static void step_sync(struct history *hy)
     versions_synced(&hy->versions);
 }
 
+/* A write whose sync is foreseen, flushed before the sync comes. */
+static void step_flush_ahead(struct history *hy)
+{
+    struct flush_ahead ahead;
+
+    hy->i->flush.foresight = (struct foresight){.usual = 1, .streak = FORESIGHT_STREAK_MIN};
+    step_write(hy, size_now(hy), 300);
+    assert_true(volume_foresee_sync(hy->f->v, hy->h, &ahead));
+    volume_flush_ahead(&ahead);
+}
+
+/* And one more write before the sync, which must not take the flush for enough. */
+static void step_write_late(struct history *hy)
+{
+    step_flush_ahead(hy);
+    versions_done(&hy->versions, crash_time(hy->io));
+    step_overwrite(hy);
+}
+
 static const struct {
     const char *name;
     void (*run)(struct history *);
@@ -134,6 +154,8 @@ static const struct {
     {"punch", step_punch},
     {"allocate", step_allocate},
     {"sync", step_sync},
+    {"flush ahead", step_flush_ahead},
+    {"write late", step_write_late},
 };
 
 enum { STEPS = sizeof steps / sizeof *steps };

@@ -78,6 +78,27 @@ static ks_rc script_listing(struct fixture *f, size_t *ret_count)
     return ks_ok(rc) ? synced : rc;
 }
 
+/* Writes and syncs in turn, until the syncs are foreseen, and flushed before they come. */
+static ks_rc script_commits(struct volume *v, struct handle *h)
+{
+    static uint8_t data[200];
+    struct flush_ahead ahead;
+    unsigned flushed = 0;
+    ks_rc first = KS_SUCCESS, rc;
+
+    memset(data, 9, sizeof data);
+    for (unsigned k = 0; k < 6; k++) {
+        STEP(volume_write(v, h, data, sizeof data, k * sizeof data));
+        if (volume_foresee_sync(v, h, &ahead)) {
+            volume_flush_ahead(&ahead);
+            flushed++;
+        }
+        STEP(volume_fsync(v, h, true));
+    }
+    assert_true(flushed > 0 || !ks_ok(first));
+    return first;
+}
+
 static ks_rc script_file(struct fixture *f)
 {
     static uint8_t data[WORK_BYTES];
@@ -91,6 +112,7 @@ static ks_rc script_file(struct fixture *f)
     TRY(fixture_file(f, "work", true, &i, &h));
     STEP(volume_write(v, h, data, 5000, 0));
     STEP(volume_fsync(v, h, true));
+    STEP(script_commits(v, h));
     STEP(volume_write(v, h, data, 100, 5000));
     STEP(volume_truncate(v, i, 4000));
     STEP(volume_fallocate(v, h, 0, 0, WORK_BYTES));

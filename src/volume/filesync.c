@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * volume/filesync.c - making the contents of a file durable, when it is asked for or a moment before.
+ *
+ * Invariant: a sync succeeds only by a flush that began after every change that ended before the sync came, and that
+ * itself succeeded. A flush that fails poisons the file, whoever began it: what it did not write the kernel may have
+ * dropped, and only a failure for ever is honest.
+ */
+#include "base/mem.h"
+#include "volume/volume_int.h"
+
+ks_rc file_sync(struct volume *v, struct inode *i, struct io_file *file, bool is_data_only)
+{
+    struct io *io = v->conf.io;
+
+    if (atomic_load(&i->is_poisoned))
+        return ks_os(EIO);
+    bool is_placed = atomic_load(&i->is_placed);
+    ks_rc rc = io->ops->sync(io, file, is_data_only && !is_placed);
+    if (ks_ok(rc)) {
+        if (is_placed)
+            atomic_store(&i->is_placed, false);
+        return KS_SUCCESS;
+    }
+    if (!atomic_exchange(&i->is_poisoned, true))
+        atomic_fetch_add(&v->files_poisoned, 1);
+    volume_alert(v, "sync of inode %llu failed (%s): every later write and sync of it fails",
+                 (unsigned long long)i->ino, ks_text(rc));
+    return rc;
+}
+
+/* file_sync of all growth so far. */
+static ks_rc sync_growth(struct volume *v, struct inode *i, struct io_file *file, bool is_data_only)
+{
+    pthread_rwlock_rdlock(&i->data_lock);
+    uint64_t growths = i->growths;
+    pthread_rwlock_unlock(&i->data_lock);
+    TRY(file_sync(v, i, file, is_data_only));
+    atomic_store(&i->growths_durable, growths);
+    return KS_SUCCESS;
+}
+
+void file_unlock_changed(struct inode *i)
+{
+    pthread_mutex_lock(&i->flush.mutex);
+    i->flush.changes++;
+    pthread_mutex_unlock(&i->flush.mutex);
+    pthread_rwlock_unlock(&i->data_lock);
+}
+
+/* --- before it is asked for --- */
+
+/* The flush is promised before the write is answered: a sync that comes at once finds it. */
+static bool promise(struct inode *i)
+{
+    struct file_flush *f = &i->flush;
+
+    pthread_mutex_lock(&f->mutex);
+    bool is_mine = f->state != FLUSH_PROMISED;
+    if (is_mine) {
+        f->state = FLUSH_PROMISED;
+        f->covers = f->changes;
+    }
+    pthread_mutex_unlock(&f->mutex);
+    return is_mine;
+}
+
+static bool is_sync_foreseen(struct inode *i)
+{
+    pthread_mutex_lock(&i->flush.mutex);
+    bool is_foreseen = foresight_write(&i->flush.foresight) && i->flush.state != FLUSH_PROMISED;
+    pthread_mutex_unlock(&i->flush.mutex);
+    return is_foreseen && !atomic_load(&i->is_poisoned);
+}
+
+bool volume_foresee_sync(struct volume *v, struct handle *h, struct flush_ahead *ret)
+{
+    struct flush_ahead a = {.v = v, .i = h->inode};
+
+    if (!is_sync_foreseen(a.i) || !ks_ok(volume_enter(v, NEED_FLUSH)))
+        return false;
+    if (!ks_ok(inode_use(v, a.i, &a.file))) {
+        volume_leave(v);
+        return false;
+    }
+    inode_ref(v, a.i);
+    if (!promise(a.i)) {
+        inode_unuse(v, a.i);
+        volume_forget(v, a.i, 1);
+        volume_leave(v);
+        return false;
+    }
+    *ret = a;
+    return true;
+}
+
+/* What came since the promise is flushed too. */
+static void begin(struct file_flush *f)
+{
+    pthread_mutex_lock(&f->mutex);
+    f->covers = f->changes;
+    pthread_mutex_unlock(&f->mutex);
+}
+
+/* Who waits for the flush; nobody else is told how it ended. */
+static struct sync_waiter *end(struct file_flush *f, ks_rc rc)
+{
+    pthread_mutex_lock(&f->mutex);
+    struct sync_waiter *all = TAKE(f->waiters);
+    f->state = ks_ok(rc) ? FLUSH_DONE : FLUSH_NONE;
+    f->failure = ks_ok(rc) || all ? 0 : ks_errno(rc);
+    pthread_mutex_unlock(&f->mutex);
+    return all;
+}
+
+void volume_flush_ahead(struct flush_ahead *a)
+{
+    begin(&a->i->flush);
+    ks_rc rc = sync_growth(a->v, a->i, a->file, true);
+    for (struct sync_waiter *w = end(&a->i->flush, rc), *next; w; w = next) {
+        next = w->next;
+        atomic_fetch_add(&a->v->syncs, ks_ok(rc));
+        w->done(w, rc);
+    }
+    inode_unuse(a->v, a->i);
+    volume_forget(a->v, a->i, 1);
+    volume_leave(a->v);
+}
+
+/* --- when it is asked for --- */
+
+bool volume_join_sync(struct volume *v, struct handle *h, struct sync_waiter *w)
+{
+    struct file_flush *f = &h->inode->flush;
+
+    (void)v;
+    pthread_mutex_lock(&f->mutex);
+    bool is_joined = f->state == FLUSH_PROMISED && f->covers == f->changes;
+    if (is_joined) {
+        foresight_sync(&f->foresight);
+        w->next = f->waiters;
+        f->waiters = w;
+    }
+    pthread_mutex_unlock(&f->mutex);
+    return is_joined;
+}
+
+/* The flush that was begun ahead, if it covers everything or failed. It counts once: whoever syncs again wants to be sure. */
+static ks_rc take_flush(struct inode *i, bool is_data_only, bool *ret_is_covered)
+{
+    struct file_flush *f = &i->flush;
+
+    pthread_mutex_lock(&f->mutex);
+    if (is_data_only)
+        foresight_sync(&f->foresight);
+    else
+        foresight_break(&f->foresight);
+    *ret_is_covered = is_data_only && f->state == FLUSH_DONE && f->covers == f->changes &&
+                      !atomic_load(&i->is_poisoned);
+    if (f->state == FLUSH_DONE)
+        f->state = FLUSH_NONE;
+    int failure = f->failure;
+    f->failure = 0;
+    pthread_mutex_unlock(&f->mutex);
+    return failure ? ks_os(failure) : KS_SUCCESS;
+}
+
+static ks_rc sync_now(struct volume *v, struct inode *i, bool is_data_only)
+{
+    struct io_file *file;
+
+    TRY(inode_use(v, i, &file));
+    ks_rc rc = is_data_only ? KS_SUCCESS : inode_flush_mtime(v, i);
+    if (ks_ok(rc))
+        rc = sync_growth(v, i, file, is_data_only);
+    inode_unuse(v, i);
+    return rc;
+}
+
+ks_rc volume_fsync(struct volume *v, struct handle *h, bool is_data_only)
+{
+    FOREGROUND(v);
+    VOLUME_OPERATION(v, NEED_FLUSH);
+    bool is_covered;
+
+    TRY(take_flush(h->inode, is_data_only, &is_covered));
+    if (!is_covered)
+        TRY(sync_now(v, h->inode, is_data_only));
+    atomic_fetch_add(&v->syncs, 1);
+    return KS_SUCCESS;
+}

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goal: a flush that was begun before it was asked for answers exactly the syncs that it covers, and its failure is theirs.
+ * That the data are durable then is shown by tests/crash/volume_crash_test.c.
+ */
+#include "check.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+
+#include "base/mem.h"
+#include "io/crash.h"
+#include "io/fault.h"
+#include "volume/foresight.h"
+#include "volume_fixture.h"
+
+struct bench {
+    struct io *disk, *io;
+    struct fixture_keys *keys;
+    struct fixture *f;
+    struct inode *i;
+    struct handle *h;
+};
+
+static int bench_new(void **state)
+{
+    struct bench *b;
+
+    check_ok(mem_new(1, sizeof *b, &b));
+    check_ok(fixture_keys_new(3584, &b->keys));
+    check_ok(crash_new(&b->disk));
+    check_ok(fixture_layout(b->disk, "/"));
+    check_ok(fault_new(b->disk, &b->io));
+    check_ok(fixture_open(b->io, "/", b->keys, &b->f));
+    check_ok(fixture_file(b->f, "log", true, &b->i, &b->h));
+    *state = b;
+    return 0;
+}
+
+static int bench_free(void **state)
+{
+    struct bench *b = *state;
+
+    if (b->h)
+        fixture_file_close(b->f, b->i, b->h);
+    fixture_close(b->f);
+    fault_free(b->io);
+    crash_free(b->disk);
+    fixture_keys_free(b->keys);
+    mem_free(b);
+    return 0;
+}
+
+static void check_errno(ks_rc rc, int want)
+{
+    assert_false(ks_ok(rc));
+    assert_int_equal(ks_errno(rc), want);
+}
+
+static void write_some(struct bench *b)
+{
+    static const uint8_t data[300] = {7};
+
+    check_ok(volume_write(b->f->v, b->h, data, sizeof data, 0));
+}
+
+static bool foresee(struct bench *b, struct flush_ahead *ret)
+{
+    return volume_foresee_sync(b->f->v, b->h, ret);
+}
+
+/* write_foreseen(b, ret): a write of a file whose writes have all been synced so far. */
+static void write_foreseen(struct bench *b, struct flush_ahead *ret)
+{
+    write_some(b);
+    while (!foresee(b, ret)) {
+        check_ok(volume_fsync(b->f->v, b->h, true));
+        write_some(b);
+    }
+}
+
+/* A sync of its own shows when the disk takes the next call amiss. */
+static void check_makes_own(struct bench *b, bool is_data_only)
+{
+    fault_arm(b->io, 1, EIO, false);
+    check_errno(volume_fsync(b->f->v, b->h, is_data_only), EIO);
+    assert_non_null(fault_name(b->io));
+}
+
+struct waiting {
+    struct sync_waiter w; /* first */
+    unsigned calls;
+    ks_rc rc;
+};
+
+static void on_done(struct sync_waiter *w, ks_rc rc)
+{
+    struct waiting *x = (struct waiting *)(void *)w;
+
+    x->calls++;
+    x->rc = rc;
+}
+
+/* --- syncs that come after the flush --- */
+
+static void flush__ended_before_the_sync__answers_it_once(void **state)
+{
+    struct bench *b = *state;
+    struct flush_ahead a;
+
+    write_foreseen(b, &a);
+    volume_flush_ahead(&a);
+    fault_arm(b->io, 1, EIO, true);
+    check_ok(volume_fsync(b->f->v, b->h, true));
+    assert_null(fault_name(b->io));
+    check_makes_own(b, true);
+}
+
+static void flush__of_data__is_not_enough_for_a_full_sync(void **state)
+{
+    struct bench *b = *state;
+    struct flush_ahead a;
+
+    write_foreseen(b, &a);
+    volume_flush_ahead(&a);
+    check_makes_own(b, false);
+}
+
+static void write__after_the_flush__is_not_covered(void **state)
+{
+    struct bench *b = *state;
+    struct flush_ahead a;
+
+    write_foreseen(b, &a);
+    volume_flush_ahead(&a);
+    write_some(b);
+    check_makes_own(b, true);
+}
+
+static void cut__after_the_flush__is_not_covered(void **state)
+{
+    struct bench *b = *state;
+    struct flush_ahead a;
+
+    write_foreseen(b, &a);
+    volume_flush_ahead(&a);
+    check_ok(volume_truncate(b->f->v, b->i, 0));
+    check_makes_own(b, true);
+}
+
+static void allocation__after_the_flush__is_not_covered(void **state)
+{
+    struct bench *b = *state;
+    struct flush_ahead a;
+
+    write_foreseen(b, &a);
+    volume_flush_ahead(&a);
+    check_ok(volume_fallocate(b->f->v, b->h, 0, 0, 9000));
+    check_makes_own(b, true);
+}
+
+static void full_syncs__of_every_write__are_not_foreseen(void **state)
+{
+    struct bench *b = *state;
+    struct flush_ahead a;
+
+    for (unsigned k = 0; k < 20; k++) {
+        write_some(b);
+        assert_false(foresee(b, &a));
+        check_ok(volume_fsync(b->f->v, b->h, false));
+    }
+}
+
+/* --- syncs that come while it runs --- */
+
+static void *run_flush(void *arg)
+{
+    volume_flush_ahead(arg);
+    return NULL;
+}
+
+static pthread_t flush_held(struct bench *b, struct flush_ahead *a)
+{
+    pthread_t thread;
+
+    fault_hold(b->io, "sync");
+    assert_int_equal(pthread_create(&thread, NULL, run_flush, a), 0);
+    fault_wait_held(b->io, 1);
+    return thread;
+}
+
+static void sync__while_the_flush_runs__ends_with_it(void **state)
+{
+    struct bench *b = *state;
+    struct waiting one = {.w.done = on_done}, two = one;
+    struct flush_ahead a;
+
+    write_foreseen(b, &a);
+    uint64_t before = volume_counters_get(b->f->v).syncs;
+    pthread_t thread = flush_held(b, &a);
+    assert_true(volume_join_sync(b->f->v, b->h, &one.w));
+    assert_true(volume_join_sync(b->f->v, b->h, &two.w));
+    assert_int_equal(one.calls + two.calls, 0);
+    fault_release(b->io);
+    pthread_join(thread, NULL);
+    assert_int_equal(one.calls, 1);
+    assert_int_equal(two.calls, 1);
+    check_ok(one.rc);
+    assert_int_equal(volume_counters_get(b->f->v).syncs, before + 2);
+}
+
+static void sync__before_the_promised_flush_runs__waits_for_it(void **state)
+{
+    struct bench *b = *state;
+    struct waiting one = {.w.done = on_done};
+    struct flush_ahead a;
+
+    write_foreseen(b, &a);
+    assert_true(volume_join_sync(b->f->v, b->h, &one.w));
+    volume_flush_ahead(&a);
+    assert_int_equal(one.calls, 1);
+    check_ok(one.rc);
+}
+
+static void sync__of_a_write_after_the_flush_began__does_not_join(void **state)
+{
+    struct bench *b = *state;
+    struct waiting one = {.w.done = on_done};
+    struct flush_ahead a, other;
+
+    write_foreseen(b, &a);
+    pthread_t thread = flush_held(b, &a);
+    write_some(b);
+    assert_false(foresee(b, &other));
+    assert_false(volume_join_sync(b->f->v, b->h, &one.w));
+    fault_release(b->io);
+    pthread_join(thread, NULL);
+    assert_int_equal(one.calls, 0);
+    check_makes_own(b, true);
+}
+
+static void sync__without_a_flush__does_not_join(void **state)
+{
+    struct bench *b = *state;
+    struct waiting one = {.w.done = on_done};
+
+    write_some(b);
+    assert_false(volume_join_sync(b->f->v, b->h, &one.w));
+}
+
+static void file__closed_after_the_promise__is_flushed(void **state)
+{
+    struct bench *b = *state;
+    struct flush_ahead a;
+
+    write_foreseen(b, &a);
+    fixture_file_close(b->f, b->i, TAKE(b->h));
+    volume_flush_ahead(&a);
+    check_ok(fixture_file(b->f, "log", false, &b->i, &b->h));
+}
+
+/* --- failures --- */
+
+static void check_poisoned(struct bench *b)
+{
+    static const uint8_t data[300] = {8};
+    struct flush_ahead a;
+
+    fault_arm(b->io, 0, 0, false);
+    check_errno(volume_fsync(b->f->v, b->h, true), EIO);
+    check_errno(volume_fsync(b->f->v, b->h, false), EIO);
+    check_errno(volume_write(b->f->v, b->h, data, sizeof data, 0), EIO);
+    assert_false(foresee(b, &a));
+    assert_int_equal(volume_counters_get(b->f->v).files_poisoned, 1);
+}
+
+static void flush__fails__so_do_the_syncs_that_joined_and_all_later_ones(void **state)
+{
+    struct bench *b = *state;
+    struct waiting one = {.w.done = on_done};
+    struct flush_ahead a;
+
+    write_foreseen(b, &a);
+    assert_true(volume_join_sync(b->f->v, b->h, &one.w));
+    fault_arm(b->io, 1, EIO, false);
+    volume_flush_ahead(&a);
+    assert_string_equal(fault_name(b->io), "sync");
+    assert_int_equal(one.calls, 1);
+    check_errno(one.rc, EIO);
+    check_poisoned(b);
+}
+
+static void flush__fails_before_the_sync__the_sync_fails(void **state)
+{
+    struct bench *b = *state;
+    struct flush_ahead a;
+
+    write_foreseen(b, &a);
+    fault_arm(b->io, 1, ENOSPC, false);
+    volume_flush_ahead(&a);
+    check_errno(volume_fsync(b->f->v, b->h, true), ENOSPC);
+    check_poisoned(b);
+}
+
+static void volume__closed__foresees_nothing(void **state)
+{
+    struct bench *b = *state;
+    struct flush_ahead a;
+
+    write_foreseen(b, &a);
+    volume_flush_ahead(&a);
+    check_ok(volume_fsync(b->f->v, b->h, true));
+    write_some(b);
+    volume_set_door(b->f->v, VOLUME_CLOSED);
+    assert_false(foresee(b, &a));
+    check_errno(volume_fsync(b->f->v, b->h, true), EKEYREVOKED);
+    volume_set_door(b->f->v, VOLUME_OPEN);
+    check_ok(volume_fsync(b->f->v, b->h, true));
+}
+
+static void lock__while_a_flush_runs__waits_for_it(void **state)
+{
+    struct bench *b = *state;
+    struct flush_ahead a;
+
+    write_foreseen(b, &a);
+    volume_set_door(b->f->v, VOLUME_CLOSED);
+    check_rc(volume_drain(b->f->v, 20), BUSY);
+    volume_flush_ahead(&a);
+    check_ok(volume_drain(b->f->v, 20));
+    volume_set_door(b->f->v, VOLUME_OPEN);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, bench_new, bench_free)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(flush__ended_before_the_sync__answers_it_once),
+        T(flush__of_data__is_not_enough_for_a_full_sync),
+        T(write__after_the_flush__is_not_covered),
+        T(cut__after_the_flush__is_not_covered),
+        T(allocation__after_the_flush__is_not_covered),
+        T(full_syncs__of_every_write__are_not_foreseen),
+        T(sync__while_the_flush_runs__ends_with_it),
+        T(sync__before_the_promised_flush_runs__waits_for_it),
+        T(sync__of_a_write_after_the_flush_began__does_not_join),
+        T(sync__without_a_flush__does_not_join),
+        T(file__closed_after_the_promise__is_flushed),
+        T(flush__fails__so_do_the_syncs_that_joined_and_all_later_ones),
+        T(flush__fails_before_the_sync__the_sync_fails),
+        T(volume__closed__foresees_nothing),
+        T(lock__while_a_flush_runs__waits_for_it),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
