@@ -181,6 +181,7 @@ static ks_rc header_make(const struct file_op *op, uint8_t *ret_page)
         TRY(io->ops->truncate(io, op->file, 0));
         TRY(file_sync(op->v, op->i, op->file, false));
         op->i->is_stale = false;
+        op->i->room_end = 0;
     }
     memcpy(h.volume_id, v->conf.volume_id, BLOCK_ID_BYTES);
     TRY(random_fill(v->conf.random, h.file_id, BLOCK_ID_BYTES));
@@ -212,6 +213,7 @@ static void undo_growth(const struct file_op *op)
     uint64_t bytes = op->i->has_header ? block_offset(blocks) : 0;
     struct stat st;
 
+    op->i->room_end = 0;
     if (!ks_ok(io->ops->file_stat(io, op->file, &st)) || (uint64_t)st.st_size <= bytes)
         return;
     if (!ks_ok(io->ops->truncate(io, op->file, bytes)))
@@ -299,6 +301,27 @@ void file_set_size(struct inode *i, uint64_t size)
     i->size = size;
 }
 
+/*
+ * A log that is synced at every write grows with every write, and each sync has to make the new length of the backing file
+ * durable too, which costs as much again. So pages of zeros, which are no part of the file, are put behind its end, for the
+ * next writes to go over. They are at most as many as the file has; without them it is slower, not wrong.
+ */
+static void make_room(const struct file_op *op, uint64_t old_size)
+{
+    struct io *io = op->v->conf.io;
+    struct inode *i = op->i;
+    uint64_t end = block_count_of(i->size, op->v->conf.block_payload);
+    size_t count = end < ROOM_BLOCKS ? (size_t)end : ROOM_BLOCKS;
+
+    if (i->size <= old_size || end <= i->room_end || !file_is_log(i))
+        return;
+    memset(op->s->pages, 0, count * BLOCK_BYTES);
+    if (ks_ok(io->ops->pwrite(io, op->file, op->s->pages, count * BLOCK_BYTES, block_offset(end))))
+        i->room_end = end + count;
+    else
+        undo_growth(op);
+}
+
 /* data_lock is held for writing. */
 static ks_rc write_slice(const struct file_op *op, const struct slice *s, const uint8_t *in)
 {
@@ -317,7 +340,9 @@ static ks_rc write_slice(const struct file_op *op, const struct slice *s, const 
         undo_growth(op);
         return rc;
     }
+    uint64_t old_size = op->i->size;
     file_set_size(op->i, job.new_size);
+    make_room(op, old_size);
     return KS_SUCCESS;
 }
 
@@ -335,7 +360,10 @@ ks_rc volume_write(struct volume *v, struct handle *h, const void *in, size_t le
     TRY(file_op_begin(v, h->inode, &op));
     pthread_rwlock_wrlock(&op.i->data_lock);
     ks_rc rc = write_slice(&op, &s, in);
-    file_unlock_changed(op.i);
+    if (ks_ok(rc))
+        file_unlock_written(op.i);
+    else
+        file_unlock_changed(op.i);
     TRY(rc);
     atomic_fetch_add(&v->writes, 1);
     atomic_fetch_add(&v->bytes_written, len);

@@ -40,12 +40,33 @@ static ks_rc sync_growth(struct volume *v, struct inode *i, struct io_file *file
     return KS_SUCCESS;
 }
 
+static void unlock(struct inode *i, bool is_write)
+{
+    struct file_flush *f = &i->flush;
+
+    pthread_mutex_lock(&f->mutex);
+    f->changes++;
+    f->is_foreseen = is_write && foresight_write(&f->foresight);
+    pthread_mutex_unlock(&f->mutex);
+    pthread_rwlock_unlock(&i->data_lock);
+}
+
+void file_unlock_written(struct inode *i)
+{
+    unlock(i, true);
+}
+
 void file_unlock_changed(struct inode *i)
 {
+    unlock(i, false);
+}
+
+bool file_is_log(struct inode *i)
+{
     pthread_mutex_lock(&i->flush.mutex);
-    i->flush.changes++;
+    bool is_log = foresight_is_regular(&i->flush.foresight);
     pthread_mutex_unlock(&i->flush.mutex);
-    pthread_rwlock_unlock(&i->data_lock);
+    return is_log;
 }
 
 /* --- before it is asked for --- */
@@ -68,7 +89,8 @@ static bool promise(struct inode *i)
 static bool is_sync_foreseen(struct inode *i)
 {
     pthread_mutex_lock(&i->flush.mutex);
-    bool is_foreseen = foresight_write(&i->flush.foresight) && i->flush.state != FLUSH_PROMISED;
+    bool is_foreseen = i->flush.is_foreseen && i->flush.state != FLUSH_PROMISED;
+    i->flush.is_foreseen = false;
     pthread_mutex_unlock(&i->flush.mutex);
     return is_foreseen && !atomic_load(&i->is_poisoned);
 }

@@ -52,3 +52,8 @@ void foresight_break(struct foresight *f)
     f->streak = 0;
     f->writes = 0;
 }
+
+bool foresight_is_regular(const struct foresight *f)
+{
+    return f->streak >= FORESIGHT_STREAK_MIN;
+}

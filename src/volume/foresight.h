@@ -32,3 +32,5 @@ bool foresight_write(struct foresight *f);
 void foresight_sync(struct foresight *f);
 /* foresight_break(f): something else happened that makes the past a bad guide. */
 void foresight_break(struct foresight *f);
+/* foresight_is_regular(f): whether the last syncs came after as many writes each. */
+bool foresight_is_regular(const struct foresight *f);

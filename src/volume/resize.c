@@ -210,6 +210,7 @@ static ks_rc shrink(const struct file_op *op, uint64_t size)
     uint32_t payload = op->v->conf.block_payload;
     uint64_t last = size ? block_count_of(size, payload) - 1 : 0;
 
+    op->i->room_end = 0;
     if (size == 0) {
         TRY(io->ops->truncate(io, op->file, BLOCK_BYTES)); /* the header stays */
     } else if (block_count_of(op->i->size, payload) - 1 == last) {

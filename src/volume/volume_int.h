@@ -20,6 +20,7 @@
 
 enum {
     SPACE_BLOCKS = 304, /* blocks per round: 1 MiB of a request and its edges */
+    ROOM_BLOCKS = 32,   /* behind the end of a log */
     TABLE_SLOTS_FIRST = 1024,
     MAKING_SPOTS = 256,
     ALERTS_MAX = 1000, /* per mount; what comes later is only counted */
@@ -52,6 +53,7 @@ struct file_flush {
     int failure;     /* why it failed, while no sync was told; 0: it did not */
     struct sync_waiter *waiters;
     struct foresight foresight;
+    bool is_foreseen; /* a sync, at the last write */
 };
 
 struct inode {
@@ -72,6 +74,8 @@ struct inode {
     /* Each growth counts; while the last one is not durable the blocks before the last must not be punched. */
     uint64_t growths;
     _Atomic uint64_t growths_durable;
+    uint64_t
+        room_end; /* the backing file had pages up to this block when the last zeros were put behind the end */
 
     pthread_mutex_t open_mutex;
     struct io_file *file; /* while users > 0 */
@@ -250,8 +254,11 @@ ks_rc file_grow(const struct file_op *op, uint64_t size) KS_MUST;
 /* file_sync(v, i, file, is_data_only): a failure poisons the file, and a poisoned file fails. */
 ks_rc file_sync(struct volume *v, struct inode *i, struct io_file *file, bool is_data_only) KS_MUST;
 /* file_unlock_changed(i): gives data_lock back that was held for writing, and counts the change: before that moment
- * nobody must be told of it. */
+ * nobody must be told of it. file_unlock_written(i): the same after a whole write, which a sync may follow. */
+void file_unlock_written(struct inode *i);
 void file_unlock_changed(struct inode *i);
+/* file_is_log(i): whether its writes have been synced one after the other lately. */
+bool file_is_log(struct inode *i);
 
 /* inode_stat(v, i, ret): as volume_getattr, inside an operation. */
 ks_rc inode_stat(struct volume *v, struct inode *i, struct stat *ret) KS_MUST;

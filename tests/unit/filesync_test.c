@@ -332,6 +332,120 @@ static void lock__while_a_flush_runs__waits_for_it(void **state)
     volume_set_door(b->f->v, VOLUME_OPEN);
 }
 
+/* --- room for a log that grows --- */
+
+static void append(struct bench *b, size_t *size)
+{
+    static uint8_t data[3000];
+
+    memset(data, 9, sizeof data);
+    check_ok(volume_write(b->f->v, b->h, data, sizeof data, *size));
+    *size += sizeof data;
+}
+
+/* The pages of the one backing file. */
+static uint64_t backing_pages(struct bench *b)
+{
+    struct io_dirent e;
+    struct io_node *node;
+    struct io_dir *d;
+    struct stat st;
+
+    check_ok(b->disk->ops->dir_open(b->disk, b->f->tree, &d));
+    do
+        check_ok(b->disk->ops->dir_next(b->disk, d, &e));
+    while (e.name[0] == '.');
+    check_ok(b->disk->ops->lookup(b->disk, b->f->tree, e.name, &node, &st));
+    b->disk->ops->node_close(b->disk, node);
+    b->disk->ops->dir_close(b->disk, d);
+    return (uint64_t)st.st_size / 4096;
+}
+
+static uint64_t pages_needed(size_t size)
+{
+    return 1 + (size + 3583) / 3584;
+}
+
+static void append_as_a_log(struct bench *b, size_t *size)
+{
+    for (unsigned k = 0; k < 8; k++) {
+        append(b, size);
+        check_ok(volume_fsync(b->f->v, b->h, true));
+    }
+}
+
+static void check_contents(struct bench *b, size_t size)
+{
+    static uint8_t got[100000];
+    size_t len;
+
+    check_ok(volume_read(b->f->v, b->h, got, sizeof got, 0, &len));
+    assert_int_equal(len, size);
+    for (size_t n = 0; n < len; n++)
+        assert_int_equal(got[n], 9);
+}
+
+static void log__that_grows__has_room_that_is_no_part_of_it(void **state)
+{
+    struct bench *b = *state;
+    size_t size = 0;
+
+    append_as_a_log(b, &size);
+    assert_true(backing_pages(b) > pages_needed(size));
+    assert_true(backing_pages(b) <= 2 * pages_needed(size));
+    fixture_file_close(b->f, b->i, TAKE(b->h));
+    fixture_close(b->f);
+    check_ok(fixture_open(b->io, "/", b->keys, &b->f));
+    check_ok(fixture_file(b->f, "log", false, &b->i, &b->h));
+    check_contents(b, size);
+    append(b, &size);
+    check_contents(b, size);
+}
+
+static void log__cut__gets_room_again(void **state)
+{
+    struct bench *b = *state;
+    size_t size = 0;
+
+    append_as_a_log(b, &size);
+    check_ok(volume_truncate(b->f->v, b->i, 0));
+    assert_int_equal(backing_pages(b), 1);
+    size = 0;
+    append_as_a_log(b, &size);
+    assert_true(backing_pages(b) > pages_needed(size));
+    check_contents(b, size);
+}
+
+static void file__that_is_no_log__has_no_room(void **state)
+{
+    struct bench *b = *state;
+    size_t size = 0;
+
+    for (unsigned k = 0; k < 6; k++)
+        append(b, &size);
+    assert_int_equal(backing_pages(b), pages_needed(size));
+}
+
+/* The disk is full for the zeros, which follow the write itself. */
+static void room__that_there_is_not__does_no_harm(void **state)
+{
+    struct bench *b = *state;
+    size_t size = 0;
+    unsigned refused = 0;
+
+    for (unsigned k = 0; k < 12; k++) {
+        append(b, &size);
+        check_ok(volume_fsync(b->f->v, b->h, true));
+        fault_arm(b->io, 3, ENOSPC, false); /* after the edge was read and the pages were written */
+        append(b, &size);
+        refused += fault_name(b->io) != NULL;
+        fault_arm(b->io, 0, 0, false);
+        check_ok(volume_fsync(b->f->v, b->h, true));
+        check_contents(b, size);
+    }
+    assert_true(refused > 0);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, bench_new, bench_free)
 
 int main(void)
@@ -352,6 +466,10 @@ int main(void)
         T(flush__fails_before_the_sync__the_sync_fails),
         T(volume__closed__foresees_nothing),
         T(lock__while_a_flush_runs__waits_for_it),
+        T(log__that_grows__has_room_that_is_no_part_of_it),
+        T(log__cut__gets_room_again),
+        T(file__that_is_no_log__has_no_room),
+        T(room__that_there_is_not__does_no_harm),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
