@@ -128,11 +128,20 @@ static ks_rc make_fuse(struct session *s, const struct session_conf *conf)
     return KS_SUCCESS;
 }
 
-/* The first thread reads the device, for what comes through it in any case; the others share the queues. */
-static ks_rc make_rings(struct session *s, const struct session_conf *conf)
+unsigned session_threads(unsigned wanted, unsigned *queues)
 {
-    unsigned queues = conf->is_ring_wanted ? ring_queue_count() : 0;
+    if (*queues > (SESSION_THREADS_MAX - 1) / RING_THREADS_MIN) {
+        log_line(LOG_NOTICE, "requests come through the device: %u processors are too many",
+                 *queues);
+        *queues = 0;
+    }
+    unsigned needed = *queues ? 1 + RING_THREADS_MIN * *queues : 1;
+    return wanted > needed ? wanted : needed;
+}
 
+/* The first thread reads the device, for what comes through it in any case; the others share the queues. */
+static ks_rc make_rings(struct session *s, unsigned queues)
+{
     if (queues == 0)
         return KS_SUCCESS;
     for (unsigned k = 1; k < s->worker_count; k++) {
@@ -164,17 +173,17 @@ ks_rc session_mount(const struct session_conf *conf, struct session **ret)
     s->shedder = conf->shedder;
     s->env = (struct ops_env){conf->volume, conf->trouble, BACKGROUND_MAX};
     s->worker_count = conf->threads ? conf->threads : SESSION_THREADS_DEFAULT;
-    if (conf->is_ring_wanted && s->worker_count < 1 + RING_THREADS_MIN * ring_queue_count())
-        s->worker_count = 1 + RING_THREADS_MIN * ring_queue_count();
     ENSURE(s->worker_count <= SESSION_THREADS_MAX, KS_E_USAGE, "at most %d threads",
            SESSION_THREADS_MAX);
+    unsigned queues = conf->is_ring_wanted ? ring_queue_count() : 0;
+    s->worker_count = session_threads(s->worker_count, &queues);
     TRY(mem_new(s->worker_count, sizeof *s->workers, &s->workers));
     TRY(mem_text(conf->mountpoint, &s->mountpoint));
     TRY(make_fuse(s, conf));
     ENSURE(fuse_session_mount(s->se, conf->mountpoint) == 0, KS_E_IO,
            "cannot mount on %s (see the log; is /dev/fuse there, and may this user mount?)",
            conf->mountpoint);
-    TRY(make_rings(s, conf));
+    TRY(make_rings(s, queues));
     TRY(wire_attach(s->se, s->queue_count > 0, on_agreed, s));
     *ret = TAKE(s);
     return KS_SUCCESS;

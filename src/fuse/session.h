@@ -24,6 +24,10 @@ struct session_conf {
 
 enum { SESSION_THREADS_DEFAULT = 8, SESSION_THREADS_MAX = 64 };
 
+/* session_threads(wanted, queues): how many threads serve so many queues of rings, at least wanted (at most
+ * SESSION_THREADS_MAX). A kernel that wants more queues served than threads can is served through the device alone:
+ * *queues becomes 0, with a line in the log. */
+unsigned session_threads(unsigned wanted, unsigned *queues);
 /* session_mount(conf, ret): mounts; requests wait until session_start. */
 ks_rc session_mount(const struct session_conf *conf, struct session **ret) KS_MUST;
 /* session_start(s): starts the threads and returns when the kernel and we have agreed (INIT). */
