@@ -277,24 +277,26 @@ static void wait_recorders(struct guard *g, uint64_t deadline)
         wait_some(g, 20);
 }
 
-static void write_receipt(struct guard *g, uint64_t handles)
+static void write_receipt(struct guard *g, uint64_t locked_ms, const struct guard_handles *handles)
 {
     struct guard_receipt *r = &g->receipt;
 
     r->at_s = clock_wall_s(g->conf.clock);
     r->cause = g->lock_cause;
-    r->duration_ms = now_ms(g) - g->lock_since_ms;
-    r->handles_cut = handles;
+    r->duration_ms = locked_ms - g->lock_since_ms;
+    r->handles_cut = handles->count;
     snprintf(r->reason, sizeof r->reason, "%s", g->reason);
-    log_line(LOG_WARNING, "locked in %llu ms, %llu open handles cut, keys wiped: %s",
-             (unsigned long long)r->duration_ms, (unsigned long long)handles, r->reason);
+    log_line(LOG_WARNING, "locked in %llu ms, %s%llu open handles cut%s%s, keys wiped: %s",
+             (unsigned long long)r->duration_ms, handles->is_partial ? "at least " : "",
+             (unsigned long long)handles->count, handles->names[0] ? " of " : "", handles->names,
+             r->reason);
 }
 
 static void do_lock(struct guard *g)
 {
     const struct guard_ops *ops = g->conf.ops;
     uint64_t deadline = g->lock_since_ms + g->conf.lease.drain_ms_max - RESERVE_MS;
-    uint64_t handles = ops->handles(g->conf.arg);
+    struct guard_handles handles = {0};
 
     ops->announce(g->conf.arg, true);
     ops->drain(g->conf.arg, deadline);
@@ -310,9 +312,14 @@ static void do_lock(struct guard *g)
     }
     lock(g);
     wait_recorders(g, deadline);
+    unlock(g);
+    uint64_t locked_ms = now_ms(g);
+    ops->handles(g->conf.arg, &handles);
+    lock(g);
+    wait_recorders(g, deadline); /* of revokes that came meanwhile */
     g->has_keys = false;
     step(g, LEASE_DRAINED, GUARD_CAUSE_NONE, "drained");
-    write_receipt(g, handles);
+    write_receipt(g, locked_ms, &handles);
     unlock(g);
 }
 

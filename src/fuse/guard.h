@@ -27,6 +27,15 @@ enum guard_cause {
     GUARD_CAUSE_ERROR,       /* something else than the key: damage, the disk, memory */
 };
 
+enum { GUARD_NAMES_BYTES = 256 };
+
+/* Open files, as far as they could be counted. */
+struct guard_handles {
+    uint64_t count;
+    bool is_partial;               /* there may be more: the time was over */
+    char names[GUARD_NAMES_BYTES]; /* some of the processes; "" for none */
+};
+
 /* What the guard does to the volume. arg is guard_conf's. */
 struct guard_ops {
     /* Quick, called with the guard's mutex held: stop admitting anything but writes; admit everything. */
@@ -43,7 +52,9 @@ struct guard_ops {
     ks_rc (*record)(void *arg, bool is_revoked) KS_MUST;
     /* announce(arg, is_locking): the operator's program is to be started; quick. */
     void (*announce)(void *arg, bool is_locking);
-    uint64_t (*handles)(void *arg);
+    /* handles(arg, ret): how many files were open when drain was called, and by whom. The keys are gone by then; returns
+     * soon, with what is known. */
+    void (*handles)(void *arg, struct guard_handles *ret);
     /* changed(arg): state, cause, message or receipt are others now. Called with the guard's mutex held; quick. */
     void (*changed)(void *arg);
     /* give_up(arg, why): the keys cannot be wiped: end the process, and them with it. Does not return, but in

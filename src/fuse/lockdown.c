@@ -5,6 +5,7 @@
  * Order of a lock: only writes are admitted; the kernel writes back and drops its cache; nothing is
  * admitted; requests end; the kernel drops what they brought in meanwhile; buffers and keys are wiped.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -16,6 +17,8 @@ enum {
     SECOND_ROUND_MS_MAX = 800,
     SCRUB_MS_MAX = 200,
     LOG_MS_MAX = 100,
+    HANDLES_MS_MAX = 250,      /* that the report of a lock, not the lock, may wait for the count */
+    HANDLES_AGE_MS_MAX = 1000, /* of a count that is told again */
     GIVE_UP_STATUS = 70,
 };
 
@@ -46,6 +49,7 @@ static void on_drain(void *arg, uint64_t deadline_ms)
 {
     struct process *p = arg;
 
+    holders_ask(p->holders, 0); /* beside the rest: who is cut off closes its files soon */
     bool is_clean = sweeper_round(p->sweeper, left(p, deadline_ms, WRITE_BACK_MS_MAX));
     if (!is_clean)
         log_line(LOG_ERROR, "the kernel does not finish writing back: unsynced writes may be lost");
@@ -103,11 +107,20 @@ static void on_changed(void *arg)
     watcher_note(p->watcher);
 }
 
-static uint64_t on_handles(void *arg)
+static void on_handles(void *arg, struct guard_handles *ret)
 {
     struct process *p = arg;
+    struct holders_found found;
 
-    return volume_handle_count(p->volume);
+    holders_found(p->holders, HANDLES_MS_MAX, &found);
+    *ret = (struct guard_handles){.count = found.handles, .is_partial = found.is_partial};
+    snprintf(ret->names, sizeof ret->names, "%s", found.names);
+}
+
+void lockdown_handles(struct process *p, struct guard_handles *ret)
+{
+    holders_ask(p->holders, HANDLES_AGE_MS_MAX);
+    on_handles(p, ret);
 }
 
 /* The keys are in use and the bound is over. Wiping them under a running request could write garbage;

@@ -33,6 +33,7 @@ enum {
     STOP_MS_MAX = 20000, /* after a signal, for those who still have files open */
     FLUSH_MS_MAX = 4000,
     DESCRIPTORS_AT_LEAST = 1024,
+    OPEN_FILES_MAX = 4096, /* each may have a key in locked memory */
     PROBER_MS_MAX = 6000,
     DRAIN_MS_MAX = 5000,
 };
@@ -93,6 +94,16 @@ static void watch_backing(struct process *p)
         trouble_note_kind(p->trouble, TROUBLE_GONE, "it was removed");
 }
 
+/* How many descriptors this process may have. Half are for objects that the kernel remembers: when these are more it is
+ * made to drop some (start_shedder). Three quarters are for objects and backing files that stay open. */
+static size_t descriptor_limit(void)
+{
+    struct rlimit limit = {.rlim_cur = DESCRIPTORS_AT_LEAST};
+
+    getrlimit(RLIMIT_NOFILE, &limit);
+    return (size_t)limit.rlim_cur;
+}
+
 static ks_rc make_volume(struct process *p)
 {
     struct volume_conf conf = {
@@ -102,6 +113,8 @@ static ks_rc make_volume(struct process *p)
         .tree = backing_tree(p->backing),
         .long_names = backing_long(p->backing),
         .block_payload = p->block_payload,
+        .files_max = OPEN_FILES_MAX,
+        .descriptors_max = descriptor_limit() / 4 * 3,
         .alert = on_alert,
     };
 
@@ -141,15 +154,12 @@ static ks_rc drop_names(void *arg)
     return mount_point_drop_names(p->mountpoint);
 }
 
-/* Half of the descriptors are for objects that the kernel remembers; it takes a moment to forget, and open files
- * need some, too. */
+/* The kernel takes a moment to forget. */
 static ks_rc start_shedder(struct process *p)
 {
-    struct rlimit limit = {.rlim_cur = DESCRIPTORS_AT_LEAST};
     struct shedder_conf conf = {.volume = p->volume, .drop = drop_names, .arg = p};
 
-    getrlimit(RLIMIT_NOFILE, &limit);
-    conf.room = (size_t)limit.rlim_cur / 2;
+    conf.room = descriptor_limit() / 2;
     return shedder_start(&conf, &p->shedder);
 }
 
@@ -169,6 +179,8 @@ static ks_rc start_mount(struct process *p)
     TRY(start_shedder(p));
     conf.shedder = p->shedder;
     TRY(session_mount(&conf, &p->session));
+    struct holders_conf holders = {p->clock, "/proc", session_device(p->session)};
+    TRY(holders_start(&holders, &p->holders));
     return sweeper_start(lockdown_sweep, p, &p->sweeper);
 }
 
@@ -305,6 +317,7 @@ static void serve(struct process *p, int signals)
         admin_rotate_when_due(p);
         rekey_when_due(p);
         watch_backing(p);
+        volume_rest(p->volume);
     }
 }
 
@@ -313,8 +326,12 @@ static void serve(struct process *p, int signals)
 /* cut_off(p): the mount could not be ended, because files are open in it: at least nothing is lost. */
 static void cut_off(struct process *p)
 {
-    log_line(LOG_WARNING, "ending with %llu handles open",
-             (unsigned long long)volume_handle_count(p->volume));
+    struct guard_handles handles;
+
+    lockdown_handles(p, &handles);
+    log_line(LOG_WARNING, "ending with %s%llu handles open%s%s",
+             handles.is_partial ? "at least " : "", (unsigned long long)handles.count,
+             handles.names[0] ? ", of " : "", handles.names);
     volume_set_door(p->volume, VOLUME_DRAINING);
     if (!sweeper_round(p->sweeper, FLUSH_MS_MAX))
         log_line(LOG_ERROR, "the kernel does not finish writing back: unsynced writes are lost");
@@ -398,6 +415,7 @@ static void finish(struct process *p, bool was_started)
     if (is_mounted)
         cut_off(p);
     is_stopped = sweeper_stop(TAKE(p->sweeper), FLUSH_MS_MAX) && is_stopped;
+    is_stopped = holders_stop(TAKE(p->holders), FLUSH_MS_MAX) && is_stopped;
     if (p->volume)
         is_stopped = wipe(p) && is_stopped;
     if (is_stopped && !is_mounted)

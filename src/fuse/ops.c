@@ -49,13 +49,15 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 
     want(conn, FUSE_CAP_WRITEBACK_CACHE | FUSE_CAP_ASYNC_READ | FUSE_CAP_ASYNC_DIO |
                    FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO |
-                   FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_CACHE_SYMLINKS);
-    /* Every page is decrypted into our memory anyway, so splicing saves no copy. With a page cache that
+                   FUSE_CAP_CACHE_SYMLINKS);
+    atomic_store(&env->may_skip_open, (conn->capable & FUSE_CAP_NO_OPEN_SUPPORT) != 0);
+    /* There is no OPEN that could truncate. Every page is decrypted into our memory anyway, so splicing saves no copy. With a page cache that
      * only we change, the kernel need not look for changes behind its back. Of the two ways to end set-user-id
      * bits only the newer one (fuse/wire.h) leaves the deciding to the kernel. */
-    conn->want &= ~(unsigned)(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE |
-                              FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_POSIX_LOCKS |
-                              FUSE_CAP_FLOCK_LOCKS | FUSE_CAP_HANDLE_KILLPRIV);
+    conn->want &=
+        ~(unsigned)(FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE |
+                    FUSE_CAP_SPLICE_MOVE | FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_POSIX_LOCKS |
+                    FUSE_CAP_FLOCK_LOCKS | FUSE_CAP_HANDLE_KILLPRIV);
     conn->max_write = WRITE_MAX;
     conn->max_read = OPS_READ_MAX;
     conn->max_readahead = READAHEAD_MAX;
@@ -66,7 +68,7 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 
 const struct fuse_lowlevel_ops *ops_table(void)
 {
-    /* Not here on purpose: flush (nothing to do), getlk, setlk, flock (the kernel's own locks are right on
+    /* Not here on purpose: flush and release (nothing to do), getlk, setlk, flock (the kernel's own locks are right on
      * one host), lseek (would not see pages that the kernel has not written back yet). */
     static const struct fuse_lowlevel_ops ops = {
         .init = op_init,
@@ -86,12 +88,11 @@ const struct fuse_lowlevel_ops *ops_table(void)
         .open = op_open,
         .read = op_read,
         .write = op_write,
-        .release = op_release,
         .fsync = op_fsync,
         .opendir = op_opendir,
         .readdir = op_readdir,
         .readdirplus = op_readdirplus,
-        .releasedir = op_release,
+        .releasedir = op_releasedir,
         .fsyncdir = op_fsyncdir,
         .statfs = op_statfs,
         .setxattr = op_setxattr,

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <fuse_lowlevel.h>
+#include <stdatomic.h>
 
 #include "fuse/trouble.h"
 #include "volume/volume.h"
@@ -17,6 +18,7 @@ struct ops_env {
     struct volume *volume;
     struct trouble *trouble;
     unsigned max_background;
+    atomic_bool may_skip_open; /* from INIT on */
 };
 
 /* The longest read request; libfuse wants the mount option max_read to say the same. Small enough that one
@@ -27,7 +29,7 @@ enum { OPS_READ_MAX = 128 * 1024 };
 #define OPS_CACHE_SECONDS 3600.0
 
 /* ops_table(): all requests we answer. What is left out makes the kernel do it itself (locks, lseek,
- * flush) or say ENOSYS. */
+ * flush, release) or say ENOSYS. */
 const struct fuse_lowlevel_ops *ops_table(void);
 
 /* ops_scratch(len): len bytes of this thread for a reply's data, or NULL; valid until its next call.

@@ -2,6 +2,7 @@
 /*
  * fuse/ops_names.c - requests about names and directories.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "fuse/reply.h"
@@ -97,19 +98,39 @@ void op_rename(fuse_req_t req, fuse_ino_t from_dir, const char *from, fuse_ino_t
                                 req_inode(req, to_dir), to, flags));
 }
 
+static struct handle *dir_handle(const struct fuse_file_info *fi)
+{
+    return (struct handle *)(uintptr_t)fi->fh;
+}
+
+/* Directories, unlike files, are opened: the kernel's place in a listing is the place in one stream of the file system
+ * below, and not all of those find it again in another. */
 void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
     struct handle *h = NULL;
     ks_rc rc = volume_opendir(req_volume(req), req_inode(req, ino), &h);
 
-    reply_open(req, rc, h, fi);
+    if (!ks_ok(rc)) {
+        reply_rc(req, rc);
+        return;
+    }
+    fi->fh = (uintptr_t)h;
+    if (fuse_reply_open(req, fi) == -ENOENT)
+        volume_close(req_volume(req), h);
+}
+
+void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+    (void)ino;
+    volume_close(req_volume(req), dir_handle(fi));
+    fuse_reply_err(req, 0);
 }
 
 void op_fsyncdir(fuse_req_t req, fuse_ino_t ino, int is_data_only, struct fuse_file_info *fi)
 {
     (void)ino;
     (void)is_data_only;
-    reply_rc(req, volume_fsyncdir(req_volume(req), file_handle(fi)));
+    reply_rc(req, volume_fsyncdir(req_volume(req), dir_handle(fi)));
 }
 
 /* A reply to READDIR being filled. */
@@ -186,7 +207,7 @@ static void list(struct listing *l, off_t off)
 
 void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
 {
-    struct listing l = {req, file_handle(fi), ops_scratch(size), size, 0, false};
+    struct listing l = {req, dir_handle(fi), ops_scratch(size), size, 0, false};
 
     (void)ino;
     list(&l, off);
@@ -195,7 +216,7 @@ void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct f
 void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
                     struct fuse_file_info *fi)
 {
-    struct listing l = {req, file_handle(fi), ops_scratch(size), size, 0, true};
+    struct listing l = {req, dir_handle(fi), ops_scratch(size), size, 0, true};
 
     (void)ino;
     list(&l, off);

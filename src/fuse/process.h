@@ -10,6 +10,7 @@
 
 #include "fuse/control_server.h"
 #include "fuse/guard.h"
+#include "fuse/holders.h"
 #include "fuse/hook.h"
 #include "fuse/mount.h"
 #include "fuse/prober.h"
@@ -41,6 +42,7 @@ struct process {
     struct trouble *trouble;
     struct session *session;
     struct sweeper *sweeper;
+    struct holders *holders;
     struct shedder *shedder;
     struct guard *guard;
     struct prober *prober;
@@ -77,6 +79,8 @@ void probe_share_note(struct process *p, uint64_t began_ms, ks_rc rc, uint32_t w
  * may be taken: within the lease, and within 30 s, so that a refusal of this volume alone is found in its bound too. */
 bool probe_share_is_own_recent(uint64_t own_grant_ms, uint64_t now_ms, uint32_t lease_ms_max);
 void lockdown_tell(void *arg, const struct prober_result *result);
+/* lockdown_handles(process, ret): the guard's handles, counted anew unless that was done in the last seconds. */
+void lockdown_handles(struct process *p, struct guard_handles *ret);
 /* lockdown_sweep(process): one round of clearing the kernel's cache. */
 void lockdown_sweep(void *arg);
 

@@ -35,9 +35,9 @@ struct caller req_caller(fuse_req_t req)
     return (struct caller){ctx->uid, ctx->gid};
 }
 
-struct handle *file_handle(const struct fuse_file_info *fi)
+bool req_may_skip_open(fuse_req_t req)
 {
-    return (struct handle *)(uintptr_t)fi->fh;
+    return atomic_load(&req_env(req)->may_skip_open);
 }
 
 struct fuse_entry_param entry_of(struct volume *v, const struct inode *i, const struct stat *st)
@@ -74,19 +74,6 @@ void reply_attr(fuse_req_t req, ks_rc rc, const struct stat *st)
         fuse_reply_attr(req, st, OPS_CACHE_SECONDS);
     else
         reply_rc(req, rc);
-}
-
-void reply_open(fuse_req_t req, ks_rc rc, struct handle *h, struct fuse_file_info *fi)
-{
-    if (!ks_ok(rc)) {
-        reply_rc(req, rc);
-        return;
-    }
-    struct volume *v = req_volume(req);
-    fi->fh = (uintptr_t)h;
-    fi->keep_cache = 1;
-    if (fuse_reply_open(req, fi) == -ENOENT)
-        volume_close(v, h);
 }
 
 void reply_xattr(fuse_req_t req, ks_rc rc, size_t size, struct view v)

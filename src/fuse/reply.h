@@ -11,7 +11,8 @@
 struct volume *req_volume(fuse_req_t req);
 struct inode *req_inode(fuse_req_t req, fuse_ino_t ino);
 struct caller req_caller(fuse_req_t req);
-struct handle *file_handle(const struct fuse_file_info *fi);
+/* req_may_skip_open(req): whether the kernel opens files without us once it is told that OPEN is not there. */
+bool req_may_skip_open(fuse_req_t req);
 
 /* entry_of(v, i, st): an entry the kernel may keep. */
 struct fuse_entry_param entry_of(struct volume *v, const struct inode *i, const struct stat *st);
@@ -21,8 +22,6 @@ void reply_rc(fuse_req_t req, ks_rc rc);
 /* reply_entry(req, rc, i, st): an entry with one reference to i, or the errno. */
 void reply_entry(fuse_req_t req, ks_rc rc, struct inode *i, const struct stat *st);
 void reply_attr(fuse_req_t req, ks_rc rc, const struct stat *st);
-/* reply_open(req, rc, h, fi): gives h to the kernel, which keeps its cached pages. */
-void reply_open(fuse_req_t req, ks_rc rc, struct handle *h, struct fuse_file_info *fi);
 /* reply_xattr(req, rc, size, v): the value, or its length when size is 0. */
 void reply_xattr(fuse_req_t req, ks_rc rc, size_t size, struct view v);
 
@@ -41,6 +40,7 @@ void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name);
 void op_rename(fuse_req_t req, fuse_ino_t from_dir, const char *from, fuse_ino_t to_dir,
                const char *to, unsigned flags);
 void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi);
 void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
                     struct fuse_file_info *fi);
@@ -49,7 +49,6 @@ void op_fsyncdir(fuse_req_t req, fuse_ino_t ino, int is_data_only, struct fuse_f
 void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
                struct fuse_file_info *fi);
 void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
-void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi);
 void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t off,
               struct fuse_file_info *fi);

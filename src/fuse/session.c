@@ -47,6 +47,7 @@ struct session {
     struct ops_env env;
     struct shedder *shedder;
     char *mountpoint;
+    dev_t device;
     int end_fd;
     unsigned worker_count, started_count;
     struct worker *workers;
@@ -155,6 +156,17 @@ static ks_rc make_rings(struct session *s, unsigned queues)
     return KS_SUCCESS;
 }
 
+/* A question for nothing else is not passed on to the file system: that would be us. */
+static ks_rc find_device(const char *mountpoint, dev_t *ret)
+{
+    struct statx st;
+
+    if (statx(AT_FDCWD, mountpoint, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, 0, &st) != 0)
+        return ks_fail_os(errno, "the mount on %s", mountpoint);
+    *ret = makedev(st.stx_dev_major, st.stx_dev_minor);
+    return KS_SUCCESS;
+}
+
 static void session_freep(struct session **s)
 {
     session_free(*s);
@@ -171,7 +183,7 @@ ks_rc session_mount(const struct session_conf *conf, struct session **ret)
     s->end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     ENSURE(s->end_fd >= 0, KS_E_LIMIT, "no descriptor left for the session");
     s->shedder = conf->shedder;
-    s->env = (struct ops_env){conf->volume, conf->trouble, BACKGROUND_MAX};
+    s->env = (struct ops_env){conf->volume, conf->trouble, BACKGROUND_MAX, false};
     s->worker_count = conf->threads ? conf->threads : SESSION_THREADS_DEFAULT;
     ENSURE(s->worker_count <= SESSION_THREADS_MAX, KS_E_USAGE, "at most %d threads",
            SESSION_THREADS_MAX);
@@ -183,6 +195,7 @@ ks_rc session_mount(const struct session_conf *conf, struct session **ret)
     ENSURE(fuse_session_mount(s->se, conf->mountpoint) == 0, KS_E_IO,
            "cannot mount on %s (see the log; is /dev/fuse there, and may this user mount?)",
            conf->mountpoint);
+    TRY(find_device(conf->mountpoint, &s->device));
     TRY(make_rings(s, queues));
     TRY(wire_attach(s->se, s->queue_count > 0, on_agreed, s));
     *ret = TAKE(s);
@@ -352,6 +365,11 @@ bool session_is_ring(struct session *s)
     return is_ring;
 }
 
+dev_t session_device(const struct session *s)
+{
+    return s->device;
+}
+
 int session_end_fd(const struct session *s)
 {
     return s->end_fd;
@@ -449,27 +467,12 @@ void session_abort(struct session *s)
         log_line(LOG_ERROR, "cannot cut the mount off: %s", strerror(errno));
 }
 
-/* find_device(mountpoint, ret): the device number, from the list of mounts: asking the mount itself could
- * block. */
-static bool find_device(const char *mountpoint, unsigned *ret_major, unsigned *ret_minor)
-{
-    struct stat st;
-
-    if (stat(mountpoint, &st) != 0)
-        return false;
-    *ret_major = major(st.st_dev);
-    *ret_minor = minor(st.st_dev);
-    return true;
-}
-
 void session_tune(const struct session *s)
 {
-    unsigned dev_major, dev_minor;
     char path[96];
 
-    if (!find_device(s->mountpoint, &dev_major, &dev_minor))
-        return;
-    snprintf(path, sizeof path, "/sys/class/bdi/%u:%u/read_ahead_kb", dev_major, dev_minor);
+    snprintf(path, sizeof path, "/sys/class/bdi/%u:%u/read_ahead_kb", major(s->device),
+             minor(s->device));
     int fd = open(path, O_WRONLY | O_CLOEXEC);
     if (fd < 0)
         return;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fuse/sweeper.c - a thread that makes the kernel drop its cache.
+ * fuse/sweeper.c - a thread that does one thing again whenever it is asked to.
  */
 #include "fuse/sweeper.h"
 
@@ -67,7 +67,7 @@ ks_rc sweeper_start(void (*sweep)(void *arg), void *arg, struct sweeper **ret)
     pthread_attr_destroy(&attr);
     if (err) {
         sweeper_free(s);
-        return ks_fail_os(err, "cannot start the thread that clears the kernel's cache");
+        return ks_fail_os(err, "cannot start a thread of the mount");
     }
     *ret = s;
     return KS_SUCCESS;
@@ -95,17 +95,30 @@ bool sweeper_stop(struct sweeper *s, uint32_t timeout_ms)
     return true;
 }
 
-bool sweeper_round(struct sweeper *s, uint64_t timeout_ms)
+void sweeper_ask(struct sweeper *s)
+{
+    pthread_mutex_lock(&s->mutex);
+    s->asked++;
+    pthread_cond_broadcast(&s->cond);
+    pthread_mutex_unlock(&s->mutex);
+}
+
+bool sweeper_await(struct sweeper *s, uint64_t timeout_ms)
 {
     struct timespec until = clock_deadline(timeout_ms);
     int err = 0;
 
     pthread_mutex_lock(&s->mutex);
-    uint64_t round = ++s->asked;
-    pthread_cond_broadcast(&s->cond);
+    uint64_t round = s->asked;
     while (s->done < round && err == 0)
         err = pthread_cond_timedwait(&s->cond, &s->mutex, &until);
     bool is_done = s->done >= round;
     pthread_mutex_unlock(&s->mutex);
     return is_done;
+}
+
+bool sweeper_round(struct sweeper *s, uint64_t timeout_ms)
+{
+    sweeper_ask(s);
+    return sweeper_await(s, timeout_ms);
 }

@@ -66,9 +66,6 @@ static void look_at_request(const uint8_t *bytes, size_t len)
     else if (head.opcode == FUSE_SETATTR)
         is_killing =
             has_bit(body, len, offsetof(struct fuse_setattr_in, valid), FATTR_KILL_SUIDGID);
-    else if (head.opcode == FUSE_OPEN)
-        is_killing =
-            has_bit(body, len, offsetof(struct fuse_open_in, open_flags), FUSE_OPEN_KILL_SUIDGID);
 }
 
 static ssize_t wire_read(int fd, void *buf, size_t buf_len, void *userdata)

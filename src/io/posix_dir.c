@@ -41,6 +41,7 @@ static ks_rc wrap_created(int fd, struct io_node **ret, struct io_file **ret_fil
 
     TRY(mem_new(1, sizeof *file, &file));
     file->fd = fd;
+    (void)fcntl(fd, F_SETFL, O_NOATIME); /* as posix_open, where the host allows it */
     if (ret)
         TRY(node_of_file(fd, ret));
     *ret_file = TAKE(file);

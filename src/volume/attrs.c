@@ -72,6 +72,11 @@ static void forget_seen(struct inode *i)
     pthread_mutex_unlock(&i->times_mutex);
 }
 
+static bool is_same_time(const struct timespec *a, const struct timespec *b)
+{
+    return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
 ks_rc volume_keep_mtime(struct volume *v, struct inode *i, const struct timespec *mtime,
                         struct stat *ret)
 {
@@ -80,12 +85,19 @@ ks_rc volume_keep_mtime(struct volume *v, struct inode *i, const struct timespec
 
     if (!get_seen(i, &st)) {
         TRY(inode_stat(v, i, &st));
+        if (is_same_time(&st.st_mtim,
+                         mtime)) { /* something else has changed, the name for example */
+            *ret = st;
+            return KS_SUCCESS;
+        }
         put_seen(i, &st);
     }
     pthread_mutex_lock(&i->times_mutex);
     i->mtime = *mtime;
     i->has_mtime = true;
     pthread_mutex_unlock(&i->times_mutex);
+    if (!inode_is_open(i))
+        TRY(inode_flush_mtime(v, i));
     st.st_mtim = *mtime;
     *ret = st;
     return KS_SUCCESS;

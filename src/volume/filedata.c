@@ -147,14 +147,14 @@ static ks_rc read_slice(const struct file_op *op, const struct slice *s, uint8_t
     return KS_SUCCESS;
 }
 
-ks_rc volume_read(struct volume *v, struct handle *h, void *out, size_t len, uint64_t at,
+ks_rc volume_read(struct volume *v, struct inode *i, void *out, size_t len, uint64_t at,
                   size_t *ret_len)
 {
     FOREGROUND(v);
     VOLUME_OPERATION(v, NEED_OPEN);
     CLEANUP(file_op_end) struct file_op op = {0};
 
-    TRY(file_op_begin(v, h->inode, &op));
+    TRY(file_op_begin(v, i, &op));
     pthread_rwlock_rdlock(&op.i->data_lock);
     uint64_t left = at < op.i->size ? op.i->size - at : 0;
     struct slice s = {at, len < left ? len : (size_t)left};
@@ -346,7 +346,7 @@ static ks_rc write_slice(const struct file_op *op, const struct slice *s, const 
     return KS_SUCCESS;
 }
 
-ks_rc volume_write(struct volume *v, struct handle *h, const void *in, size_t len, uint64_t at)
+ks_rc volume_write(struct volume *v, struct inode *i, const void *in, size_t len, uint64_t at)
 {
     FOREGROUND(v);
     VOLUME_OPERATION(v, NEED_FLUSH);
@@ -357,7 +357,7 @@ ks_rc volume_write(struct volume *v, struct handle *h, const void *in, size_t le
         return ks_os(EFBIG);
     if (len == 0)
         return KS_SUCCESS;
-    TRY(file_op_begin(v, h->inode, &op));
+    TRY(file_op_begin(v, i, &op));
     pthread_rwlock_wrlock(&op.i->data_lock);
     ks_rc rc = write_slice(&op, &s, in);
     if (ks_ok(rc))

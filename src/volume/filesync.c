@@ -95,9 +95,9 @@ static bool is_sync_foreseen(struct inode *i)
     return is_foreseen && !atomic_load(&i->is_poisoned);
 }
 
-bool volume_foresee_sync(struct volume *v, struct handle *h, struct flush_ahead *ret)
+bool volume_foresee_sync(struct volume *v, struct inode *i, struct flush_ahead *ret)
 {
-    struct flush_ahead a = {.v = v, .i = h->inode};
+    struct flush_ahead a = {.v = v, .i = i};
 
     if (!is_sync_foreseen(a.i) || !ks_ok(volume_enter(v, NEED_FLUSH)))
         return false;
@@ -151,9 +151,9 @@ void volume_flush_ahead(struct flush_ahead *a)
 
 /* --- when it is asked for --- */
 
-bool volume_join_sync(struct volume *v, struct handle *h, struct sync_waiter *w)
+bool volume_join_sync(struct volume *v, struct inode *i, struct sync_waiter *w)
 {
-    struct file_flush *f = &h->inode->flush;
+    struct file_flush *f = &i->flush;
 
     (void)v;
     pthread_mutex_lock(&f->mutex);
@@ -199,15 +199,15 @@ static ks_rc sync_now(struct volume *v, struct inode *i, bool is_data_only)
     return rc;
 }
 
-ks_rc volume_fsync(struct volume *v, struct handle *h, bool is_data_only)
+ks_rc volume_fsync(struct volume *v, struct inode *i, bool is_data_only)
 {
     FOREGROUND(v);
     VOLUME_OPERATION(v, NEED_FLUSH);
     bool is_covered;
 
-    TRY(take_flush(h->inode, is_data_only, &is_covered));
+    TRY(take_flush(i, is_data_only, &is_covered));
     if (!is_covered)
-        TRY(sync_now(v, h->inode, is_data_only));
+        TRY(sync_now(v, i, is_data_only));
     atomic_fetch_add(&v->syncs, 1);
     return KS_SUCCESS;
 }

@@ -19,11 +19,11 @@ static void inode_free(struct volume *v, struct inode *i)
 {
     if (!i)
         return;
+    atomic_store(&i->users, 0); /* handles that are open at the end of the volume */
+    inode_close(v, i);
     if (i->node)
         IGNORE(inode_flush_mtime(v, i)); /* the backing file's own time is nearly right */
     inode_drop_keys(v, i);
-    if (i->file)
-        v->conf.io->ops->close(v->conf.io, i->file);
     if (i->node)
         v->conf.io->ops->node_close(v->conf.io, i->node);
     pthread_rwlock_destroy(&i->data_lock);
@@ -163,22 +163,34 @@ void inode_ref(struct volume *v, struct inode *i)
     pthread_mutex_unlock(&v->table_mutex);
 }
 
+bool inode_ref_living(struct volume *v, struct inode *i)
+{
+    pthread_mutex_lock(&v->table_mutex);
+    bool is_living = i->refs > 0;
+    i->refs += is_living;
+    pthread_mutex_unlock(&v->table_mutex);
+    return is_living;
+}
+
 void volume_forget(struct volume *v, struct inode *i, uint64_t n)
 {
-    bool is_dead = false;
+    bool is_dead = false, is_unknown;
 
     if (i == v->root)
         return;
     pthread_mutex_lock(&v->table_mutex);
     i->refs -= n < i->refs ? n : i->refs;
     /* A poisoned file stays known for ever, so that its failed sync is never forgotten. */
-    if (i->refs == 0 && !atomic_load(&i->is_poisoned)) {
+    is_unknown = i->refs == 0;
+    if (is_unknown && !atomic_load(&i->is_poisoned)) {
         table_remove(v, i);
         is_dead = true;
     }
     pthread_mutex_unlock(&v->table_mutex);
     if (is_dead)
         inode_free(v, i);
+    else if (is_unknown)
+        inode_close(v, i);
 }
 
 void inode_drop_keys(struct volume *v, struct inode *i)
@@ -221,49 +233,6 @@ ks_rc table_collect(struct volume *v, struct inode ***ret, size_t *ret_count)
     *ret = all;
     *ret_count = n;
     return KS_SUCCESS;
-}
-
-ks_rc inode_use(struct volume *v, struct inode *i, struct io_file **ret)
-{
-    ks_rc rc = KS_SUCCESS;
-
-    pthread_mutex_lock(&i->open_mutex);
-    if (!i->file)
-        rc = v->conf.io->ops->open(v->conf.io, i->node, false, &i->file);
-    if (ks_ok(rc)) {
-        i->users++;
-        *ret = i->file;
-    }
-    pthread_mutex_unlock(&i->open_mutex);
-    return rc;
-}
-
-/* The backing file becomes the inode's, and the caller one of its users. */
-void inode_give_file(struct volume *v, struct inode *i, struct io_file *file)
-{
-    pthread_mutex_lock(&i->open_mutex);
-    if (!i->file)
-        i->file = TAKE(file);
-    i->users++;
-    pthread_mutex_unlock(&i->open_mutex);
-    if (file)
-        v->conf.io->ops->close(v->conf.io, file);
-}
-
-void inode_unuse(struct volume *v, struct inode *i)
-{
-    struct io_file *file = NULL;
-
-    pthread_mutex_lock(&i->open_mutex);
-    if (--i->users == 0) {
-        file = TAKE(i->file);
-        inode_drop_keys(v, i); /* nobody uses them: who uses a key uses the file */
-    }
-    pthread_mutex_unlock(&i->open_mutex);
-    if (!file)
-        return;
-    v->conf.io->ops->close(v->conf.io, file);
-    IGNORE(inode_flush_mtime(v, i)); /* the backing file's own time is nearly right */
 }
 
 ks_rc inode_load(struct volume *v, struct inode *i)

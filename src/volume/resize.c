@@ -341,7 +341,7 @@ static bool mode_is_known(int mode)
            mode == MODE_ZERO_RANGE || mode == (MODE_ZERO_RANGE | MODE_KEEP_SIZE);
 }
 
-ks_rc volume_fallocate(struct volume *v, struct handle *h, int mode, uint64_t at, uint64_t len)
+ks_rc volume_fallocate(struct volume *v, struct inode *i, int mode, uint64_t at, uint64_t len)
 {
     VOLUME_OPERATION(v, NEED_OPEN);
     CLEANUP(file_op_end) struct file_op op = {0};
@@ -352,7 +352,7 @@ ks_rc volume_fallocate(struct volume *v, struct handle *h, int mode, uint64_t at
         return ks_os(EINVAL);
     if (!range_is_legal(at, len, v->conf.block_payload))
         return ks_os(EFBIG);
-    TRY(file_op_begin(v, h->inode, &op));
+    TRY(file_op_begin(v, i, &op));
     pthread_rwlock_wrlock(&op.i->data_lock);
     ks_rc rc = fallocate_locked(&op, mode, at, at + len);
     file_unlock_changed(op.i);
@@ -382,12 +382,12 @@ static ks_rc seek_locked(const struct file_op *op, uint64_t at, enum io_seek wha
     return KS_SUCCESS;
 }
 
-ks_rc volume_seek(struct volume *v, struct handle *h, uint64_t at, enum io_seek what, uint64_t *ret)
+ks_rc volume_seek(struct volume *v, struct inode *i, uint64_t at, enum io_seek what, uint64_t *ret)
 {
     VOLUME_OPERATION(v, NEED_OPEN);
     CLEANUP(file_op_end) struct file_op op = {0};
 
-    TRY(file_op_begin(v, h->inode, &op));
+    TRY(file_op_begin(v, i, &op));
     pthread_rwlock_rdlock(&op.i->data_lock);
     ks_rc rc = seek_locked(&op, at, what, ret);
     pthread_rwlock_unlock(&op.i->data_lock);

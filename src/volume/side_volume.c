@@ -207,13 +207,13 @@ static void volume_side_close(struct side *side, struct side_file *file)
 static ks_rc volume_side_read(struct side *side, struct side_file *file, void *out, size_t len,
                               uint64_t at, size_t *ret_len)
 {
-    return volume_read(of(side)->v, handle_of(file), out, len, at, ret_len);
+    return volume_read(of(side)->v, handle_inode(handle_of(file)), out, len, at, ret_len);
 }
 
 static ks_rc volume_side_write(struct side *side, struct side_file *file, const void *in,
                                size_t len, uint64_t at)
 {
-    return volume_write(of(side)->v, handle_of(file), in, len, at);
+    return volume_write(of(side)->v, handle_inode(handle_of(file)), in, len, at);
 }
 
 static ks_rc volume_side_resize(struct side *side, struct side_node *node, uint64_t size)
@@ -224,7 +224,7 @@ static ks_rc volume_side_resize(struct side *side, struct side_node *node, uint6
 static ks_rc volume_side_seek(struct side *side, struct side_file *file, uint64_t at,
                               enum io_seek what, uint64_t *ret)
 {
-    return volume_seek(of(side)->v, handle_of(file), at, what, ret);
+    return volume_seek(of(side)->v, handle_inode(handle_of(file)), at, what, ret);
 }
 
 static ks_rc volume_side_sync_all(struct side *side)

@@ -185,7 +185,6 @@ static ks_rc handle_new(struct volume *v, struct inode *i, struct io_dir *dir, s
     h->dir = dir;
     pthread_mutex_init(&h->dir_mutex, NULL);
     inode_ref(v, i);
-    atomic_fetch_add(&v->handles, 1);
     *ret = h;
     return KS_SUCCESS;
 }
@@ -227,6 +226,16 @@ static ks_rc settle_open(struct birth *b, struct io_node *node, struct io_file *
     return KS_SUCCESS;
 }
 
+/* A handle for who wants one. Without it, too, the file stays open for its next user. */
+static ks_rc hand_out(struct volume *v, struct inode *i, struct handle **ret)
+{
+    ks_rc rc = ret ? handle_new(v, i, NULL, ret) : KS_SUCCESS;
+
+    if (!ret || !ks_ok(rc))
+        inode_unuse(v, i);
+    return rc;
+}
+
 /* What volume_create, mknod, mkdir and symlink begin with: the name in cipher, and where to make the object. */
 #define BIRTH(v, var, dir, name, mode, who)                                                        \
     SEALED(v, sealed_, name, true);                                                                \
@@ -248,11 +257,9 @@ ks_rc volume_create(struct volume *v, struct inode *dir, const char *name, mode_
     TRY(io->ops->create(io, b.making.at, b.making.name, mode & 07777, &node, &file));
     ks_rc rc = settle_open(&b, node, file, &i, &st);
     if (ks_ok(rc)) {
-        rc = handle_new(v, i, NULL, ret_handle);
-        if (!ks_ok(rc)) {
-            inode_unuse(v, i);
+        rc = hand_out(v, i, ret_handle);
+        if (!ks_ok(rc))
             volume_forget(v, i, 1);
-        }
     }
     if (!ks_ok(rc)) {
         making_take_back(&b.making, S_IFREG);
@@ -370,7 +377,6 @@ void volume_close(struct volume *v, struct handle *h)
         inode_unuse(v, i);
     pthread_mutex_destroy(&h->dir_mutex);
     mem_free(h);
-    atomic_fetch_sub(&v->handles, 1);
     volume_forget(v, i, 1);
 }
 

@@ -12,7 +12,7 @@
 #include "crypto/kdf.h"
 #include "volume/volume_int.h"
 
-enum { SUBKEY_BYTES = 32 };
+enum { SUBKEY_BYTES = 32, FILES_MAX_DEFAULT = 256 };
 
 void fair_lock_init(pthread_rwlock_t *lock)
 {
@@ -30,11 +30,14 @@ ks_rc volume_new(const struct volume_conf *conf, struct volume **ret)
 
     TRY(mem_new(1, sizeof *v, &v));
     v->conf = *conf;
+    if (v->conf.files_max == 0)
+        v->conf.files_max = FILES_MAX_DEFAULT;
     pthread_mutex_init(&v->drain_mutex, NULL);
     clock_cond_init(&v->drained);
     fair_lock_init(&v->keys_lock); /* a rotation must not starve under load */
     pthread_mutex_init(&v->spaces_mutex, NULL);
     pthread_mutex_init(&v->table_mutex, NULL);
+    pthread_mutex_init(&v->files_mutex, NULL);
     pthread_mutex_init(&v->moves_mutex, NULL);
     pthread_mutex_init(&v->spots_mutex, NULL);
     ks_rc rc = table_init(v);
@@ -206,6 +209,7 @@ void volume_free(struct volume *v)
     pthread_rwlock_destroy(&v->keys_lock);
     pthread_mutex_destroy(&v->spaces_mutex);
     pthread_mutex_destroy(&v->table_mutex);
+    pthread_mutex_destroy(&v->files_mutex);
     pthread_mutex_destroy(&v->moves_mutex);
     pthread_mutex_destroy(&v->spots_mutex);
     mem_free(v);
@@ -288,11 +292,6 @@ void volume_each_inode(struct volume *v, void (*each)(void *arg, struct inode *)
         volume_forget(v, all[n], 1);
     }
     mem_free(all);
-}
-
-uint64_t volume_handle_count(struct volume *v)
-{
-    return atomic_load(&v->handles);
 }
 
 size_t volume_inode_count(struct volume *v)

@@ -2,8 +2,8 @@
 /*
  * volume/volume.h - an encrypted directory tree as file system operations. Knows nothing of FUSE.
  *
- * An inode is an object of the tree while somebody refers to it (lookup count); a handle is an open
- * file or directory. All functions are thread-safe. Results carry errnos (ks_errno) as POSIX wants
+ * An inode is an object of the tree while somebody refers to it (lookup count). Files are read and written by inode,
+ * without being opened; a handle is an open directory, or keeps a file open for who works on it for long. All functions are thread-safe. Results carry errnos (ks_errno) as POSIX wants
  * them; damaged data is CORRUPT (EIO) and reported once to the conf's alert function.
  *
  * Admission: while the volume is not open every operation gives LOCKED (EKEYREVOKED). Three doors:
@@ -33,6 +33,9 @@ struct volume_conf {
     struct io_node *tree, *long_names; /* borrowed; outlive the volume */
     uint8_t volume_id[KEYRING_ID_BYTES];
     uint32_t block_payload;
+    size_t files_max; /* backing files that stay open for the next use; 0: a few hundred */
+    size_t
+        descriptors_max; /* for these and known objects: the more objects, the fewer files; 0: no limit */
     /* alert(arg, text): something the operator must know: damage found, a failed sync. Any thread. NULL: none. */
     void (*alert)(void *arg, const char *text);
     void *alert_arg;
@@ -58,8 +61,6 @@ void volume_wipe(struct volume *v);
  * cannot go away meanwhile. For cache invalidation; makes no admission check. each may block but
  * must not call volume functions that take references. */
 void volume_each_inode(struct volume *v, void (*each)(void *arg, struct inode *), void *arg);
-/* volume_handle_count(v): open handles, for the receipt. */
-uint64_t volume_handle_count(struct volume *v);
 /* volume_inode_count(v): known inodes without the root; each holds a descriptor. Takes no lock. */
 size_t volume_inode_count(struct volume *v);
 
@@ -87,8 +88,8 @@ ks_rc volume_getattr(struct volume *v, struct inode *i, struct stat *ret) KS_MUS
 ks_rc volume_setattr(struct volume *v, struct inode *i, unsigned attrs, const struct stat *in,
                      struct stat *ret) KS_MUST;
 /* volume_keep_mtime(v, i, mtime, ret): the modification time of a regular file, which the kernel tells before a sync of what
- * it caches: a second change of metadata for each write of a log. It is kept here until the file is fully synced, closed or
- * forgotten. The backing file is not even looked at: its file system would give it another time at the next write, and
+ * it caches: a second change of metadata for each write of a log. It is kept here until the file is fully synced or its
+ * backing file closed, which is soon after its last use; of a file that is not open below it is made the backing file's at once. Else the backing file is not even looked at: its file system would give it another time at the next write, and
  * write that out at the next sync. So *ret may be old in all but type and mtime, and must not be cached. */
 ks_rc volume_keep_mtime(struct volume *v, struct inode *i, const struct timespec *mtime,
                         struct stat *ret) KS_MUST;
@@ -96,6 +97,7 @@ ks_rc volume_truncate(struct volume *v, struct inode *i, uint64_t size) KS_MUST;
 ks_rc volume_readlink(struct volume *v, struct inode *i, struct buf *ret) KS_MUST;
 ks_rc volume_statfs(struct volume *v, struct statvfs *ret) KS_MUST;
 
+/* volume_create(...): a regular file that was not there; ret_handle as by volume_open, or NULL. */
 ks_rc volume_create(struct volume *v, struct inode *dir, const char *name, mode_t mode,
                     const struct caller *who, struct inode **ret, struct stat *ret_stat,
                     struct handle **ret_handle) KS_MUST;
@@ -112,23 +114,29 @@ ks_rc volume_rmdir(struct volume *v, struct inode *dir, const char *name) KS_MUS
 ks_rc volume_rename(struct volume *v, struct inode *from_dir, const char *from,
                     struct inode *to_dir, const char *to, unsigned flags) KS_MUST;
 
-/* Files. is_truncating: O_TRUNC. */
+/* volume_open(v, i, is_truncating, ret): its backing file stays open until volume_close; is_truncating: O_TRUNC. What
+ * cannot be read fails here already. volume_close is for files and directories. */
 ks_rc volume_open(struct volume *v, struct inode *i, bool is_truncating,
                   struct handle **ret) KS_MUST;
 void volume_close(struct volume *v, struct handle *h);
-/* volume_read(v, h, out, len, at, ret_len): short only at the end of the file. */
-ks_rc volume_read(struct volume *v, struct handle *h, void *out, size_t len, uint64_t at,
+/* volume_rest(v): to be called every few seconds: closes backing files that were not used since the call before, and
+ * makes modification times that were kept back those of the backing files. Asks for no door and no key. */
+void volume_rest(struct volume *v);
+
+/* Files, whether or not they have a name any more.
+ * volume_read(v, i, out, len, at, ret_len): short only at the end of the file. */
+ks_rc volume_read(struct volume *v, struct inode *i, void *out, size_t len, uint64_t at,
                   size_t *ret_len) KS_MUST;
-/* volume_write(v, h, in, len, at): all or an error; earlier bytes of the file stay readable. */
-ks_rc volume_write(struct volume *v, struct handle *h, const void *in, size_t len,
+/* volume_write(v, i, in, len, at): all or an error; earlier bytes of the file stay readable. */
+ks_rc volume_write(struct volume *v, struct inode *i, const void *in, size_t len,
                    uint64_t at) KS_MUST;
-/* volume_fsync(v, h, is_data_only): every write that has ended is durable. A failure is for ever. */
-ks_rc volume_fsync(struct volume *v, struct handle *h, bool is_data_only) KS_MUST;
+/* volume_fsync(v, i, is_data_only): every write that has ended is durable. A failure is for ever. */
+ks_rc volume_fsync(struct volume *v, struct inode *i, bool is_data_only) KS_MUST;
 
 /*
- * A sync that is foreseen. After a write and before it is answered, volume_foresee_sync(v, h, ret) says whether this file is used
+ * A sync that is foreseen. After a write and before it is answered, volume_foresee_sync(v, i, ret) says whether this file is used
  * to be synced now; then volume_flush_ahead must be called, best by the same thread right after the answer, and holds whatever
- * it needs, also when h is closed meanwhile. A sync of data that comes before it has ended joins it with volume_join_sync(v, h, w):
+ * it needs, also when the kernel forgets i meanwhile. A sync of data that comes before it has ended joins it with volume_join_sync(v, i, w):
  * true means that w->done(w, rc) is called once, by the flushing thread, which then owes w nothing more; false that nothing
  * joins, and volume_fsync is to be called as ever. That one finds a flush that has ended and covers all, too.
  */
@@ -141,14 +149,14 @@ struct sync_waiter {
     struct sync_waiter *next;
     void (*done)(struct sync_waiter *w, ks_rc rc);
 };
-bool volume_foresee_sync(struct volume *v, struct handle *h, struct flush_ahead *ret);
+bool volume_foresee_sync(struct volume *v, struct inode *i, struct flush_ahead *ret);
 void volume_flush_ahead(struct flush_ahead *a);
-bool volume_join_sync(struct volume *v, struct handle *h, struct sync_waiter *w);
+bool volume_join_sync(struct volume *v, struct inode *i, struct sync_waiter *w);
 /* mode as fallocate(2): 0, KEEP_SIZE, PUNCH_HOLE|KEEP_SIZE, ZERO_RANGE with or without KEEP_SIZE */
-ks_rc volume_fallocate(struct volume *v, struct handle *h, int mode, uint64_t at,
+ks_rc volume_fallocate(struct volume *v, struct inode *i, int mode, uint64_t at,
                        uint64_t len) KS_MUST;
-/* volume_seek(v, h, at, what, ret): next data or hole; ENXIO behind the end. */
-ks_rc volume_seek(struct volume *v, struct handle *h, uint64_t at, enum io_seek what,
+/* volume_seek(v, i, at, what, ret): next data or hole; ENXIO behind the end. */
+ks_rc volume_seek(struct volume *v, struct inode *i, uint64_t at, enum io_seek what,
                   uint64_t *ret) KS_MUST;
 
 /* Directories. An entry's name is in clear; entries that cannot be decrypted are left out and alerted. */

@@ -3,8 +3,8 @@
  * volume/volume_int.h - the insides of a volume, for the files of this folder and their tests only.
  *
  * Lock order: door (an operation is counted) < volume.keys_lock (read) < inode.data_lock
- * < inode.open_mutex, inode.keys_mutex, inode.flush.mutex, volume.table_mutex, volume.spaces_mutex, volume.moves_mutex,
- * volume.spots_mutex (leaves).
+ * < inode.open_mutex < volume.files_mutex < volume.table_mutex; inode.keys_mutex, inode.flush.mutex, volume.spaces_mutex,
+ * volume.moves_mutex, volume.spots_mutex (leaves).
  */
 #pragma once
 
@@ -78,8 +78,10 @@ struct inode {
         room_end; /* the backing file had pages up to this block when the last zeros were put behind the end */
 
     pthread_mutex_t open_mutex;
-    struct io_file *file; /* while users > 0 */
-    unsigned users;
+    struct io_file *file; /* files.c; NULL: not open */
+    _Atomic unsigned users;
+    atomic_bool is_touched;              /* used since the hand came by */
+    struct inode *file_next, *file_prev; /* in the ring; under volume.files_mutex */
 
     pthread_mutex_t keys_mutex;
     struct file_key *keys;
@@ -128,6 +130,11 @@ struct volume {
     _Atomic size_t inode_count; /* changes under table_mutex */
     struct inode *root;
 
+    /* files.c: those whose backing file is open */
+    pthread_mutex_t files_mutex;
+    struct inode *files_hand;
+    _Atomic size_t files_open; /* changes under files_mutex */
+
     /* moves.c: what moved while a sweep watches; is_watched is also the right to sweep */
     atomic_bool is_watched;
     _Atomic uint64_t sweeps; /* the number of the sweep that watches, or did last */
@@ -144,7 +151,7 @@ struct volume {
         bool is_taken, is_clean;
     } spots[MAKING_SPOTS];
 
-    atomic_ulong handles, alerts;
+    atomic_ulong alerts;
     atomic_ulong reads, writes, syncs, bytes_read, bytes_written, blocks_corrupt, files_poisoned,
         refused;
 };
@@ -191,17 +198,27 @@ void table_done(struct volume *v);
 ks_rc inode_get(struct volume *v, struct io_node *node, const struct stat *st,
                 struct inode **ret) KS_MUST;
 void inode_ref(struct volume *v, struct inode *i);
+/* inode_ref_living(v, i): the same unless nobody refers to it, that is, it may be going away. */
+bool inode_ref_living(struct volume *v, struct inode *i);
 void inode_drop_keys(struct volume *v, struct inode *i);
 /* table_drop_keys(v): no known file has a key any more; nobody may be inside the volume. */
 void table_drop_keys(struct volume *v);
 /* table_collect(v, ret, ret_count): one reference to every known inode, the root last. */
 ks_rc table_collect(struct volume *v, struct inode ***ret, size_t *ret_count) KS_MUST;
 
-/* inode_use(v, i, ret) and inode_unuse: the open backing file, shared by all users. */
+/* --- files.c: which backing files are open --- */
+
+/* inode_use(v, i, ret) and inode_unuse: the open backing file, shared by all users. It stays open for a while. */
 ks_rc inode_use(struct volume *v, struct inode *i, struct io_file **ret) KS_MUST;
 void inode_unuse(struct volume *v, struct inode *i);
 /* inode_give_file(v, i, file): as inode_use, with a backing file that is open already; takes it over. */
 void inode_give_file(struct volume *v, struct inode *i, struct io_file *file);
+/* inode_close(v, i): closes the backing file when nobody uses it. Takes no reference. */
+void inode_close(struct volume *v, struct inode *i);
+/* inode_is_open(i): whether somebody will close the backing file, and do then what was put off until then. */
+bool inode_is_open(struct inode *i);
+
+/* --- inode.c --- */
 
 /* inode_load(v, i): header and size are known afterwards; cheap when they are already. Takes data_lock. */
 ks_rc inode_load(struct volume *v, struct inode *i) KS_MUST;

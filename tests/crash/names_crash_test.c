@@ -56,7 +56,7 @@ static ks_rc read_contents(struct fixture *f, struct inode *i, struct seen *s)
         return rc;
     }
     TRY(volume_open(f->v, i, false, &h));
-    ks_rc rc = volume_read(f->v, h, s->bytes, sizeof s->bytes, 0, &s->len);
+    ks_rc rc = volume_read(f->v, handle_inode(h), s->bytes, sizeof s->bytes, 0, &s->len);
     volume_close(f->v, h);
     return rc;
 }
@@ -196,11 +196,11 @@ static ks_rc append_and_read(struct fixture *f, struct inode *i, struct seen *s)
     size_t len = 0;
 
     TRY(volume_open(f->v, i, false, &h));
-    ks_rc rc = volume_write(f->v, h, tail, sizeof tail, s->len);
+    ks_rc rc = volume_write(f->v, handle_inode(h), tail, sizeof tail, s->len);
     if (ks_ok(rc))
-        rc = volume_fsync(f->v, h, false);
+        rc = volume_fsync(f->v, handle_inode(h), false);
     if (ks_ok(rc))
-        rc = volume_read(f->v, h, got, sizeof got, 0, &len);
+        rc = volume_read(f->v, handle_inode(h), got, sizeof got, 0, &len);
     volume_close(f->v, h);
     TRY(rc);
     memcpy(s->bytes + s->len, tail, sizeof tail);

@@ -279,7 +279,7 @@ void names_do_write(struct world *w, const struct step *s)
     struct object *o = &w->objects[object];
     size_t at = s->at == NONE ? versions_newest(&o->data)->size : s->at;
     const struct version *v = versions_write(&o->data, at, s->len, ++w->filler);
-    check_ok(volume_write(w->f->v, o->h, v->bytes + at, s->len, at));
+    check_ok(volume_write(w->f->v, handle_inode(o->h), v->bytes + at, s->len, at));
 }
 
 static void do_truncate(struct world *w, const struct step *s)
@@ -302,7 +302,7 @@ static void do_allocate(struct world *w, const struct step *s)
     struct object *o = &w->objects[object];
     size_t size = versions_newest(&o->data)->size;
     versions_resize(&o->data, size < s->len ? s->len : size);
-    check_ok(volume_fallocate(w->f->v, o->h, 0, 0, s->len));
+    check_ok(volume_fallocate(w->f->v, handle_inode(o->h), 0, 0, s->len));
 }
 
 static void do_punch(struct world *w, const struct step *s)
@@ -313,8 +313,8 @@ static void do_punch(struct world *w, const struct step *s)
         return;
     struct object *o = &w->objects[object];
     versions_zero(&o->data, s->at, s->len);
-    check_ok(
-        volume_fallocate(w->f->v, o->h, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, s->at, s->len));
+    check_ok(volume_fallocate(w->f->v, handle_inode(o->h),
+                              FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, s->at, s->len));
 }
 
 /* Everything up to the newest change that the sync concerns is durable now. */
@@ -333,7 +333,7 @@ static void sync_file(struct world *w, const char *what, bool is_data_only)
 
     if (object == NONE)
         return;
-    check_ok(volume_fsync(w->f->v, w->objects[object].h, is_data_only));
+    check_ok(volume_fsync(w->f->v, handle_inode(w->objects[object].h), is_data_only));
     versions_synced(&w->objects[object].data);
     names_claim_durable(w, object, is_data_only);
 }
@@ -415,7 +415,7 @@ static void add_file(struct world *w, size_t dir, const char *name, size_t size)
 
     check_ok(volume_create(w->f->v, dir_inode(w, dir), name, 0600, &w->who, &o->i, &st, &o->h));
     const struct version *v = versions_write(&o->data, 0, size, ++w->filler);
-    check_ok(volume_write(w->f->v, o->h, v->bytes, size, 0));
+    check_ok(volume_write(w->f->v, handle_inode(o->h), v->bytes, size, 0));
     versions_synced(&o->data);
     add(now(w), dir, name, object);
 }

@@ -29,7 +29,7 @@ static ks_rc check_state(void *arg, struct io *rebuilt, const struct crash_state
     (void)state;
     TRY(fixture_open(rebuilt, "/", b->keys, &f));
     TRY(fixture_file(f, "file", false, &i, &h));
-    ks_rc rc = volume_read(f->v, h, got, sizeof got, 0, &len);
+    ks_rc rc = volume_read(f->v, handle_inode(h), got, sizeof got, 0, &len);
     fixture_file_close(f, i, h);
     fixture_close(f);
     TRY(rc);
@@ -54,8 +54,8 @@ static void sweep__power_fails_at_any_time__changes_no_byte(void **state)
     check_ok(fixture_open(io, "/", b.keys, &f));
     check_ok(random_fill(random_system(), b.bytes, FILE_BYTES));
     check_ok(fixture_file(f, "file", true, &i, &h));
-    check_ok(volume_write(f->v, h, b.bytes, FILE_BYTES, 0));
-    check_ok(volume_fsync(f->v, h, false));
+    check_ok(volume_write(f->v, handle_inode(h), b.bytes, FILE_BYTES, 0));
+    check_ok(volume_fsync(f->v, handle_inode(h), false));
     fixture_file_close(f, i, h);
     check_ok(fixture_keys_rotate(b.keys));
     check_ok(fixture_keys_again(b.keys, &keys));
@@ -79,9 +79,9 @@ static void write_file(struct fixture *f, const char *name, bool is_new, const u
     struct handle *h;
 
     check_ok(fixture_file(f, name, is_new, &i, &h));
-    check_ok(volume_write(f->v, h, bytes, FILE_BYTES, 0));
+    check_ok(volume_write(f->v, handle_inode(h), bytes, FILE_BYTES, 0));
     if (is_durable)
-        check_ok(volume_fsync(f->v, h, false));
+        check_ok(volume_fsync(f->v, handle_inode(h), false));
     fixture_file_close(f, i, h);
 }
 
@@ -129,7 +129,8 @@ static ks_rc check_readable(void *arg, struct io *rebuilt, const struct crash_st
             continue;
         }
         if (ks_ok(rc)) {
-            rc = ks_wrap(volume_read(f->v, h, got, sizeof got, 0, &len), "%s", victims[n]);
+            rc = ks_wrap(volume_read(f->v, handle_inode(h), got, sizeof got, 0, &len), "%s",
+                         victims[n]);
             fixture_file_close(f, i, h);
         }
     }

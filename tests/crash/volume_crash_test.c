@@ -46,7 +46,7 @@ static void step_write(struct history *hy, size_t at, size_t len)
 {
     const struct version *v = versions_write(&hy->versions, at, len, ++hy->filler);
 
-    check_ok(volume_write(hy->f->v, hy->h, v->bytes + at, len, at));
+    check_ok(volume_write(hy->f->v, handle_inode(hy->h), v->bytes + at, len, at));
 }
 
 static void step_resize(struct history *hy, size_t size)
@@ -58,7 +58,7 @@ static void step_resize(struct history *hy, size_t size)
 static void step_zero(struct history *hy, int mode, size_t at, size_t len)
 {
     versions_zero(&hy->versions, at, len);
-    check_ok(volume_fallocate(hy->f->v, hy->h, mode | FALLOC_FL_KEEP_SIZE, at, len));
+    check_ok(volume_fallocate(hy->f->v, handle_inode(hy->h), mode | FALLOC_FL_KEEP_SIZE, at, len));
 }
 
 static void step_append_short(struct history *hy)
@@ -111,12 +111,12 @@ static void step_punch(struct history *hy)
 static void step_allocate(struct history *hy)
 {
     versions_resize(&hy->versions, size_now(hy) < 9000 ? 9000 : size_now(hy));
-    check_ok(volume_fallocate(hy->f->v, hy->h, 0, 0, 9000));
+    check_ok(volume_fallocate(hy->f->v, handle_inode(hy->h), 0, 0, 9000));
 }
 
 static void step_sync(struct history *hy)
 {
-    check_ok(volume_fsync(hy->f->v, hy->h, true));
+    check_ok(volume_fsync(hy->f->v, handle_inode(hy->h), true));
     versions_synced(&hy->versions);
 }
 
@@ -127,7 +127,7 @@ static void step_flush_ahead(struct history *hy)
 
     hy->i->flush.foresight = (struct foresight){.usual = 1, .streak = FORESIGHT_STREAK_MIN};
     step_write(hy, size_now(hy), 300);
-    assert_true(volume_foresee_sync(hy->f->v, hy->h, &ahead));
+    assert_true(volume_foresee_sync(hy->f->v, handle_inode(hy->h), &ahead));
     volume_flush_ahead(&ahead);
 }
 
@@ -173,7 +173,7 @@ static ks_rc check_state(void *arg, struct io *rebuilt, const struct crash_state
 
     TRY(fixture_open(rebuilt, "/", hy->keys, &f));
     TRY(fixture_file(f, "file", false, &i, &h));
-    ks_rc rc = volume_read(f->v, h, got, sizeof got, 0, &size);
+    ks_rc rc = volume_read(f->v, handle_inode(h), got, sizeof got, 0, &size);
     fixture_file_close(f, i, h);
     unsigned alerts = f->alerts;
     fixture_close(f);

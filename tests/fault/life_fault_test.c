@@ -94,9 +94,9 @@ static ks_rc write_file(struct process *p, const char *name, bool is_new, uint8_
 
     memset(data, byte, sizeof data);
     TRY(open_file(p, name, is_new, &i, &h));
-    ks_rc rc = volume_write(p->volume, h, data, sizeof data, 0);
+    ks_rc rc = volume_write(p->volume, handle_inode(h), data, sizeof data, 0);
     if (ks_ok(rc))
-        rc = volume_fsync(p->volume, h, false);
+        rc = volume_fsync(p->volume, handle_inode(h), false);
     volume_close(p->volume, h);
     volume_forget(p->volume, i, 1);
     return rc;
@@ -154,7 +154,7 @@ static void check_file(struct process *p, const char *name, bool must_be, const 
     if (!must_be && ks_is_os(rc, ENOENT))
         return;
     check_ok(rc);
-    check_ok(volume_read(p->volume, h, got, sizeof got, 0, &len));
+    check_ok(volume_read(p->volume, handle_inode(h), got, sizeof got, 0, &len));
     assert_true(len == BYTES || !must_be);
     for (size_t n = 0; n < len; n++)
         assert_non_null(memchr(legal, got[n], strlen(legal) + 1));

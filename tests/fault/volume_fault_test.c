@@ -88,12 +88,12 @@ static ks_rc script_commits(struct volume *v, struct handle *h)
 
     memset(data, 9, sizeof data);
     for (unsigned k = 0; k < 6; k++) {
-        STEP(volume_write(v, h, data, sizeof data, k * sizeof data));
-        if (volume_foresee_sync(v, h, &ahead)) {
+        STEP(volume_write(v, handle_inode(h), data, sizeof data, k * sizeof data));
+        if (volume_foresee_sync(v, handle_inode(h), &ahead)) {
             volume_flush_ahead(&ahead);
             flushed++;
         }
-        STEP(volume_fsync(v, h, true));
+        STEP(volume_fsync(v, handle_inode(h), true));
     }
     assert_true(flushed > 0 || !ks_ok(first));
     return first;
@@ -110,16 +110,17 @@ static ks_rc script_file(struct fixture *f)
 
     memset(data, 9, sizeof data);
     TRY(fixture_file(f, "work", true, &i, &h));
-    STEP(volume_write(v, h, data, 5000, 0));
-    STEP(volume_fsync(v, h, true));
+    STEP(volume_write(v, handle_inode(h), data, 5000, 0));
+    STEP(volume_fsync(v, handle_inode(h), true));
     STEP(script_commits(v, h));
-    STEP(volume_write(v, h, data, 100, 5000));
+    STEP(volume_write(v, handle_inode(h), data, 100, 5000));
     STEP(volume_truncate(v, i, 4000));
-    STEP(volume_fallocate(v, h, 0, 0, WORK_BYTES));
-    STEP(volume_fallocate(v, h, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 100, 8000));
+    STEP(volume_fallocate(v, handle_inode(h), 0, 0, WORK_BYTES));
+    STEP(volume_fallocate(v, handle_inode(h), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 100,
+                          8000));
     STEP(volume_setxattr(v, i, "user.a", view_text("b"), 0));
-    STEP(volume_read(v, h, data, sizeof data, 0, &len));
-    STEP(volume_fsync(v, h, false));
+    STEP(volume_read(v, handle_inode(h), data, sizeof data, 0, &len));
+    STEP(volume_fsync(v, handle_inode(h), false));
     fixture_file_close(f, i, h);
     return first;
 }
@@ -147,12 +148,12 @@ static void check_all_readable(struct bench *b)
 
     check_ok(fixture_open(b->disk, "/", b->keys, &f));
     check_ok(fixture_file(f, "kept", false, &i, &h));
-    check_ok(volume_read(f->v, h, got, sizeof got, 0, &len));
+    check_ok(volume_read(f->v, handle_inode(h), got, sizeof got, 0, &len));
     check_bytes(view_of(got, len), view_of(b->kept, KEPT_BYTES));
     fixture_file_close(f, i, h);
     ks_rc rc = fixture_file(f, "work", false, &i, &h);
     if (ks_ok(rc)) {
-        check_ok(volume_read(f->v, h, got, sizeof got, 0, &len));
+        check_ok(volume_read(f->v, handle_inode(h), got, sizeof got, 0, &len));
         for (size_t n = 0; n < len; n++)
             assert_true(got[n] == 9 || got[n] == 0);
         fixture_file_close(f, i, h);
@@ -181,8 +182,8 @@ static int bench_new(void **state)
     memset(b->kept, 7, KEPT_BYTES);
     check_ok(fixture_open(b->disk, "/", b->keys, &f));
     check_ok(fixture_file(f, "kept", true, &i, &h));
-    check_ok(volume_write(f->v, h, b->kept, KEPT_BYTES, 0));
-    check_ok(volume_fsync(f->v, h, true));
+    check_ok(volume_write(f->v, handle_inode(h), b->kept, KEPT_BYTES, 0));
+    check_ok(volume_fsync(f->v, handle_inode(h), true));
     fixture_file_close(f, i, h);
     fixture_close(f);
     check_ok(fault_new(b->disk, &b->faulty));
@@ -248,7 +249,7 @@ static void *write_work(void *arg)
     w->rc = fixture_file(w->f, "work", true, &i, &h);
     if (!ks_ok(w->rc))
         return NULL;
-    w->rc = volume_write(w->f->v, h, data, sizeof data, 0);
+    w->rc = volume_write(w->f->v, handle_inode(h), data, sizeof data, 0);
     fixture_file_close(w->f, i, h);
     return NULL;
 }
@@ -268,7 +269,7 @@ static void disk__stands_still_in_a_write__others_go_on_and_nobody_waits_for_eve
     assert_int_equal(pthread_create(&thread, NULL, write_work, &w), 0);
     fault_wait_held(b->faulty, 1);
     check_ok(fixture_file(w.f, "kept", false, &i, &h));
-    check_ok(volume_read(w.f->v, h, got, sizeof got, 0, &len));
+    check_ok(volume_read(w.f->v, handle_inode(h), got, sizeof got, 0, &len));
     check_bytes(view_of(got, len), view_of(b->kept, KEPT_BYTES));
     fixture_file_close(w.f, i, h);
     /* a lock does not wait for the disk for ever either: its caller decides */

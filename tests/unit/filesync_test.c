@@ -62,12 +62,12 @@ static void write_some(struct bench *b)
 {
     static const uint8_t data[300] = {7};
 
-    check_ok(volume_write(b->f->v, b->h, data, sizeof data, 0));
+    check_ok(volume_write(b->f->v, handle_inode(b->h), data, sizeof data, 0));
 }
 
 static bool foresee(struct bench *b, struct flush_ahead *ret)
 {
-    return volume_foresee_sync(b->f->v, b->h, ret);
+    return volume_foresee_sync(b->f->v, handle_inode(b->h), ret);
 }
 
 /* write_foreseen(b, ret): a write of a file whose writes have all been synced so far. */
@@ -75,7 +75,7 @@ static void write_foreseen(struct bench *b, struct flush_ahead *ret)
 {
     write_some(b);
     while (!foresee(b, ret)) {
-        check_ok(volume_fsync(b->f->v, b->h, true));
+        check_ok(volume_fsync(b->f->v, handle_inode(b->h), true));
         write_some(b);
     }
 }
@@ -84,7 +84,7 @@ static void write_foreseen(struct bench *b, struct flush_ahead *ret)
 static void check_makes_own(struct bench *b, bool is_data_only)
 {
     fault_arm(b->io, 1, EIO, false);
-    check_errno(volume_fsync(b->f->v, b->h, is_data_only), EIO);
+    check_errno(volume_fsync(b->f->v, handle_inode(b->h), is_data_only), EIO);
     assert_non_null(fault_name(b->io));
 }
 
@@ -112,7 +112,7 @@ static void flush__ended_before_the_sync__answers_it_once(void **state)
     write_foreseen(b, &a);
     volume_flush_ahead(&a);
     fault_arm(b->io, 1, EIO, true);
-    check_ok(volume_fsync(b->f->v, b->h, true));
+    check_ok(volume_fsync(b->f->v, handle_inode(b->h), true));
     assert_null(fault_name(b->io));
     check_makes_own(b, true);
 }
@@ -156,7 +156,7 @@ static void allocation__after_the_flush__is_not_covered(void **state)
 
     write_foreseen(b, &a);
     volume_flush_ahead(&a);
-    check_ok(volume_fallocate(b->f->v, b->h, 0, 0, 9000));
+    check_ok(volume_fallocate(b->f->v, handle_inode(b->h), 0, 0, 9000));
     check_makes_own(b, true);
 }
 
@@ -168,7 +168,7 @@ static void full_syncs__of_every_write__are_not_foreseen(void **state)
     for (unsigned k = 0; k < 20; k++) {
         write_some(b);
         assert_false(foresee(b, &a));
-        check_ok(volume_fsync(b->f->v, b->h, false));
+        check_ok(volume_fsync(b->f->v, handle_inode(b->h), false));
     }
 }
 
@@ -199,8 +199,8 @@ static void sync__while_the_flush_runs__ends_with_it(void **state)
     write_foreseen(b, &a);
     uint64_t before = volume_counters_get(b->f->v).syncs;
     pthread_t thread = flush_held(b, &a);
-    assert_true(volume_join_sync(b->f->v, b->h, &one.w));
-    assert_true(volume_join_sync(b->f->v, b->h, &two.w));
+    assert_true(volume_join_sync(b->f->v, handle_inode(b->h), &one.w));
+    assert_true(volume_join_sync(b->f->v, handle_inode(b->h), &two.w));
     assert_int_equal(one.calls + two.calls, 0);
     fault_release(b->io);
     pthread_join(thread, NULL);
@@ -217,7 +217,7 @@ static void sync__before_the_promised_flush_runs__waits_for_it(void **state)
     struct flush_ahead a;
 
     write_foreseen(b, &a);
-    assert_true(volume_join_sync(b->f->v, b->h, &one.w));
+    assert_true(volume_join_sync(b->f->v, handle_inode(b->h), &one.w));
     volume_flush_ahead(&a);
     assert_int_equal(one.calls, 1);
     check_ok(one.rc);
@@ -233,7 +233,7 @@ static void sync__of_a_write_after_the_flush_began__does_not_join(void **state)
     pthread_t thread = flush_held(b, &a);
     write_some(b);
     assert_false(foresee(b, &other));
-    assert_false(volume_join_sync(b->f->v, b->h, &one.w));
+    assert_false(volume_join_sync(b->f->v, handle_inode(b->h), &one.w));
     fault_release(b->io);
     pthread_join(thread, NULL);
     assert_int_equal(one.calls, 0);
@@ -246,7 +246,7 @@ static void sync__without_a_flush__does_not_join(void **state)
     struct waiting one = {.w.done = on_done};
 
     write_some(b);
-    assert_false(volume_join_sync(b->f->v, b->h, &one.w));
+    assert_false(volume_join_sync(b->f->v, handle_inode(b->h), &one.w));
 }
 
 static void file__closed_after_the_promise__is_flushed(void **state)
@@ -268,9 +268,9 @@ static void check_poisoned(struct bench *b)
     struct flush_ahead a;
 
     fault_arm(b->io, 0, 0, false);
-    check_errno(volume_fsync(b->f->v, b->h, true), EIO);
-    check_errno(volume_fsync(b->f->v, b->h, false), EIO);
-    check_errno(volume_write(b->f->v, b->h, data, sizeof data, 0), EIO);
+    check_errno(volume_fsync(b->f->v, handle_inode(b->h), true), EIO);
+    check_errno(volume_fsync(b->f->v, handle_inode(b->h), false), EIO);
+    check_errno(volume_write(b->f->v, handle_inode(b->h), data, sizeof data, 0), EIO);
     assert_false(foresee(b, &a));
     assert_int_equal(volume_counters_get(b->f->v).files_poisoned, 1);
 }
@@ -282,7 +282,7 @@ static void flush__fails__so_do_the_syncs_that_joined_and_all_later_ones(void **
     struct flush_ahead a;
 
     write_foreseen(b, &a);
-    assert_true(volume_join_sync(b->f->v, b->h, &one.w));
+    assert_true(volume_join_sync(b->f->v, handle_inode(b->h), &one.w));
     fault_arm(b->io, 1, EIO, false);
     volume_flush_ahead(&a);
     assert_string_equal(fault_name(b->io), "sync");
@@ -299,7 +299,7 @@ static void flush__fails_before_the_sync__the_sync_fails(void **state)
     write_foreseen(b, &a);
     fault_arm(b->io, 1, ENOSPC, false);
     volume_flush_ahead(&a);
-    check_errno(volume_fsync(b->f->v, b->h, true), ENOSPC);
+    check_errno(volume_fsync(b->f->v, handle_inode(b->h), true), ENOSPC);
     check_poisoned(b);
 }
 
@@ -310,13 +310,13 @@ static void volume__closed__foresees_nothing(void **state)
 
     write_foreseen(b, &a);
     volume_flush_ahead(&a);
-    check_ok(volume_fsync(b->f->v, b->h, true));
+    check_ok(volume_fsync(b->f->v, handle_inode(b->h), true));
     write_some(b);
     volume_set_door(b->f->v, VOLUME_CLOSED);
     assert_false(foresee(b, &a));
-    check_errno(volume_fsync(b->f->v, b->h, true), EKEYREVOKED);
+    check_errno(volume_fsync(b->f->v, handle_inode(b->h), true), EKEYREVOKED);
     volume_set_door(b->f->v, VOLUME_OPEN);
-    check_ok(volume_fsync(b->f->v, b->h, true));
+    check_ok(volume_fsync(b->f->v, handle_inode(b->h), true));
 }
 
 static void lock__while_a_flush_runs__waits_for_it(void **state)
@@ -339,7 +339,7 @@ static void append(struct bench *b, size_t *size)
     static uint8_t data[3000];
 
     memset(data, 9, sizeof data);
-    check_ok(volume_write(b->f->v, b->h, data, sizeof data, *size));
+    check_ok(volume_write(b->f->v, handle_inode(b->h), data, sizeof data, *size));
     *size += sizeof data;
 }
 
@@ -370,7 +370,7 @@ static void append_as_a_log(struct bench *b, size_t *size)
 {
     for (unsigned k = 0; k < 8; k++) {
         append(b, size);
-        check_ok(volume_fsync(b->f->v, b->h, true));
+        check_ok(volume_fsync(b->f->v, handle_inode(b->h), true));
     }
 }
 
@@ -379,7 +379,7 @@ static void check_contents(struct bench *b, size_t size)
     static uint8_t got[100000];
     size_t len;
 
-    check_ok(volume_read(b->f->v, b->h, got, sizeof got, 0, &len));
+    check_ok(volume_read(b->f->v, handle_inode(b->h), got, sizeof got, 0, &len));
     assert_int_equal(len, size);
     for (size_t n = 0; n < len; n++)
         assert_int_equal(got[n], 9);
@@ -435,12 +435,12 @@ static void room__that_there_is_not__does_no_harm(void **state)
 
     for (unsigned k = 0; k < 12; k++) {
         append(b, &size);
-        check_ok(volume_fsync(b->f->v, b->h, true));
+        check_ok(volume_fsync(b->f->v, handle_inode(b->h), true));
         fault_arm(b->io, 3, ENOSPC, false); /* after the edge was read and the pages were written */
         append(b, &size);
         refused += fault_name(b->io) != NULL;
         fault_arm(b->io, 0, 0, false);
-        check_ok(volume_fsync(b->f->v, b->h, true));
+        check_ok(volume_fsync(b->f->v, handle_inode(b->h), true));
         check_contents(b, size);
     }
     assert_true(refused > 0);

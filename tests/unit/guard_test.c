@@ -140,10 +140,10 @@ static void fake_announce(void *arg, bool is_locking)
     note(arg, is_locking ? 'l' : 'u');
 }
 
-static uint64_t fake_handles(void *arg)
+static void fake_handles(void *arg, struct guard_handles *ret)
 {
     (void)arg;
-    return 7;
+    *ret = (struct guard_handles){.count = 7};
 }
 
 static void fake_give_up(void *arg, const char *why)

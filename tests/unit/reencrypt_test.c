@@ -101,7 +101,7 @@ static void write_file(struct bench *b, const char *name)
     struct stat st;
 
     check_ok(volume_create(b->v, volume_root(b->v), name, 0600, &who, &i, &st, &h));
-    check_ok(volume_write(b->v, h, b->bytes, FILE_BYTES, 0));
+    check_ok(volume_write(b->v, handle_inode(h), b->bytes, FILE_BYTES, 0));
     volume_close(b->v, h);
     volume_forget(b->v, i, 1);
 }
@@ -116,7 +116,7 @@ static void check_contents(struct bench *b, const char *name)
 
     check_ok(volume_lookup(b->v, volume_root(b->v), name, &i, &st));
     check_ok(volume_open(b->v, i, false, &h));
-    check_ok(volume_read(b->v, h, got, sizeof got, 0, &len));
+    check_ok(volume_read(b->v, handle_inode(h), got, sizeof got, 0, &len));
     check_bytes(view_of(got, len), view_of(b->bytes, FILE_BYTES));
     volume_close(b->v, h);
     volume_forget(b->v, i, 1);

@@ -32,7 +32,7 @@ static void write_file(struct bench *b, const char *name)
     struct handle *h;
 
     check_ok(fixture_file(b->f, name, true, &i, &h));
-    check_ok(volume_write(b->f->v, h, b->bytes, FILE_BYTES, 0));
+    check_ok(volume_write(b->f->v, handle_inode(h), b->bytes, FILE_BYTES, 0));
     fixture_file_close(b->f, i, h);
 }
 
@@ -112,7 +112,7 @@ static void check_contents(struct bench *b, const char *name)
     size_t len;
 
     check_ok(fixture_file(b->f, name, false, &i, &h));
-    check_ok(volume_read(b->f->v, h, got, sizeof got, 0, &len));
+    check_ok(volume_read(b->f->v, handle_inode(h), got, sizeof got, 0, &len));
     check_bytes(view_of(got, len), view_of(b->bytes, FILE_BYTES));
     fixture_file_close(b->f, i, h);
 }
@@ -247,7 +247,7 @@ static void write_in(struct bench *b, struct inode *dir, const char *name)
     struct stat st;
 
     check_ok(volume_create(b->f->v, dir, name, 0600, &who, &i, &st, &h));
-    check_ok(volume_write(b->f->v, h, b->bytes, FILE_BYTES, 0));
+    check_ok(volume_write(b->f->v, handle_inode(h), b->bytes, FILE_BYTES, 0));
     fixture_file_close(b->f, i, h);
 }
 

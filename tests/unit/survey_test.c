@@ -29,7 +29,7 @@ static void write_at(struct bench *b, const char *name, uint64_t at, size_t len)
 
     if (!ks_ok(rc))
         check_ok(fixture_file(b->f, name, false, &i, &h));
-    check_ok(volume_write(b->f->v, h, bytes, len, at));
+    check_ok(volume_write(b->f->v, handle_inode(h), bytes, len, at));
     fixture_file_close(b->f, i, h);
 }
 

@@ -30,8 +30,8 @@ static void write_at(struct fixture *f, const char *name, bool is_new, const uin
     struct handle *h;
 
     check_ok(fixture_file(f, name, is_new, &i, &h));
-    check_ok(volume_write(f->v, h, bytes, len, at));
-    check_ok(volume_fsync(f->v, h, false));
+    check_ok(volume_write(f->v, handle_inode(h), bytes, len, at));
+    check_ok(volume_fsync(f->v, handle_inode(h), false));
     fixture_file_close(f, i, h);
 }
 
@@ -54,7 +54,7 @@ static unsigned readable(struct fixture *f, const char *name, uint8_t *got, uint
     *ret_size = (uint64_t)st.st_size;
     for (unsigned b = 0; b < BLOCKS; b++) {
         size_t len = 0;
-        rc = volume_read(f->v, h, got + b * PAYLOAD, PAYLOAD, b * PAYLOAD, &len);
+        rc = volume_read(f->v, handle_inode(h), got + b * PAYLOAD, PAYLOAD, b * PAYLOAD, &len);
         if (ks_ok(rc))
             mask |= 1u << b;
         else
@@ -266,7 +266,7 @@ static void block_appended__the_end_fails(void **state)
     restart(b);
     expect_seen(b, "one", b->one, 0xf);
     check_ok(fixture_file(b->f, "one", false, &i, &h));
-    check_class(volume_read(b->f->v, h, got, sizeof got, BYTES, &len), CORRUPT);
+    check_class(volume_read(b->f->v, handle_inode(h), got, sizeof got, BYTES, &len), CORRUPT);
     fixture_file_close(b->f, i, h);
     expect_survey(b, 1, 1, 0);
 }

@@ -100,7 +100,7 @@ static void model_compare(struct model *m)
 
     check_ok(volume_getattr(m->b->f->v, m->i, &st));
     assert_int_equal(st.st_size, m->size);
-    check_ok(volume_read(m->b->f->v, m->h, m->got, sizeof m->got, 0, &len));
+    check_ok(volume_read(m->b->f->v, handle_inode(m->h), m->got, sizeof m->got, 0, &len));
     assert_int_equal(len, m->size);
     assert_memory_equal(m->got, m->bytes, m->size);
 }
@@ -110,7 +110,7 @@ static void do_write(struct model *m)
     size_t at = place(m, MODEL_MAX / 2), len = 1 + place(m, MODEL_MAX / 2);
 
     check_ok(random_fill(&m->random.random, m->in, len));
-    check_ok(volume_write(m->b->f->v, m->h, m->in, len, at));
+    check_ok(volume_write(m->b->f->v, handle_inode(m->h), m->in, len, at));
     memcpy(m->bytes + at, m->in, len);
     if (at + len > m->size)
         m->size = at + len;
@@ -121,7 +121,7 @@ static void do_read(struct model *m)
     size_t at = place(m, MODEL_MAX), len = 1 + place(m, MODEL_MAX), got = 0;
     size_t want = at >= m->size ? 0 : (len < m->size - at ? len : m->size - at);
 
-    check_ok(volume_read(m->b->f->v, m->h, m->got, len, at, &got));
+    check_ok(volume_read(m->b->f->v, handle_inode(m->h), m->got, len, at, &got));
     assert_int_equal(got, want);
     assert_memory_equal(m->got, m->bytes + at, want);
 }
@@ -143,7 +143,7 @@ static void do_fallocate(struct model *m)
     int mode = modes[below(m, 5)];
     size_t at = place(m, MODEL_MAX / 2), len = 1 + place(m, MODEL_MAX / 2), end = at + len;
 
-    check_ok(volume_fallocate(m->b->f->v, m->h, mode, at, len));
+    check_ok(volume_fallocate(m->b->f->v, handle_inode(m->h), mode, at, len));
     if (!(mode & FALLOC_FL_KEEP_SIZE) && end > m->size)
         m->size = end;
     if (mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
@@ -152,7 +152,7 @@ static void do_fallocate(struct model *m)
 
 static void do_sync(struct model *m)
 {
-    check_ok(volume_fsync(m->b->f->v, m->h, below(m, 2)));
+    check_ok(volume_fsync(m->b->f->v, handle_inode(m->h), below(m, 2)));
 }
 
 static void do_rotate(struct model *m)
@@ -255,9 +255,9 @@ static void file__unlinked_while_open__is_still_read(void **state)
     size_t len;
 
     check_ok(fixture_file(b->f, "gone", true, &i, &h));
-    check_ok(volume_write(b->f->v, h, "hello", 5, 0));
+    check_ok(volume_write(b->f->v, handle_inode(h), "hello", 5, 0));
     check_ok(volume_unlink(b->f->v, volume_root(b->f->v), "gone"));
-    check_ok(volume_read(b->f->v, h, got, 5, 0, &len));
+    check_ok(volume_read(b->f->v, handle_inode(h), got, 5, 0, &len));
     assert_memory_equal(got, "hello", 5);
     fixture_file_close(b->f, i, h);
     assert_true(ks_is_os(fixture_file(b->f, "gone", false, &i, &h), ENOENT));
@@ -382,18 +382,19 @@ static void door__closed__lets_nothing_through(void **state)
     size_t len;
 
     check_ok(fixture_file(b->f, "file", true, &i, &h));
-    check_ok(volume_write(v, h, "x", 1, 0));
+    check_ok(volume_write(v, handle_inode(h), "x", 1, 0));
     volume_set_door(v, VOLUME_DRAINING);
-    assert_true(ks_is_os(volume_read(v, h, &byte, 1, 0, &len), EKEYREVOKED));
-    check_ok(volume_write(v, h, "y", 1, 0)); /* what the kernel still has to write back */
+    assert_true(ks_is_os(volume_read(v, handle_inode(h), &byte, 1, 0, &len), EKEYREVOKED));
+    check_ok(
+        volume_write(v, handle_inode(h), "y", 1, 0)); /* what the kernel still has to write back */
     volume_set_door(v, VOLUME_CLOSED);
     check_ok(volume_drain(v, 1000));
     volume_wipe(v);
     assert_null(volume_keys(v));
-    assert_true(ks_is_os(volume_write(v, h, "z", 1, 0), EKEYREVOKED));
-    assert_true(ks_is_os(volume_read(v, h, &byte, 1, 0, &len), EKEYREVOKED));
+    assert_true(ks_is_os(volume_write(v, handle_inode(h), "z", 1, 0), EKEYREVOKED));
+    assert_true(ks_is_os(volume_read(v, handle_inode(h), &byte, 1, 0, &len), EKEYREVOKED));
     assert_true(ks_is_os(volume_getattr(v, i, &st), EKEYREVOKED));
-    assert_true(ks_is_os(volume_fsync(v, h, true), EKEYREVOKED));
+    assert_true(ks_is_os(volume_fsync(v, handle_inode(h), true), EKEYREVOKED));
     assert_true(ks_is_os(volume_truncate(v, i, 0), EKEYREVOKED));
     assert_true(ks_is_os(volume_lookup(v, volume_root(v), "file", &other, &st), EKEYREVOKED));
     fixture_file_close(b->f, i, h); /* closing needs no key */
@@ -410,14 +411,14 @@ static void door__opened_again_with_keys__serves_open_files(void **state)
     size_t len;
 
     check_ok(fixture_file(b->f, "file", true, &i, &h));
-    check_ok(volume_write(v, h, "abc", 3, 0));
+    check_ok(volume_write(v, handle_inode(h), "abc", 3, 0));
     volume_set_door(v, VOLUME_CLOSED);
     check_ok(volume_drain(v, 1000));
     volume_wipe(v);
     check_ok(fixture_keys_again(b->keys, &keys));
     check_ok(volume_set_keys(v, &keys));
     volume_set_door(v, VOLUME_OPEN);
-    check_ok(volume_read(v, h, got, 3, 0, &len));
+    check_ok(volume_read(v, handle_inode(h), got, 3, 0, &len));
     assert_memory_equal(got, "abc", 3);
     fixture_file_close(b->f, i, h);
 }
@@ -435,15 +436,15 @@ static void sync__failed_once__fails_for_ever(void **state)
     check_ok(fault_new(b->io, &faulty));
     check_ok(fixture_open(faulty, "/", b->keys, &f));
     check_ok(fixture_file(f, "file", true, &i, &h));
-    check_ok(volume_write(f->v, h, "abc", 3, 0));
+    check_ok(volume_write(f->v, handle_inode(h), "abc", 3, 0));
     fault_arm(faulty, 1, EIO, false);
-    assert_int_equal(ks_errno(volume_fsync(f->v, h, true)), EIO);
+    assert_int_equal(ks_errno(volume_fsync(f->v, handle_inode(h), true)), EIO);
     assert_string_equal(fault_name(faulty), "sync");
-    assert_int_equal(ks_errno(volume_fsync(f->v, h, true)), EIO);
-    assert_int_equal(ks_errno(volume_write(f->v, h, "d", 1, 3)), EIO);
+    assert_int_equal(ks_errno(volume_fsync(f->v, handle_inode(h), true)), EIO);
+    assert_int_equal(ks_errno(volume_write(f->v, handle_inode(h), "d", 1, 3)), EIO);
     fixture_file_close(f, i, h);
     check_ok(fixture_file(f, "file", false, &i, &h)); /* known again, still poisoned */
-    assert_int_equal(ks_errno(volume_fsync(f->v, h, true)), EIO);
+    assert_int_equal(ks_errno(volume_fsync(f->v, handle_inode(h), true)), EIO);
     fixture_file_close(f, i, h);
     assert_true(f->alerts > 0);
     fixture_close(f);
@@ -464,20 +465,20 @@ static void write__out_of_space__leaves_the_old_contents(void **state)
     check_ok(fixture_open(faulty, "/", b->keys, &f));
     check_ok(fixture_file(f, "file", true, &i, &h));
     memset(big, 1, sizeof big);
-    check_ok(volume_write(f->v, h, big, 5000, 0));
+    check_ok(volume_write(f->v, handle_inode(h), big, 5000, 0));
     for (uint64_t n = 1; n <= 3; n++) { /* read of the edge, then the write */
         fault_arm(faulty, n, ENOSPC, false);
-        ks_rc rc = volume_write(f->v, h, big, sizeof big, 4000);
+        ks_rc rc = volume_write(f->v, handle_inode(h), big, sizeof big, 4000);
         uint64_t calls = fault_count(faulty);
         fault_arm(faulty, 0, 0, false);
         if (ks_ok(rc) && calls < n)
             break;
         assert_int_equal(ks_errno(rc), ENOSPC);
-        check_ok(volume_read(f->v, h, got, sizeof got, 0, &len));
+        check_ok(volume_read(f->v, handle_inode(h), got, sizeof got, 0, &len));
         assert_int_equal(len, 5000);
     }
-    check_ok(volume_write(f->v, h, big, sizeof big, 4000));
-    check_ok(volume_read(f->v, h, got, sizeof got, 0, &len));
+    check_ok(volume_write(f->v, handle_inode(h), big, sizeof big, 4000));
+    check_ok(volume_read(f->v, handle_inode(h), got, sizeof got, 0, &len));
     assert_int_equal(len, 24000);
     fixture_file_close(f, i, h);
     fixture_close(f);
@@ -526,7 +527,7 @@ static unsigned read_with_errors(struct bench *b, const uint8_t *want, size_t si
     }
     for (size_t at = 0; at < size; at += sizeof got) {
         size_t len = 0, expect = size - at < sizeof got ? size - at : sizeof got;
-        rc = volume_read(b->f->v, h, got, sizeof got, at, &len);
+        rc = volume_read(b->f->v, handle_inode(h), got, sizeof got, at, &len);
         if (ks_ok(rc)) {
             assert_int_equal(len, expect);
             assert_memory_equal(got, want + at, len);
@@ -551,7 +552,7 @@ static void file__each_bit_flipped__is_an_error_never_wrong_data(void **state)
 
     check_ok(random_fill(random_system(), want, sizeof want));
     check_ok(fixture_file(b->f, "file", true, &i, &h));
-    check_ok(volume_write(b->f->v, h, want, sizeof want, 0));
+    check_ok(volume_write(b->f->v, handle_inode(h), want, sizeof want, 0));
     fixture_file_close(b->f, i, h);
     check_ok(open_raw(b, &node, &raw));
     check_ok(b->io->ops->file_stat(b->io, raw, &st));
@@ -598,7 +599,7 @@ static void survey__damaged_block__is_named(void **state)
     struct survey s;
 
     check_ok(fixture_file(b->f, "ledger", true, &i, &h));
-    check_ok(volume_write(b->f->v, h, data, sizeof data, 0));
+    check_ok(volume_write(b->f->v, handle_inode(h), data, sizeof data, 0));
     fixture_file_close(b->f, i, h);
     struct survey_conf conf = {.io = b->io,
                                .tree = b->f->tree,
