@@ -2,7 +2,7 @@
 /*
  * fuse/session.c - the mount itself and the threads that serve it.
  *
- * Each thread reads one request, answers it, reads the next. None of them ever notifies the kernel:
+ * Each thread reads one request, answers it, reads the next; a few of those that have nothing to do wait for one. None of them ever notifies the kernel:
  * the kernel may need one of them free to let a notification end.
  */
 #include "fuse/session.h"
@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "fuse/ops.h"
+#include "fuse/seats.h"
 #include "fuse/shedder.h"
 #include "fuse/wire.h"
 
@@ -30,6 +31,7 @@ enum {
     SCRUB_POLL_MS = 2,
     READAHEAD_KB = 1024,
     INIT_MS_MAX = 20000,
+    SEATS = 2,            /* one is taken while the other waits */
     RING_THREADS_MIN = 4, /* for each queue: some wait for a disk while others serve */
 };
 
@@ -38,6 +40,7 @@ struct worker {
     pthread_t thread;
     struct ring *ring; /* where its requests come from; NULL: the device */
     struct fuse_buf buf;
+    struct resting resting;
     size_t dirty_bytes;        /* how much of buf held requests since the last scrub */
     _Atomic uint64_t scrubbed; /* the last scrub this thread has done */
 };
@@ -46,6 +49,7 @@ struct session {
     struct fuse_session *se;
     struct ops_env env;
     struct shedder *shedder;
+    struct seats seats; /* of those that read the device */
     char *mountpoint;
     dev_t device;
     int end_fd;
@@ -180,6 +184,7 @@ ks_rc session_mount(const struct session_conf *conf, struct session **ret)
     TRY(mem_new(1, sizeof *s, &s));
     pthread_mutex_init(&s->mutex, NULL);
     clock_cond_init(&s->cond);
+    seats_init(&s->seats, SEATS);
     s->end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     ENSURE(s->end_fd >= 0, KS_E_LIMIT, "no descriptor left for the session");
     s->shedder = conf->shedder;
@@ -237,8 +242,10 @@ static bool serve_one(struct worker *w)
 {
     if (w->ring && !ring_is_refused(w->ring))
         return serve_ring(w);
+    if (!seats_take(&w->session->seats, &w->resting))
+        return true;
     int n = fuse_session_receive_buf(w->session->se, &w->buf);
-
+    seats_leave(&w->session->seats);
     if (n == -EINTR || n == -EAGAIN)
         return true;
     if (n <= 0)
@@ -256,6 +263,7 @@ static void worker_end(struct worker *w)
     uint64_t one = 1;
 
     atomic_store(&s->is_ended, true);
+    seats_close(&s->seats);
     pthread_mutex_lock(&s->mutex);
     pthread_cond_broadcast(&s->cond); /* session_start may be waiting */
     pthread_mutex_unlock(&s->mutex);
@@ -330,6 +338,7 @@ static ks_rc start_workers(struct session *s)
     int err = 0;
     for (unsigned k = 0; k < s->worker_count && err == 0; k++) {
         s->workers[k].session = s;
+        resting_init(&s->workers[k].resting);
         atomic_fetch_add(&s->running, 1);
         err = pthread_create(&s->workers[k].thread, &attr, worker_run, &s->workers[k]);
         if (err)
@@ -389,14 +398,18 @@ void session_free(struct session *s)
         fuse_session_exit(s->se);
         fuse_session_unmount(s->se);
     }
-    for (unsigned k = 0; k < s->started_count; k++)
+    seats_close(&s->seats);
+    for (unsigned k = 0; k < s->started_count; k++) {
         pthread_join(s->workers[k].thread, NULL);
+        resting_done(&s->workers[k].resting);
+    }
     for (unsigned k = 0; s->workers && k < s->worker_count; k++)
         ring_free(s->workers[k].ring);
     if (s->se)
         fuse_session_destroy(s->se);
     if (s->end_fd >= 0)
         close(s->end_fd);
+    seats_done(&s->seats);
     pthread_cond_destroy(&s->cond);
     pthread_mutex_destroy(&s->mutex);
     mem_free(s->workers);
@@ -451,6 +464,7 @@ ks_rc session_scrub(struct session *s, uint32_t timeout_ms)
     while (!is_scrubbed(s, wanted) && atomic_load(&s->running) == s->started_count) {
         ENSURE(clock_boot_ms(clock_system()) < deadline, KS_E_BUSY,
                "a thread of the mount is stuck in a request");
+        seats_call_all(&s->seats);
         /* Again and again: a nudge that comes just before the read is lost. */
         for (unsigned k = 0; k < s->started_count; k++)
             if (atomic_load(&s->workers[k].scrubbed) != wanted)
