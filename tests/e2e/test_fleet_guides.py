@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 from harness import proc
+from harness.clients import Redis
 from harness.fleet import Fleet
 
 REGIONS = ("us-east-1", "us-west-2", "eu-west-1")
@@ -94,7 +95,7 @@ def test_the_guides__region_by_region__each_command_does_what_it_says(fleet):
     shell.wait(SHOW, ".state", "CREATED")
     fleet.hurry(shell.variables["CLUSTER_ID"])
     assert shell.run(STATUS, ".status") == "DISABLED"
-    data = fleet.redis(shell.variables["CLUSTER_ID"])
+    data = Redis(fleet, shell.variables["CLUSTER_ID"])
     data.write("kept")
 
     # enable, one key for each region; the trust of the roles is what the guide reads
@@ -131,7 +132,7 @@ def test_the_guides__region_by_region__each_command_does_what_it_says(fleet):
     shell.wait(STATUS, ".status", "ENABLED")
     assert shell.run(SHOW, "[.regions[].name] | join(\",\")") == "eu-west-1,us-east-1,us-west-2"
     assert data.read() == ["kept"] * 2
-    data = fleet.redis(shell.variables["CLUSTER_ID"])
+    data = Redis(fleet, shell.variables["CLUSTER_ID"])
     data.write("kept, too")
 
     # revoke: at the key service, then here

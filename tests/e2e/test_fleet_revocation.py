@@ -4,10 +4,12 @@ everything back without a human step; receipts prove it."""
 import datetime
 import json
 import os
+import shutil
 
 import pytest
 
 from harness import proc
+from harness.clients import Postgresql, Redis
 from harness.data import check_readable, check_receipts, readable, write
 from harness.fleet import OTHER_CUSTOMER, Fleet
 
@@ -137,23 +139,55 @@ def test_control_plane_killed_in_each_operation__each_ends_as_if_nothing_had_bee
     assert fleet.mounts(cluster) == {}
 
 
-def test_key_service_gone_while_nodes_restart__stays_locked_says_why_and_recovers(fleet):
-    cluster = fleet.create("unplugged", {EAST: 1})
+def starts(kind, mounts):
+    """How often the log of the engine on a volume says that it started."""
+    where = os.path.join(mounts[0], "engine", "log")
+    texts = [whole(os.path.join(where, name)) for name in sorted(os.listdir(where))]
+    return "".join(texts).count(kind.START)
+
+
+def whole(path):
+    with open(path, errors="replace") as f:
+        return f.read()
+
+
+@pytest.mark.parametrize("kind", [Redis, Postgresql], ids=lambda kind: kind.engine)
+def test_host_loses_power_while_its_key_service_is_away__stays_locked_says_why_and_recovers(fleet, kind):
+    if not shutil.which(kind.program):
+        pytest.skip(f"{kind.program} is not installed here")
+    cluster = fleet.create("unplugged", {EAST: 1}, engine=kind.engine)
     fleet.enable(cluster, {EAST: "one"})
-    write(fleet, cluster, "kept")
+    client = kind(fleet, cluster)
+    client.write("kept")
+    places = fleet.mounts(cluster)[EAST]
+    assert starts(kind, places) == 1
     node = next(n for n in fleet.nodes.values() if n.region == EAST)
     fleet.kms.kill()
-    node.stop()
-    node.start()
 
-    def message():
-        return fleet.cmek(cluster)["region_infos"][0]["key_infos"][0]["user_message"]
+    def told():
+        """What is known of it now; its engine is never tried while it is shut."""
+        volume, = fleet.volumes(cluster)
+        assert volume["engine"]["state"] in ("RUNNING", "STOPPED"), volume
+        return volume
 
-    proc.wait_until(lambda: "reach" in message(), "the status says that the key service cannot be reached")
-    assert fleet.regions(cluster) == {EAST: "ENABLED"}
-    assert readable(m for mounts in fleet.mounts(cluster).values() for m in mounts) in ([], [None])
+    def is_locked():
+        done = fleet.cli.run("volume", "status", places[0], "-o", "json", check=False)
+        return done.returncode == 0 and json.loads(done.stdout)["state"] == "LOCKED"
+
+    for _ in range(2):  # the second time nothing was open before
+        node.lose_power()
+        node.start()
+        proc.wait_until(is_locked, "there is a volume process again, and it is shut")
+        proc.wait_until(lambda: (told()["access"], told()["engine"]["state"]) == ("LOCKED", "STOPPED"), "the node tells that it is shut")
+        assert told()["cause"] == "UNREACHABLE"
+        message = fleet.cmek(cluster)["region_infos"][0]["key_infos"][0]["user_message"]
+        assert "reach" in message and node.name in message, message
+        assert fleet.regions(cluster) == {EAST: "ENABLED"}, "silence is no denial"
+        assert readable(places) == [None] and client.is_gone()
     fleet.kms.start()
-    proc.wait_until(lambda: readable(fleet.mounts(cluster).get(EAST, [])) == ["kept"], "the volume is open again")
+    assert client.read() == ["kept"]
+    assert fleet.volumes(cluster)[0]["access"] == "OPEN"
+    assert starts(kind, fleet.mounts(cluster)[EAST]) == 2, "it was started without its data"
 
 
 def test_control_plane_out_of_reach__data_stays__and_a_no_of_the_key_service_locks_all_the_same(fleet):

@@ -236,9 +236,6 @@ class Fleet:
         paths = [os.path.join(n.dir, "volumes", volume, "volume.log") for n in self.nodes.values()]
         return "".join(proc.tail(path) for path in paths if os.path.exists(path))
 
-    def redis(self, cluster):
-        return Redis(self, cluster)
-
     # -- nodes
 
     def add_node(self, region, name):
@@ -256,7 +253,6 @@ class Fleet:
             node.stop()
         self.serve.stop()
         self.kms.close()
-
 
     def wreck(self):
         """Ends and unmounts whatever is left of the fleet, and nothing else."""
@@ -284,47 +280,24 @@ class Node(Process):
             self.fleet.cli.run("node", "join", "--dir", self.dir, "--server", self.fleet.url, "--token-file", token, "--name", self.name,
                                "--address", "127.0.0.1")
 
+    def lose_power(self):
+        """Ends everything of it at once: agent, volume processes, engines."""
+        def is_of_it(pid):
+            try:
+                return self.dir in proc.command_line(pid) or os.readlink(f"/proc/{pid}/cwd").startswith(self.dir)
+            except OSError:
+                return False
+        found = [pid for pid in proc.descendants() if is_of_it(pid)]
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait()
+        for pid in found:
+            proc.wait_gone(pid)
+
     def _is_seen(self):
         """It asked the control plane, or there is none to be asked."""
         if not self.fleet.serve.is_running():
             return True
         nodes = self.fleet.call("GET", "/v1/nodes", key=self.fleet.platform_key)["items"]
         return any(n["name"] == self.name and n["seen_at"] for n in nodes)
-
-
-class Redis:
-    """The engines that a cluster has now, asked as their operator would: with the connections that the control plane tells."""
-
-    def __init__(self, fleet, cluster):
-        self.fleet, self.cluster, self.places = fleet, cluster, None
-        self.connections = self._connections()
-        self.places = {(c["region"], c["ordinal"]) for c in self.connections}
-
-    def _connections(self):
-        def all_known():
-            found = self.fleet.call("GET", f"/v1/clusters/{self.cluster}/connection")["items"]
-            found = [c for c in found if self.places is None or (c["region"], c["ordinal"]) in self.places]
-            return found if found and all(c["port"] for c in found) else None
-        return proc.wait_until(all_known, "every engine has told where it is reached")
-
-    @staticmethod
-    def _ask(connection, *args):
-        done = subprocess.run(["redis-cli", "--no-auth-warning", "-h", connection["host"], "-p", str(connection["port"]), *args],
-                              capture_output=True, text=True, timeout=20, check=False,
-                              env={**os.environ, "REDISCLI_AUTH": connection.get("password") or ""})
-        return done.stdout.strip() if done.returncode == 0 else None
-
-    def write(self, text):
-        for connection in self.connections:
-            proc.wait_until(lambda c=connection: self._ask(c, "set", "key", text) == "OK", "the engine takes a value")
-
-    def read(self):
-        """The value that each engine gives, once they are up."""
-        self.connections = self._connections()
-        for connection in self.connections:
-            proc.wait_until(lambda c=connection: self._ask(c, "ping") == "PONG", "the engine answers")
-        return [self._ask(connection, "get", "key") for connection in self.connections]
-
-    def is_gone(self):
-        """No engine answers any more."""
-        return all(self._ask(connection, "ping") is None for connection in self.connections)
