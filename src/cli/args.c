@@ -243,6 +243,9 @@ static ks_rc parse_option(struct parse *p, const char *given)
 
 static ks_rc add_argument(struct cli *cli, const char *text)
 {
+    ENSURE(cli->command->arg_max > 0, KS_E_USAGE,
+           "\"%.80s\": \"%s\" takes options only; see: keystead help %s", text, cli->command->name,
+           cli->command->name);
     ENSURE(cli->arg_count < (size_t)cli->command->arg_max, KS_E_USAGE,
            "\"%.80s\" is one argument too many; write: keystead %s %s", text, cli->command->name,
            cli->command->args);

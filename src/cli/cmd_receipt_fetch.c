@@ -87,6 +87,7 @@ ks_rc cmd_receipt_save(struct cli *cli)
     json_array_foreach(rows, i, receipt) TRY(ks_wrap(save_one(dir, receipt), "%s", path));
     printf("%zu receipts saved; to check one: keystead receipt verify ", json_array_size(rows));
     output_text(stdout, path);
-    printf("/ID.json\n");
+    printf("/ID.json --ca-file authority.pem\n"
+           "authority.pem is the fleet's, of whoever runs the control plane\n");
     return KS_SUCCESS;
 }

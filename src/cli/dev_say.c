@@ -31,12 +31,12 @@ static void say_commands(const struct dev *d)
            "  keystead cmek status orders\n"
            "  keystead cluster connection orders\n",
            d->dir);
-    printf(
-        "\nTake one region's key away, as its owner; only that region locks. Then give it back:\n"
-        "  keystead kms key disable %s --region %s --dir %s/kms\n"
-        "  keystead cmek status orders\n"
-        "  keystead kms key enable %s --region %s --dir %s/kms\n",
-        d->regions[0], d->regions[0], d->dir, d->regions[0], d->regions[0], d->dir);
+    printf("\nTake one region's key away, as its owner; only that region locks, within 15 s. Then "
+           "give it back:\n"
+           "  keystead kms key disable %s --region %s --dir %s/kms\n"
+           "  keystead cmek status orders\n"
+           "  keystead kms key enable %s --region %s --dir %s/kms\n",
+           d->regions[0], d->regions[0], d->dir, d->regions[0], d->regions[0], d->dir);
     printf("\nRevoke all of it, with signed receipts, and restore it:\n"
            "  keystead cmek revoke orders --wait\n"
            "  keystead receipt list orders\n"

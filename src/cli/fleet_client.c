@@ -34,6 +34,7 @@ struct fleet_client {
     struct clock *clock;
     char *server, *key_file;
     struct buf bearer; /* wiping */
+    bool has_authorities;
 };
 
 /* ---- life ---- */
@@ -101,6 +102,7 @@ ks_rc fleet_client_new(const struct fleet_client_conf *conf, struct fleet_client
     TRY(mem_new(1, sizeof *c, &c));
     c->bearer = buf_init_wiping(BEARER_BYTES_MAX);
     c->clock = conf->clock ? conf->clock : clock_system();
+    c->has_authorities = conf->ca_file != NULL;
     TRY(mem_text(conf->server, &c->server));
     for (size_t len = strlen(c->server); len > 0 && c->server[len - 1] == '/'; len--)
         c->server[len - 1] = '\0';
@@ -262,6 +264,17 @@ static ks_rc send_once(struct fleet_client *c, const struct fleet_request *reque
     return http_client_send(c->http, &http, ret);
 }
 
+/* Whose certificate is of the fleet's own authority is believed by nobody who was not told of it. */
+static ks_rc explain(const struct fleet_client *c, ks_rc rc)
+{
+    if (ks_ok(rc) || c->has_authorities || !strstr(ks_text(rc), "certificate"))
+        return ks_wrap(rc, "control plane");
+    return ks_fail(rc.code,
+                   "control plane: %s; if its certificate is of the fleet's own authority, name "
+                   "that with --ca-file (authority.pem in its state directory)",
+                   ks_text(rc));
+}
+
 ks_rc fleet_client_ask(struct fleet_client *c, const struct fleet_request *request, json_t **ret)
 {
     CLEANUP(buf_done) struct buf body = buf_init(BODY_BYTES_MAX);
@@ -272,7 +285,7 @@ ks_rc fleet_client_ask(struct fleet_client *c, const struct fleet_request *reque
         CLEANUP(http_reply_done) struct http_reply reply = {0};
         ks_rc rc = send_once(c, request, buf_view(&body), &reply);
         if (attempt + 1 == ATTEMPTS_MAX || !is_worth_another(request, rc, reply.status)) {
-            TRY(ks_wrap(rc, "control plane"));
+            TRY(explain(c, rc));
             return take_reply(c, &reply, ret);
         }
         clock_sleep_ms(c->clock, pause_ms(&reply, attempt));

@@ -32,7 +32,7 @@ enum {
 
 struct engine {
     struct engine_conf conf;
-    char *mountpoint, *state_dir, *address, *cluster_name;
+    char *mountpoint, *state_dir, *address, *client_host, *cluster_name;
     int wake_fd;
     pthread_t thread;
 
@@ -338,10 +338,13 @@ static ks_rc copy_conf(struct engine *e, const struct engine_conf *conf)
     TRY(mem_text(conf->mountpoint, &e->mountpoint));
     TRY(mem_text(conf->state_dir, &e->state_dir));
     TRY(mem_text(conf->address, &e->address));
+    if (conf->client_host)
+        TRY(mem_text(conf->client_host, &e->client_host));
     TRY(mem_text(conf->cluster_name, &e->cluster_name));
     e->conf.mountpoint = e->mountpoint;
     e->conf.state_dir = e->state_dir;
     e->conf.address = e->address;
+    e->conf.client_host = e->client_host;
     e->conf.cluster_name = e->cluster_name;
     return KS_SUCCESS;
 }
@@ -358,6 +361,7 @@ static void engine_done(struct engine *e)
     mem_free(e->mountpoint);
     mem_free(e->state_dir);
     mem_free(e->address);
+    mem_free(e->client_host);
     mem_free(e->cluster_name);
     mem_free(e);
 }

@@ -39,7 +39,8 @@ struct engine_conf {
     const char *state_dir;  /* of this engine, on the host: who runs; mode 0700 */
     bool
         may_be_plain; /* mountpoint need not be one: for tests. Else nothing is ever written where no volume is mounted */
-    const char *address; /* numeric address it listens on */
+    const char *address;     /* numeric address it listens on */
+    const char *client_host; /* under which clients reach this host; NULL: address */
     uint16_t port;
     const char *cluster_name;
     uid_t

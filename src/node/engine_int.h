@@ -20,6 +20,7 @@ enum {
     ENGINE_STOPS_MAX = 4,
     ENGINE_ENV_MAX = 32,
     ENGINE_PASSWORD_BYTES = 32,
+    ENGINE_HOST_BYTES = 256,
 };
 
 /* ---- templates (engine_template.c) ---- */
@@ -147,7 +148,7 @@ struct engine_life {
     struct program *process;   /* NULL: none */
     struct engine_pid pid;     /* of process; home and log also before */
     int cancel_fd;             /* readable: give up */
-    char host[64], probe_host[64], port[8];
+    char host[64], probe_host[64], client_host[ENGINE_HOST_BYTES], port[8];
 };
 
 /* engine_life_init(life, conf, cancel_fd): USAGE for an address that is none or paths that a file of an engine cannot hold. */

@@ -74,6 +74,7 @@ static ks_rc fill(const struct engine_life *l, struct filled *f)
     add(&f->values, "address", l->conf->address);
     add(&f->values, "host", l->host);
     add(&f->values, "probe_host", l->probe_host);
+    add(&f->values, "client_host", l->client_host);
     add(&f->values, "port", l->port);
     add(&f->values, "cluster", f->cluster);
     return add_password(f, l->home ? l->home->password : NULL);
@@ -202,6 +203,16 @@ static ks_rc check_path(const char *path)
     return KS_SUCCESS;
 }
 
+/* Nobody else reaches one that listens on the loopback, whatever the host is called. */
+static void set_client_host(struct engine_life *l, bool is_loopback)
+{
+    const char *name = l->conf->client_host;
+    bool is_own = is_loopback || !name || !name[0];
+    bool is_v6 = !is_own && strchr(name, ':') && name[0] != '[';
+
+    snprintf(l->client_host, sizeof l->client_host, is_v6 ? "[%s]" : "%s", is_own ? l->host : name);
+}
+
 ks_rc engine_life_init(struct engine_life *l, const struct engine_conf *conf, int cancel_fd)
 {
     struct in6_addr v6;
@@ -218,6 +229,7 @@ ks_rc engine_life_init(struct engine_life *l, const struct engine_conf *conf, in
     bool is_any = is_v6 ? IN6_IS_ADDR_UNSPECIFIED(&v6) : v4.s_addr == INADDR_ANY;
     const char *loopback = is_v6 ? "::1" : "127.0.0.1";
     snprintf(l->probe_host, sizeof l->probe_host, "%s", is_any ? loopback : conf->address);
+    set_client_host(l, is_v6 ? IN6_IS_ADDR_LOOPBACK(&v6) : ntohl(v4.s_addr) >> 24 == 127);
     return KS_SUCCESS;
 }
 

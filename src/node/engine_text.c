@@ -15,9 +15,9 @@ static const struct {
     const char *name;
     bool is_secret;
 } known[] = {
-    {"home", false},    {"conf", false},    {"address", false},
-    {"host", false},    {"port", false},    {"probe_host", false},
-    {"cluster", false}, {"password", true}, {"password_sha256", true},
+    {"home", false},    {"conf", false},           {"address", false},     {"host", false},
+    {"port", false},    {"probe_host", false},     {"client_host", false}, {"cluster", false},
+    {"password", true}, {"password_sha256", true},
 };
 
 /* The name at the {, without its braces; false when there is none. */

@@ -414,6 +414,7 @@ static void ready_engine(struct job *j)
     struct power_conf conf = {.engines_dir = j->a->conf.engines_dir,
                               .engine = j->wish.engine,
                               .address = j->a->conf.engine_address,
+                              .client_host = j->a->identity.address,
                               .cluster_name = j->wish.cluster_name,
                               .organisation = j->wish.organisation,
                               .owner = power_owner,

@@ -16,7 +16,8 @@
 
 struct power {
     struct power_conf conf;
-    char *engines_dir, *engine, *mountpoint, *state_dir, *address, *cluster_name, *organisation;
+    char *engines_dir, *engine, *mountpoint, *state_dir, *address, *client_host, *cluster_name,
+        *organisation;
     pthread_mutex_t mutex;
     bool is_on;
     struct engine_template *kind;
@@ -37,6 +38,7 @@ static ks_rc copy_texts(struct power *p, const struct power_conf *conf)
     TRY(mem_text(conf->state_dir, &p->state_dir));
     TRY(mem_text(conf->address, &p->address));
     TRY(mem_text(conf->organisation, &p->organisation));
+    TRY(mem_text(conf->client_host, &p->client_host));
     return mem_text(conf->cluster_name, &p->cluster_name);
 }
 
@@ -67,6 +69,7 @@ void power_free(struct power *p, bool is_leaving_it)
     mem_free(p->mountpoint);
     mem_free(p->state_dir);
     mem_free(p->address);
+    mem_free(p->client_host);
     mem_free(p->cluster_name);
     mem_free(p->organisation);
     mem_free(p);
@@ -82,6 +85,7 @@ static ks_rc make_engine(const struct power *p, const struct engine_template *ki
                                      .mountpoint = p->mountpoint,
                                      .state_dir = p->state_dir,
                                      .address = p->address,
+                                     .client_host = p->client_host,
                                      .port = p->conf.port,
                                      .cluster_name = p->cluster_name,
                                      .owner = owner,

@@ -17,7 +17,7 @@ struct power;
 
 struct power_conf {
     const char *engines_dir, *engine; /* template */
-    const char *mountpoint, *state_dir, *address, *cluster_name, *organisation;
+    const char *mountpoint, *state_dir, *address, *client_host, *cluster_name, *organisation;
     uint16_t port;
     struct clock *clock;
     struct random *random;

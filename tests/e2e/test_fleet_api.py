@@ -451,6 +451,10 @@ def test_tls__by_the_authority_and_plain_only_on_the_loopback(work):
     plane = ControlPlane(cli, work, "--names", "control.example", "--allow-swap", plain=False)
     reply = plane.get("/v1/caller", "admin")
     assert reply.status == 200 and reply.headers["Strict-Transport-Security"]
+    where = ["--server", f"https://127.0.0.1:{plane.port}", "--key-file", os.path.join(plane.dir, "platform.key")]
+    unknown = cli.run("node", "list", *where, check=False)
+    assert unknown.returncode == 4 and "--ca-file (authority.pem" in unknown.stderr, unknown.stderr
+    cli.run("node", "list", *where, "--ca-file", os.path.join(plane.dir, "authority.pem"))
     second = cli.run("serve", "--dir", plane.dir, "--plain", "--listen", "127.0.0.1:0", "--listen-nodes", "127.0.0.1:0",
                      "--allow-swap", check=False)
     assert second.returncode == 5, second.stderr  # busy

@@ -13,7 +13,7 @@ from harness import proc
 
 REGIONS = ("eu-west-1", "us-east-1")
 OK, USAGE, DENIED, BUSY, INTERRUPTED = 0, 2, 3, 5, 130
-QUICK = ("--lease", "2s", "--probe", "200ms", "--grace", "5s")
+QUICK = ("--lease", "10s", "--probe", "200ms", "--grace", "1h")
 
 
 class DevFleet:

@@ -13,11 +13,12 @@ static void fill(const char *text)
                                                  {"address", "a"},
                                                  {"host", "h"},
                                                  {"probe_host", "p"},
+                                                 {"client_host", "n"},
                                                  {"port", "1"},
                                                  {"cluster", "c"},
                                                  {"password", "p"},
                                                  {"password_sha256", "s"}},
-                                                9};
+                                                10};
     CLEANUP(buf_done) struct buf out = buf_init(2 * ENGINE_TEXT_MAX);
 
     if (text)

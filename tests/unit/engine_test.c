@@ -400,6 +400,28 @@ static void pid__damaged_or_missing__not_found(void **state)
     assert_false(ks_ok(engine_pid_write("/no/such", &pid)));
 }
 
+static void start__told_how_its_host_is_called__tells_clients(void **state)
+{
+    static const struct {
+        const char *address, *client_host, *connection;
+    } cases[] = {
+        {"0.0.0.0", "db7.example.com", "x://db7.example.com"},
+        {"0.0.0.0", "2001:db8::7", "x://[2001:db8::7]"},
+        {"0.0.0.0", NULL, "x://0.0.0.0"},
+        {"127.0.0.1", "db7.example.com", "x://127.0.0.1"},
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        f->conf.address = cases[i].address;
+        f->conf.client_host = cases[i].client_host;
+        make(f, HEAD SLEEP "connection: \"x://{client_host}\"\n");
+        assert_string_equal(start(f).connection, cases[i].connection);
+        stop(f);
+        end(f, false);
+    }
+}
+
 static void new__conf_that_cannot_be__usage(void **state)
 {
     struct fixture *f = *state;
@@ -449,6 +471,7 @@ int main(void)
         T(password__made_once__kept_and_covered),
         T(free__left_running__taken_over_by_the_next),
         T(pid__damaged_or_missing__not_found),
+        T(start__told_how_its_host_is_called__tells_clients),
         T(new__conf_that_cannot_be__usage),
         T(none__wanted__runs_without_a_process_or_place),
     };
