@@ -214,20 +214,10 @@ json_t *native_operation_steps(const struct operation_view *v)
 
 json_t *native_receipt(const struct receipt *r)
 {
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:s, s:s, s:s}", "id", r->id, "cluster",
-                     r->cluster, "region", r->region, "volume", r->volume, "node", r->node,
-                     "operation", text_or_null(r->operation), "at", api_time(r->at), "text",
-                     r->text, "signature", r->signature, "certificate", r->certificate);
+    return control_receipt_json(r);
 }
 
 json_t *native_audit_event(const struct audit_event *e)
 {
-    json_t *detail = json_loads(e->detail, 0, NULL);
-
-    return json_pack("{s:I, s:o, s:o, s:o, s:s, s:o, s:s, s:o, s:s, s:s, s:o, s:s}", "number",
-                     e->number, "at", api_time(e->at), "organisation",
-                     text_or_null(e->organisation), "cluster", text_or_null(e->cluster), "actor",
-                     e->actor, "key", text_or_null(e->key), "peer", e->peer, "request",
-                     text_or_null(e->request), "action", e->action, "object", e->object, "detail",
-                     detail ? detail : json_object(), "chain", e->chain);
+    return control_audit_json(e);
 }

@@ -178,6 +178,35 @@ ks_rc offline_apikey_revoke(struct cli *cli, const char *id)
 
 /* ---- audit ---- */
 
+static ks_rc export_some(const struct audit_event *events, size_t count, int64_t since,
+                         ks_rc (*each)(const json_t *event))
+{
+    for (size_t i = 0; i < count; i++) {
+        CLEANUP(json_decrefp) json_t *event = control_audit_json(&events[i]);
+        ENSURE(event, KS_E_NO_MEMORY, "out of memory");
+        if (events[i].at >= since)
+            TRY(each(event));
+    }
+    return KS_SUCCESS;
+}
+
+ks_rc offline_audit_export(struct cli *cli, int64_t since, ks_rc (*each)(const json_t *event))
+{
+    CLEANUP(control_closep) struct control *c = NULL;
+    int64_t number = 0;
+    size_t count;
+
+    TRY(open_control(cli, &c));
+    do {
+        CLEANUP(mem_freep) struct audit_event *events = NULL;
+        TRY(control_audit_behind(c, number, &events, &count));
+        TRY(export_some(events, count, since, each));
+        if (count)
+            number = events[count - 1].number;
+    } while (count);
+    return KS_SUCCESS;
+}
+
 ks_rc offline_audit_verify(struct cli *cli, int64_t *ret_count)
 {
     CLEANUP(control_closep) struct control *c = NULL;

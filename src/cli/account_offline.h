@@ -21,5 +21,8 @@ ks_rc offline_organisation_list(struct cli *cli, json_t **ret) KS_MUST;
 ks_rc offline_apikey_create(struct cli *cli, const json_t *wish, json_t **ret) KS_MUST;
 ks_rc offline_apikey_list(struct cli *cli, json_t **ret) KS_MUST;
 ks_rc offline_apikey_revoke(struct cli *cli, const char *id) KS_MUST;
+/* offline_audit_export(cli, since, each): each(event) for every event at that time or later, by number; what it returns ends it. */
+ks_rc offline_audit_export(struct cli *cli, int64_t since,
+                           ks_rc (*each)(const json_t *event)) KS_MUST;
 /* offline_audit_verify(cli, ret_count): AUTH for a record that was changed. */
 ks_rc offline_audit_verify(struct cli *cli, int64_t *ret_count) KS_MUST;

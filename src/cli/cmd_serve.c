@@ -27,6 +27,13 @@
 static const char PLATFORM_FILE[] = "platform.key", ADMIN_FILE[] = "admin.key",
                   FIRST_ORGANISATION[] = "default";
 
+enum { KEEP_DAYS = 400, DAY_S = 86400 };
+
+static int64_t keep_s(const struct cli *cli, size_t option)
+{
+    return (int64_t)(args_has(cli, option) ? cli->numbers[option] : KEEP_DAYS) * DAY_S;
+}
+
 static struct control_conf control_conf_of(const struct cli *cli)
 {
     return (struct control_conf){.dir = cli->texts[OPT_SERVE_DIR],
@@ -34,6 +41,8 @@ static struct control_conf control_conf_of(const struct cli *cli)
                                  .random = random_system(),
                                  .engine = cli->texts[OPT_SERVE_ENGINE],
                                  .is_development = args_has(cli, OPT_SERVE_DEVELOPMENT),
+                                 .audit_keep_s = keep_s(cli, OPT_SERVE_AUDIT_DAYS),
+                                 .history_keep_s = keep_s(cli, OPT_SERVE_HISTORY_DAYS),
                                  .is_node_identity_allowed =
                                      args_has(cli, OPT_SERVE_NODE_IDENTITY)};
 }

@@ -14,7 +14,7 @@
 #include "cli/profile.h"
 #include "control/model.h"
 
-enum { LIST_MAX = 100000, PAGE_MAX = 500, NEXT_BYTES = 1024 };
+enum { LIST_MAX = 100000, PAGE_MAX = 500 };
 
 /* ---- which one ---- */
 
@@ -81,9 +81,8 @@ ks_rc fleet_send(struct fleet_client *c, const char *method, const char *target,
         c, &(struct fleet_request){.method = method, .target = target, .body = taken}, ret);
 }
 
-/* One page behind after; the next one's beginning in next, "" when it was the last. */
-static ks_rc add_page(struct fleet_client *c, const char *target, json_t *all,
-                      char next[NEXT_BYTES])
+ks_rc fleet_page(struct fleet_client *c, const char *target, json_t *all,
+                 char next[FLEET_NEXT_BYTES])
 {
     CLEANUP(buf_done) struct buf page = buf_init(FLEET_TARGET_BYTES);
     CLEANUP(json_decrefp) json_t *reply = NULL;
@@ -96,20 +95,21 @@ static ks_rc add_page(struct fleet_client *c, const char *target, json_t *all,
     TRY(fleet_get(c, buf_text(&page), &reply));
     ks_rc rc = json_get_array(reply, "items", LIST_MAX, &rows);
     if (ks_ok(rc))
-        rc = json_may_text(reply, "next_page", NEXT_BYTES - 1, &behind);
+        rc = json_may_text(reply, "next_page", FLEET_NEXT_BYTES - 1, &behind);
     ENSURE(ks_ok(rc), KS_E_BAD_REPLY, "%s: %s", fleet_client_server(c), ks_text(rc));
     ENSURE(json_array_extend(all, rows) == 0, KS_E_NO_MEMORY, "out of memory");
-    snprintf(next, NEXT_BYTES, "%s", json_array_size(rows) ? behind : "");
+    /* a part may be empty and not the last; one that leads to itself would never end */
+    snprintf(next, FLEET_NEXT_BYTES, "%s", strcmp(next, behind) == 0 ? "" : behind);
     return KS_SUCCESS;
 }
 
 ks_rc fleet_items(struct fleet_client *c, const char *target, json_t **ret)
 {
     CLEANUP(json_decrefp) json_t *all = json_array();
-    char none[NEXT_BYTES] = "";
+    char none[FLEET_NEXT_BYTES] = "";
 
     ENSURE(all, KS_E_NO_MEMORY, "out of memory");
-    TRY(add_page(c, target, all, none));
+    TRY(fleet_page(c, target, all, none));
     *ret = TAKE(all);
     return KS_SUCCESS;
 }
@@ -119,14 +119,14 @@ ks_rc fleet_list(struct fleet_client *c, const char *target, size_t max, json_t 
     CLEANUP(json_decrefp) json_t *all = json_array();
     CLEANUP(buf_done) struct buf sized = buf_init(FLEET_TARGET_BYTES);
     size_t most = max ? max : LIST_MAX;
-    char next[NEXT_BYTES] = "", limit[16];
+    char next[FLEET_NEXT_BYTES] = "", limit[16];
 
     ENSURE(all, KS_E_NO_MEMORY, "out of memory");
     snprintf(limit, sizeof limit, "%zu", most < PAGE_MAX ? most : PAGE_MAX);
     TRY(buf_append(&sized, view_text(target)));
     TRY(fleet_query(&sized, "limit", limit));
     do
-        TRY(add_page(c, buf_text(&sized), all, next));
+        TRY(fleet_page(c, buf_text(&sized), all, next));
     while (next[0] && json_array_size(all) < most);
     while (json_array_size(all) > most)
         json_array_remove(all, json_array_size(all) - 1);

@@ -22,6 +22,11 @@ ks_rc fleet_send(struct fleet_client *c, const char *method, const char *target,
                  json_t **ret) KS_MUST;
 ks_rc fleet_call(struct fleet_client *c, const char *method, const char *target,
                  json_t **ret) KS_MUST;
+/* fleet_page(c, target, all, next): appends the items of a part to all: of the one that begins at next ("": the first), which is then where the
+ * one behind it begins, "" when there is none. */
+enum { FLEET_NEXT_BYTES = 1024 };
+ks_rc fleet_page(struct fleet_client *c, const char *target, json_t *all,
+                 char next[FLEET_NEXT_BYTES]) KS_MUST;
 /* fleet_list(c, target, max, ret): the items of all pages, max at most (0: 100 000). fleet_items: of a list that has no pages. */
 ks_rc fleet_list(struct fleet_client *c, const char *target, size_t max, json_t **ret) KS_MUST;
 ks_rc fleet_items(struct fleet_client *c, const char *target, json_t **ret) KS_MUST;

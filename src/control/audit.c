@@ -50,8 +50,11 @@ static ks_rc choose_range(struct store_view *v, const struct audit_filter *filte
     return KS_SUCCESS;
 }
 
+/* number: of an event, or whatever a caller says it is. */
 static void go_on_from(struct store_events_ask *ask, int64_t number)
 {
+    if (number == INT64_MAX) /* no event has it, and nothing is behind it */
+        number--;
     if (ask->is_descending && number - 1 < ask->last)
         ask->last = number - 1;
     else if (!ask->is_descending && number + 1 > ask->first)
@@ -129,6 +132,15 @@ ks_rc control_audit_list(struct control *c, const struct caller *by,
     *ret = TAKE(events);
     *ret_count = found.count;
     return KS_SUCCESS;
+}
+
+ks_rc control_audit_behind(struct control *c, int64_t number, struct audit_event **ret,
+                           size_t *ret_count)
+{
+    CLEANUP(store_view_end) struct store_view *v = NULL;
+
+    TRY(store_view_begin(c->store, &v));
+    return store_events_behind(v, number, SLICE_MAX, ret, ret_count);
 }
 
 ks_rc control_audit_verify(struct control *c, int64_t *ret_count)

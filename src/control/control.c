@@ -80,6 +80,8 @@ ks_rc control_open_quiet(const struct control_conf *conf, struct control **ret)
     c->clock = conf->clock;
     c->random = conf->random;
     c->is_development = conf->is_development;
+    c->audit_keep_s = conf->audit_keep_s;
+    c->history_keep_s = conf->history_keep_s;
     c->is_node_identity_allowed = conf->is_node_identity_allowed;
     message_copy(c->dir, sizeof c->dir, conf->dir);
     message_copy(c->engine, sizeof c->engine, conf->engine ? conf->engine : "none");

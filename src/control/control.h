@@ -27,6 +27,9 @@ struct control_conf {
     bool is_development; /* allows FILE and NULL_KMS keys */
     /* lets keys at a provider do without auth_principal, in clusters of no provider: the nodes use them as themselves */
     bool is_node_identity_allowed;
+    /* How long audit events, and operations that are over with receipts of locks that are over, are kept, in seconds; 0: for ever. Events and
+     * receipts go to files in DIR/audit before they are removed (control/retention.h). */
+    int64_t audit_keep_s, history_keep_s;
 };
 
 /* control_create(conf): a new state directory with store and certificate authority; dir is made, mode 0700. EXISTS; PERMISSION for a
@@ -261,7 +264,15 @@ struct audit_filter {
 ks_rc control_audit_list(struct control *c, const struct caller *by,
                          const struct audit_filter *filter, struct slice *slice,
                          struct audit_event **ret, size_t *ret_count) KS_MUST;
-/* control_audit_verify(c, ret_count): goes through the whole chain. AUTH with the number of the first event that does not fit. */
+/* control_audit_behind(c, number, ret, ret_count): events of all scopes behind this one, up to SLICE_MAX, by number: for who has the state
+ * directory. */
+ks_rc control_audit_behind(struct control *c, int64_t number, struct audit_event **ret,
+                           size_t *ret_count) KS_MUST;
+/* control_audit_json(e), control_receipt_json(r): as the API, exports and archives write them; NULL when memory lacks. (control/record.c) */
+json_t *control_audit_json(const struct audit_event *e);
+json_t *control_receipt_json(const struct receipt *r);
+/* control_audit_verify(c, ret_count): goes through the whole chain, from where retention has left it on; ret_count: its events. AUTH with the
+ * number of the first event that does not fit. */
 ks_rc control_audit_verify(struct control *c, int64_t *ret_count) KS_MUST;
 
 /* -- repeated requests (control/idempotency.c) -------------------------------------------------------------------------- */

@@ -25,7 +25,7 @@ struct store;
 struct store_view;
 struct store_tx;
 
-enum { STORE_SCHEMA_VERSION = 4, STORE_PAGE_MAX = 501, STORE_DOCUMENT_MAX = 4 * 1024 * 1024 };
+enum { STORE_SCHEMA_VERSION = 5, STORE_PAGE_MAX = 501, STORE_DOCUMENT_MAX = 4 * 1024 * 1024 };
 
 struct store_conf {
     const char *dir; /* the state directory, which is there */
@@ -264,6 +264,16 @@ ks_rc store_receipts(struct store_view *v, const char *cluster, const char *oper
                      const struct store_page *page, struct receipt **ret,
                      size_t *ret_count) KS_MUST;
 
+/* store_operations_ended(v, before, count_max, ret, ret_count): those that ended before then, the earliest first. store_receipts_old: receipts of
+ * locks before then that no volume stands on any more, the earliest first. */
+ks_rc store_operations_ended(struct store_view *v, int64_t before, uint32_t count_max,
+                             struct operation **ret, size_t *ret_count) KS_MUST;
+ks_rc store_receipts_old(struct store_view *v, int64_t before, uint32_t count_max,
+                         struct receipt **ret, size_t *ret_count) KS_MUST;
+/* store_operation_delete(tx, id): with its steps. */
+ks_rc store_operation_delete(struct store_tx *tx, const char *id) KS_MUST;
+ks_rc store_receipt_delete(struct store_tx *tx, const char *id) KS_MUST;
+
 /* Something that is due at a time: a rotation of a level of a cluster. region "": of the cluster. */
 struct store_due {
     char cluster[ID_BYTES], region[NAME_BYTES], what[WORD_BYTES];
@@ -319,7 +329,23 @@ ks_rc store_events(struct store_view *v, const struct store_events_ask *ask,
                    struct audit_event **ret, size_t *ret_count) KS_MUST;
 /* store_event_since(v, at, ret): the number of the first event at that time or later; one above the last when there is none. */
 ks_rc store_event_since(struct store_view *v, int64_t at, int64_t *ret) KS_MUST;
-/* store_events_verify(v, ret_count): all of the chain. AUTH with the number of the first event that does not fit. */
+/* store_events_behind(v, number, count_max, ret, ret_count): of all scopes, by number. */
+ks_rc store_events_behind(struct store_view *v, int64_t number, uint32_t count_max,
+                          struct audit_event **ret, size_t *ret_count) KS_MUST;
+/*
+ * What is left of events that were removed: the number and the chain of the last one, where the chain goes on. Number 0: none were.
+ * store_events_remove(tx, last, file): all up to this one, which is there; an event "audit.prune" of the same transaction tells of it and holds
+ * the anchor, so that none can be put in its place unnoticed. file: where they were written to, for people.
+ */
+struct store_anchor {
+    int64_t number;
+    char chain[65];
+};
+ks_rc store_events_anchor(struct store_view *v, struct store_anchor *ret) KS_MUST;
+ks_rc store_events_remove(struct store_tx *tx, const struct audit_event *last,
+                          const char *file) KS_MUST;
+/* store_events_verify(v, ret_count): all of the chain that is there, from the anchor on. AUTH with the number of the first event that does
+ * not fit. */
 ks_rc store_events_verify(struct store_view *v, int64_t *ret_count) KS_MUST;
 
 /* -- repeated requests -------------------------------------------------------------------------------------------------------- */

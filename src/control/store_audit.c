@@ -4,7 +4,8 @@
  *
  * The chain of an event is the hash of the chain before it and of every member of the event, each with its length, so that no
  * event can be changed, left out or put in without all behind it being made again. The setting "audit" holds number and chain of the
- * last one: events cut off from the end are noticed too. Times never go back: by number is by time.
+ * last one: events cut off from the end are noticed too. The oldest may be removed: the setting "audit_anchor" holds number and chain of the
+ * last one that was, and the newest event "audit.prune" says the same. Times never go back: by number is by time.
  */
 #include <stdio.h>
 #include <string.h>
@@ -18,7 +19,8 @@
 
 enum { EVENT_BYTES_MAX = 8192, HEAD_BYTES_MAX = 128, VERIFY_ROWS = 256 };
 
-static const char HEAD[] = "audit", DOMAIN_TEXT[] = "keystead audit v1", FIRST_CHAIN[] = "";
+static const char HEAD[] = "audit", ANCHOR[] = "audit_anchor", DOMAIN_TEXT[] = "keystead audit v1",
+                  FIRST_CHAIN[] = "", PRUNE[] = "audit.prune";
 static const char LEFT_OUT[] = "{\"is_left_out\":true}";
 
 ks_rc store_chain(const char before[65], const struct audit_event *event, char ret[65])
@@ -88,12 +90,13 @@ static ks_rc last_event(struct db *db, struct audit_event *ret)
     return KS_SUCCESS;
 }
 
-static ks_rc put_head(struct store_tx *tx, const struct audit_event *event)
+/* A place in the chain, as a setting. */
+static ks_rc put_place(struct store_tx *tx, const char *name, const struct audit_event *event)
 {
     char text[HEAD_BYTES_MAX];
 
     snprintf(text, sizeof text, "%lld %s", (long long)event->number, event->chain);
-    return store_setting_put(tx, HEAD, text);
+    return store_setting_put(tx, name, text);
 }
 
 static ks_rc append(struct store_tx *tx, const struct caller *by, const struct store_event *told,
@@ -113,7 +116,7 @@ static ks_rc append(struct store_tx *tx, const struct caller *by, const struct s
     TRY(set_detail(event, told->detail));
     TRY(store_chain(before.chain, event, event->chain));
     TRY(store_put(tx, Q_EVENT_PUT, event));
-    TRY(put_head(tx, event));
+    TRY(put_place(tx, HEAD, event));
     tx->is_told = true;
     return KS_SUCCESS;
 }
@@ -159,12 +162,76 @@ ks_rc store_event_since(struct store_view *v, int64_t at, int64_t *ret)
     return KS_SUCCESS;
 }
 
+ks_rc store_events_behind(struct store_view *v, int64_t number, uint32_t count_max,
+                          struct audit_event **ret, size_t *ret_count)
+{
+    return db_rows(v->db, Q_EVENTS_BEHIND, DB_ARGS(db_number(number), db_number(count_max)), ret,
+                   ret_count);
+}
+
+/* -- removing -- */
+
+static bool read_anchor(const char *text, struct store_anchor *ret)
+{
+    long long number;
+    int end = 0;
+
+    if (sscanf(text, "%19lld %64[0-9a-f]%n", &number, ret->chain, &end) != 2 || text[end] != '\0')
+        return false;
+    ret->number = number;
+    return number > 0 && strlen(ret->chain) == sizeof ret->chain - 1;
+}
+
+ks_rc store_events_anchor(struct store_view *v, struct store_anchor *ret)
+{
+    CLEANUP(buf_done) struct buf text = buf_init(HEAD_BYTES_MAX);
+    struct store_anchor anchor = {0, ""};
+
+    ks_rc rc = store_setting_get(v, ANCHOR, &text);
+    if (!ks_ok(rc) && !ks_is(rc, KS_E_NOT_FOUND))
+        return rc;
+    ENSURE(!ks_ok(rc) || read_anchor(buf_text(&text), &anchor), KS_E_AUTH,
+           "what is left of removed audit events cannot be read");
+    *ret = anchor;
+    return KS_SUCCESS;
+}
+
+ks_rc store_events_remove(struct store_tx *tx, const struct audit_event *last, const char *file)
+{
+    struct store_anchor before;
+
+    TRY(store_events_anchor(&tx->view, &before));
+    ENSURE(last->number > before.number, KS_E_BUG, "audit event %lld was removed already",
+           (long long)last->number);
+    struct store_event event = {
+        .action = PRUNE,
+        .object = "audit",
+        .detail = json_pack("{s:I, s:I, s:s, s:s}", "first", (json_int_t)before.number + 1, "last",
+                            (json_int_t)last->number, "chain", last->chain, "file", file),
+    };
+    TRY(store_tx_audit(tx, NULL, &event)); /* first: the chain goes on from the newest event */
+    TRY(store_change(tx, Q_EVENTS_DELETE, DB_ARGS(db_number(last->number))));
+    return put_place(tx, ANCHOR, last);
+}
+
 /* -- verifying -- */
 
 struct chain {
     int64_t number; /* of the last event that fits */
     char text[65];
+    struct store_anchor pruned; /* what the last event that tells of a removal says */
 };
+
+/* One that cannot be read says nothing, and the anchor will not fit it. */
+static void note_prune(struct chain *chain, const struct audit_event *event)
+{
+    json_t *detail = json_loads(event->detail, 0, NULL);
+    const char *text = json_string_value(json_object_get(detail, "chain"));
+
+    chain->pruned.number = json_integer_value(json_object_get(detail, "last"));
+    set_text(chain->pruned.chain, sizeof chain->pruned.chain, text);
+    json_decref(detail);
+}
 
 static ks_rc verify_one(struct chain *chain, const struct audit_event *event)
 {
@@ -177,16 +244,16 @@ static ks_rc verify_one(struct chain *chain, const struct audit_event *event)
            "audit event %lld is not what was written, or not where", (long long)event->number);
     chain->number = event->number;
     memcpy(chain->text, want, sizeof want);
+    if (strcmp(event->action, PRUNE) == 0 && !event->key[0])
+        note_prune(chain, event);
     return KS_SUCCESS;
 }
 
-static ks_rc verify_some(struct db *db, struct chain *chain, size_t *ret_count)
+static ks_rc verify_some(struct store_view *v, struct chain *chain, size_t *ret_count)
 {
     CLEANUP(mem_freep) struct audit_event *events = NULL;
 
-    ks_rc rc =
-        db_rows(db, Q_EVENTS_BEHIND, DB_ARGS(db_number(chain->number), db_number(VERIFY_ROWS)),
-                &events, ret_count);
+    ks_rc rc = store_events_behind(v, chain->number, VERIFY_ROWS, &events, ret_count);
     if (ks_is(rc, KS_E_CORRUPT))
         return ks_fail(KS_E_AUTH, "an audit event behind %lld is no event any more",
                        (long long)chain->number);
@@ -212,15 +279,31 @@ static ks_rc verify_head(struct store_view *v, const struct chain *chain)
     return KS_SUCCESS;
 }
 
+static ks_rc verify_anchor(const struct chain *chain, const struct store_anchor *anchor)
+{
+    bool is_told =
+        chain->pruned.number == anchor->number && strcmp(chain->pruned.chain, anchor->chain) == 0;
+
+    ENSURE(is_told, KS_E_AUTH,
+           "audit events up to %lld are missing, and none of those behind them tells so",
+           (long long)anchor->number);
+    return KS_SUCCESS;
+}
+
 ks_rc store_events_verify(struct store_view *v, int64_t *ret_count)
 {
-    struct chain chain = {0, ""};
+    struct chain chain = {0};
+    struct store_anchor anchor;
     size_t count;
 
+    TRY(store_events_anchor(v, &anchor));
+    chain.number = anchor.number;
+    memcpy(chain.text, anchor.chain, sizeof chain.text);
     do {
-        TRY(verify_some(v->db, &chain, &count));
+        TRY(verify_some(v, &chain, &count));
     } while (count > 0);
     TRY(verify_head(v, &chain));
-    *ret_count = chain.number;
+    TRY(verify_anchor(&chain, &anchor));
+    *ret_count = chain.number - anchor.number;
     return KS_SUCCESS;
 }

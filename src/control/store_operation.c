@@ -99,6 +99,33 @@ ks_rc store_receipts(struct store_view *v, const char *cluster, const char *oper
                    DB_ARGS(args[0], args[1], args[2], args[3]), ret, ret_count);
 }
 
+/* -- what is old -- */
+
+ks_rc store_operations_ended(struct store_view *v, int64_t before, uint32_t count_max,
+                             struct operation **ret, size_t *ret_count)
+{
+    return db_rows(v->db, Q_OPERATIONS_ENDED, DB_ARGS(db_number(before), db_number(count_max)), ret,
+                   ret_count);
+}
+
+ks_rc store_receipts_old(struct store_view *v, int64_t before, uint32_t count_max,
+                         struct receipt **ret, size_t *ret_count)
+{
+    return db_rows(v->db, Q_RECEIPTS_OLD, DB_ARGS(db_number(before), db_number(count_max)), ret,
+                   ret_count);
+}
+
+ks_rc store_operation_delete(struct store_tx *tx, const char *id)
+{
+    TRY(store_change(tx, Q_OPERATION_STEPS_DELETE, DB_ARGS(db_text(id))));
+    return store_change(tx, Q_OPERATION_DELETE, DB_ARGS(db_text(id)));
+}
+
+ks_rc store_receipt_delete(struct store_tx *tx, const char *id)
+{
+    return store_change(tx, Q_RECEIPT_DELETE, DB_ARGS(db_text(id)));
+}
+
 /* -- what is due -- */
 
 ks_rc store_due_put(struct store_tx *tx, const struct store_due *row)

@@ -150,7 +150,14 @@ static const char VERSION_4[] =
     "CREATE INDEX operation_organisation_kind ON operation (organisation, kind, number);"
     "CREATE INDEX operation_organisation_both ON operation (organisation, kind, state, number);";
 
-static const char *const steps[STORE_SCHEMA_VERSION] = {VERSION_1, VERSION_2, VERSION_3, VERSION_4};
+/* By which retention finds what is old, and which receipts volumes still stand on. */
+static const char VERSION_5[] =
+    "CREATE INDEX operation_finished ON operation (finished, number) WHERE finished > 0;"
+    "CREATE INDEX receipt_at ON receipt (at, id);"
+    "CREATE INDEX volume_receipt ON volume (receipt) WHERE receipt > '';";
+
+static const char *const steps[STORE_SCHEMA_VERSION] = {VERSION_1, VERSION_2, VERSION_3, VERSION_4,
+                                                        VERSION_5};
 const struct store_schema store_schema_now = {steps, STORE_SCHEMA_VERSION};
 
 static ks_rc run_step(struct db *db, const struct store_schema *schema, int64_t version)

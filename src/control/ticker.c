@@ -13,6 +13,7 @@
 #include "control/account.h"
 #include "control/cluster_int.h"
 #include "control/idempotency.h"
+#include "control/retention.h"
 #include "control/schedule.h"
 
 enum {
@@ -106,7 +107,7 @@ static ks_rc store_uses(struct control *c, int64_t now)
 ks_rc control_tick(struct control *c)
 {
     static ks_rc (*const parts[])(struct control *, int64_t) = {bring_running, store_seen,
-                                                                store_uses, expire};
+                                                                store_uses, expire, retention_tick};
     int64_t now = clock_wall_s(c->clock);
     ks_rc first = schedule_tick(c);
 

@@ -136,6 +136,8 @@ ROUTES = [
     ("POST", r"/v1/api-keys", lambda b: (201, dict(API_KEY, name=b["name"], role=b["role"], secret="ksk_1_secret"))),
     ("DELETE", r"/v1/api-keys/.*", lambda b: (204, None)),
     ("GET", r"/v1/audit\?order=desc.*", lambda b: page([EVENT])),
+    ("GET", r"/v1/audit\?limit=500&after=m.*", lambda b: page([EVENT])),
+    ("GET", r"/v1/audit\?limit=500.*", lambda b: (200, {"items": [], "next_page": "m"})),
     ("POST", r"/v1/audit/verify", lambda b: (200, {"is_sound": True, "events": 9, "message": ""})),
 ]
 

@@ -143,6 +143,7 @@ f operation cancel 4b000000-0000-4000-8000-000000000004
 
 echo "# records"
 f audit list --cluster orders --action 'cmek.*'
+f audit export
 f audit verify
 f audit verify -o json
 f receipt list orders
@@ -162,6 +163,7 @@ f apikey create ops --cluster orders --secret-file none.key --dir control
 f apikey list --dir control -o json | grep -c '"is_revoked": false'
 f apikey revoke 6d000000-0000-4000-8000-000000000001 --yes 6d000000-0000-4000-8000-000000000001 --dir control
 f audit verify --dir control
+f audit export --dir control | sed -E 's/"(at|chain)":"[^"]*"/"\1":"..."/g; s/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/(UUID)/g'
 
 echo "# what was asked for"
 sed 's/since=[^&]*/since=TIME/' requests

@@ -128,6 +128,29 @@ static void list__bad_slice__usage(void **state)
     control_fixture_close(&f);
 }
 
+/* The place of a list: two numbers, base64. */
+static void list__behind_the_last_number_there_can_be__is_empty(void **state)
+{
+    static const char *const after[] = {"AAAAAAAAAAD_________fw", "AAAAAAAAAAD5________fw",
+                                        "AAAAAAAAAAAAAAAAAAAAgA"}; /* max, max - 6, min */
+    struct control_fixture f;
+    const struct caller a = caller_of("a", "");
+
+    (void)state;
+    control_fixture_open(&f);
+    tell_all(&f);
+    for (size_t i = 0; i < sizeof after / sizeof after[0]; i++) {
+        struct slice up = {.count_max = 5}, down = {.count_max = 20, .is_descending = true};
+        PUT_TEXT(up.after, after[i]);
+        PUT_TEXT(down.after, after[i]);
+        assert_string_equal(list(&f, a, (struct audit_filter){0}, up).text,
+                            i < 2 ? "" : "1 2 3 4 5 8 9 10 12 ");
+        assert_string_equal(list(&f, a, (struct audit_filter){0}, down).text,
+                            "12 10 9 8 5 4 3 2 1 ");
+    }
+    control_fixture_close(&f);
+}
+
 static void list__rare_action_among_many__short_parts_but_all(void **state)
 {
     struct control_fixture f;
@@ -293,6 +316,7 @@ int main(void)
         cmocka_unit_test(list__each_scope__its_own_events),
         cmocka_unit_test(list__by_action_and_time__what_fits),
         cmocka_unit_test(list__bad_slice__usage),
+        cmocka_unit_test(list__behind_the_last_number_there_can_be__is_empty),
         cmocka_unit_test(list__rare_action_among_many__short_parts_but_all),
         cmocka_unit_test(event__holds_who_and_what),
         cmocka_unit_test(verify__empty_or_whole__success),
