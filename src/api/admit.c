@@ -42,7 +42,7 @@ ks_rc header_once(struct api_call *call, const char *name, const char **ret)
     return KS_SUCCESS;
 }
 
-static ks_rc too_many(struct api_call *call, uint32_t seconds)
+ks_rc admit_too_many(struct api_call *call, uint32_t seconds)
 {
     char text[16];
 
@@ -56,12 +56,23 @@ static ks_rc too_many(struct api_call *call, uint32_t seconds)
 
 static ks_rc no_valid_key(struct api_call *call)
 {
-    uint32_t seconds = limiter_take(call->api->failures, http_peer(call->exchange));
+    uint32_t seconds = limiter_take(call->api->failures, http_peer_network(call->exchange));
 
     if (seconds > 0)
-        return too_many(call, seconds);
+        return admit_too_many(call, seconds);
     return api_refuse(call, 401, "UNAUTHENTICATED",
                       "pass a valid key: Authorization: Bearer ksk_...");
+}
+
+/* One key has its rate; all keys of an organisation have that of a few together, so that making keys makes nobody faster. */
+static ks_rc limit_caller(struct api_call *call)
+{
+    const struct caller *who = &call->caller;
+    uint32_t seconds = limiter_take(call->api->keys, who->key);
+
+    if (seconds == 0 && who->organisation[0])
+        seconds = limiter_take(call->api->organisations, who->organisation);
+    return seconds > 0 ? admit_too_many(call, seconds) : KS_SUCCESS;
 }
 
 static ks_rc admit_key(struct api_call *call)
@@ -79,8 +90,7 @@ static ks_rc admit_key(struct api_call *call)
     snprintf(who.peer, sizeof who.peer, "%s", http_peer(call->exchange));
     memcpy(who.request, call->caller.request, sizeof who.request);
     call->caller = who;
-    uint32_t seconds = limiter_take(call->api->keys, who.key);
-    return seconds > 0 ? too_many(call, seconds) : KS_SUCCESS;
+    return limit_caller(call);
 }
 
 /* ---- nodes ---- */
@@ -96,6 +106,9 @@ static ks_rc admit_node(struct api_call *call)
         return api_refuse(call, 401, "UNAUTHENTICATED", "a node shows its certificate");
     TRY(hash_sha256(certificate, hash));
     TRY(hex_write(view_of(hash, sizeof hash), &fingerprint));
+    uint32_t seconds = limiter_take(call->api->nodes, buf_text(&fingerprint));
+    if (seconds > 0)
+        return admit_too_many(call, seconds);
     ks_rc rc = control_node_authenticate(call->control, buf_text(&fingerprint), &node);
     if (ks_is(rc, KS_E_PERMISSION))
         return api_refuse(call, 403, "FORBIDDEN",

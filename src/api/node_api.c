@@ -20,11 +20,9 @@ static ks_rc authority(struct api_call *call)
 /* A token that is none counts as a key that is none. */
 static ks_rc judge_token(struct api_call *call, ks_rc rc)
 {
-    uint32_t seconds = limiter_take(call->api->failures, http_peer(call->exchange));
+    uint32_t seconds = limiter_take(call->api->failures, http_peer_network(call->exchange));
 
-    if (seconds > 0)
-        return api_refuse(call, 429, "TOO_MANY_REQUESTS", "try again in %u s", seconds);
-    return rc;
+    return seconds > 0 ? admit_too_many(call, seconds) : rc;
 }
 
 static ks_rc join_anew(struct api_call *call, const char *token, const char *request, json_t **ret)

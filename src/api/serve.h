@@ -20,8 +20,11 @@
 struct api {
     struct control *control;
     struct clock *clock;
-    struct limiter *keys;     /* by id of the key */
-    struct limiter *failures; /* by address: keys that are none */
+    struct limiter *keys;          /* by id of the key */
+    struct limiter *organisations; /* by id: all keys of one */
+    struct limiter *nodes;         /* by certificate */
+    struct limiter *connections;   /* by network: handshakes with the API */
+    struct limiter *failures;      /* by network: keys and tokens that are none */
     struct waiters *waiters;
     struct keeper *keeper;
     uint64_t life; /* random; the first half of the numbers of requests */
@@ -47,6 +50,8 @@ void api_serve_too_large(void *listener, struct http_exchange *x);
 
 /* admit_caller(call): who asks; 401, 429. admit_permission(call): whether the route takes calls of theirs; 403, 404. */
 ks_rc admit_caller(struct api_call *call) KS_MUST;
+/* admit_too_many(call, seconds): 429 with Retry-After. */
+ks_rc admit_too_many(struct api_call *call, uint32_t seconds) KS_MUST;
 ks_rc admit_permission(struct api_call *call) KS_MUST;
 /* body_take(call): 400, 413, 415. query_known(call): 400. */
 ks_rc body_take(struct api_call *call) KS_MUST;

@@ -21,12 +21,17 @@ enum {
     API_CONNECTIONS_PER_CLIENT = 1024,
     API_HEAD_BYTES = 32 * 1024,
     API_IDLE_SECONDS = 30,
+    API_REQUEST_SECONDS = 20,
     NODE_CONNECTIONS = 20000,
     NODE_HEAD_BYTES = 8 * 1024,
     NODE_IDLE_SECONDS = 120,
+    NODE_REQUEST_SECONDS = 60, /* a report of 4 MiB over a slow line */
     WAITING_MAX = 20000,
-    KEPT_MAX = 32768,        /* replies; a few dozen MiB when all are there */
-    FAILURES_PER_SECOND = 5, /* of one address */
+    KEPT_MAX = 32768,             /* replies; a few dozen MiB when all are there */
+    FAILURES_PER_SECOND = 5,      /* of one network */
+    CONNECTIONS_PER_SECOND = 200, /* of one network, of the API */
+    NODE_PER_SECOND = 100,        /* of one certificate */
+    KEYS_OF_ORGANISATION = 4,     /* whose rates an organisation has together */
     PEM_BYTES_MAX = 64 * 1024,
     NAMES_BYTES = 2048,
     HOST_NAME_BYTES = 65,
@@ -151,6 +156,14 @@ static bool is_loopback(const char *address)
     return strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0;
 }
 
+/* A handshake costs more than a request. */
+static bool admit_connection(void *listener, const char *network)
+{
+    const struct listener *l = listener;
+
+    return limiter_take(l->api->connections, network) == 0;
+}
+
 static ks_rc start_api(struct api_server *s, const struct api_server_conf *conf,
                        const struct identity *own)
 {
@@ -162,6 +175,8 @@ static ks_rc start_api(struct api_server *s, const struct api_server_conf *conf,
                                     .connections_max = API_CONNECTIONS,
                                     .connections_per_client_max = API_CONNECTIONS_PER_CLIENT,
                                     .idle_seconds_max = API_IDLE_SECONDS,
+                                    .request_seconds_max = API_REQUEST_SECONDS,
+                                    .admit = admit_connection,
                                     .head_bytes_max = API_HEAD_BYTES,
                                     .body_bytes_max = router_body_max(s->listener.router),
                                     .handle = api_serve,
@@ -193,6 +208,7 @@ static ks_rc start_nodes(struct api_server *s, const struct api_server_conf *con
         .threads = THREADS,
         .connections_max = NODE_CONNECTIONS,
         .idle_seconds_max = NODE_IDLE_SECONDS,
+        .request_seconds_max = NODE_REQUEST_SECONDS,
         .head_bytes_max = NODE_HEAD_BYTES,
         .body_bytes_max = router_body_max(s->node_listener.router),
         .handle = api_serve,
@@ -243,7 +259,12 @@ static ks_rc prepare(struct api_server *s, const struct api_server_conf *conf)
     a->clock = conf->clock;
     snprintf(a->backup_dir, sizeof a->backup_dir, "%s", conf->backup_dir);
     TRY(random_fill(conf->random, &a->life, sizeof a->life));
-    TRY(limiter_new(conf->requests_per_second, conf->clock, &a->keys));
+    uint32_t rate = conf->requests_per_second;
+    TRY(limiter_new(rate, conf->clock, &a->keys));
+    TRY(limiter_new(rate < UINT32_MAX / KEYS_OF_ORGANISATION ? rate * KEYS_OF_ORGANISATION : rate,
+                    conf->clock, &a->organisations));
+    TRY(limiter_new(NODE_PER_SECOND, conf->clock, &a->nodes));
+    TRY(limiter_new(rate ? CONNECTIONS_PER_SECOND : 0, conf->clock, &a->connections));
     TRY(limiter_new(FAILURES_PER_SECOND, conf->clock, &a->failures));
     TRY(waiters_new(WAITING_MAX, &a->waiters));
     TRY(keeper_new(KEPT_MAX, &a->keeper));
@@ -321,6 +342,9 @@ void api_server_free(struct api_server *s)
     router_free(s->listener.router);
     router_free(s->node_listener.router);
     limiter_free(s->api.keys);
+    limiter_free(s->api.organisations);
+    limiter_free(s->api.nodes);
+    limiter_free(s->api.connections);
     limiter_free(s->api.failures);
     waiters_free(s->api.waiters);
     keeper_free(s->api.keeper);

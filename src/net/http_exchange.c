@@ -124,6 +124,24 @@ void http_peer_write(const struct sockaddr *address, char out[INET6_ADDRSTRLEN])
         inet_ntop(AF_INET6, &v6->sin6_addr, out, INET6_ADDRSTRLEN);
 }
 
+void http_network_write(const struct sockaddr *address, char out[INET6_ADDRSTRLEN + 4])
+{
+    const struct sockaddr_in6 *v6 = (const void *)address;
+    struct in6_addr half = {0};
+
+    http_peer_write(address, out);
+    if (address->sa_family == AF_INET || IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr))
+        return;
+    memcpy(half.s6_addr, v6->sin6_addr.s6_addr, sizeof half.s6_addr / 2);
+    inet_ntop(AF_INET6, &half, out, INET6_ADDRSTRLEN);
+    memcpy(out + strlen(out), "/64", sizeof "/64");
+}
+
+const char *http_peer_network(const struct http_exchange *x)
+{
+    return x->network;
+}
+
 const char *http_peer(const struct http_exchange *x)
 {
     return x->peer;

@@ -23,6 +23,9 @@ enum {
     HEAD_BYTES_PRESET = 64 * 1024,
     CONNECTIONS_PRESET = 4096,
     IDLE_SECONDS_PRESET = 60,
+    REQUEST_SECONDS_PRESET = 30,
+    ANSWER_SECONDS_PRESET = 300,
+    LOOK_MS = 1000, /* between two looks at how late clients are */
     BACKLOG = 1024,
     STOP_MS_MAX = 10000,
 };
@@ -69,11 +72,13 @@ static void *on_target(void *arg, const char *target, struct MHD_Connection *con
     struct http_server *s = arg;
     struct http_exchange *x = NULL;
 
-    (void)connection;
     if (!ks_ok(mem_new(1, sizeof *x, &x)))
         return NULL;
     x->server = s;
-    x->begun_ms = clock_boot_ms(clock_system());
+    x->line = http_connection_of(connection);
+    http_owes(x->line, s->request_ms_max);
+    if (x->line)
+        atomic_store(&x->line->has_asked, true);
     x->body = buf_init_wiping(s->body_bytes_max);
     x->answer = buf_init(SIZE_MAX / 4);
     x->raw = buf_init(SIZE_MAX / 4);
@@ -100,6 +105,8 @@ static void on_end(void *arg, struct MHD_Connection *connection, void **con_cls,
     (void)connection;
     (void)code;
     *con_cls = NULL;
+    if (x) /* the next request may come at once or late, but not for ever */
+        http_owes(x->line, s->idle_seconds_max * UINT64_C(1000) + s->request_ms_max);
     if (x && x->is_counted) {
         pthread_mutex_lock(&s->mutex);
         if (--s->active == 0 && s->is_stopping) /* nobody else waits for that */
@@ -134,6 +141,7 @@ static enum MHD_Result send_answer(struct http_exchange *x)
 
     if (!response)
         return MHD_NO;
+    http_owes(x->line, x->server->answer_ms_max);
     for (size_t i = 0; i < x->header_count && result == MHD_YES; i++)
         result = MHD_add_response_header(response, x->headers[i].name, x->headers[i].value);
     if (result == MHD_YES)
@@ -209,11 +217,12 @@ static enum MHD_Result conclude(struct http_exchange *x)
     return hang_up(x);
 }
 
-/* Whether it is still taken, and counted from now on until its answer has left. */
+/* Whether it is still taken, and counted from now on until its answer has left. Its client has done its part. */
 static bool admit(struct http_exchange *x)
 {
     struct http_server *s = x->server;
 
+    http_owes(x->line, 0);
     pthread_mutex_lock(&s->mutex);
     x->is_counted = !s->is_stopping;
     s->active += x->is_counted;
@@ -296,8 +305,10 @@ static enum MHD_Result begin(struct http_exchange *x, struct MHD_Connection *con
 
     x->connection = connection;
     x->method = method;
-    if (info)
+    if (info) {
         http_peer_write(info->client_addr, x->peer);
+        http_network_write(info->client_addr, x->network);
+    }
     int status = early_refusal(x);
     if (status == 0)
         return MHD_YES;
@@ -313,10 +324,6 @@ static enum MHD_Result begin(struct http_exchange *x, struct MHD_Connection *con
 /* A body of unknown length that is too long is read on for as much again, then cut off. */
 static enum MHD_Result take_part(struct http_exchange *x, const char *bytes, size_t len)
 {
-    uint64_t age_ms = clock_boot_ms(clock_system()) - x->begun_ms;
-
-    if (age_ms > (uint64_t)x->server->idle_seconds_max * 1000)
-        return MHD_NO;
     x->received_bytes += len;
     if (x->received_bytes <= x->server->body_bytes_max)
         return ks_ok(buf_append(&x->body, view_of(bytes, len))) ? MHD_YES : MHD_NO;
@@ -372,12 +379,18 @@ static void sleep_until(struct http_server *s, uint64_t now, uint64_t due)
 static void *timer_main(void *arg)
 {
     struct http_server *s = arg;
-    uint64_t due;
+    uint64_t due, look_ms = 0;
 
     pthread_mutex_lock(&s->mutex);
     while (!s->is_timer_ending) {
         uint64_t now = clock_boot_ms(clock_system());
+        if (now >= look_ms) {
+            http_cut_late(s, now);
+            look_ms = now + LOOK_MS;
+        }
         struct http_exchange *x = take_due(s, now, &due);
+        if (s->connections.count > 0 && due > look_ms)
+            due = look_ms;
         if (x) { /* out of the mutex: libmicrohttpd takes one of its own */
             pthread_mutex_unlock(&s->mutex);
             MHD_resume_connection(x->connection);
@@ -452,7 +465,7 @@ static ks_rc start_daemon(struct http_server *s, const struct http_server_conf *
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME;
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     unsigned threads = conf->threads ? conf->threads : (unsigned)(processors > 1 ? processors : 1);
-    unsigned connections = conf->connections_max ? conf->connections_max : CONNECTIONS_PRESET;
+    unsigned connections = (unsigned)s->connections_max;
     size_t head = conf->head_bytes_max ? conf->head_bytes_max : HEAD_BYTES_PRESET;
     struct MHD_OptionItem tls[HTTP_TLS_OPTIONS] = {{MHD_OPTION_END, 0, NULL}};
 
@@ -461,12 +474,13 @@ static ks_rc start_daemon(struct http_server *s, const struct http_server_conf *
         flags |= MHD_USE_TLS;
     }
     s->daemon = MHD_start_daemon(
-        flags, 0, NULL, NULL, on_request, s, MHD_OPTION_LISTEN_SOCKET, s->fd,
+        flags, 0, http_on_accept, s, on_request, s, MHD_OPTION_LISTEN_SOCKET, s->fd,
         MHD_OPTION_THREAD_POOL_SIZE, threads, MHD_OPTION_CONNECTION_LIMIT,
         connections < threads ? threads : connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
         conf->connections_per_client_max, MHD_OPTION_CONNECTION_TIMEOUT, s->idle_seconds_max,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, head, MHD_OPTION_URI_LOG_CALLBACK, on_target, s,
-        MHD_OPTION_NOTIFY_COMPLETED, on_end, s, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
+        MHD_OPTION_NOTIFY_COMPLETED, on_end, s, MHD_OPTION_NOTIFY_CONNECTION, http_on_connection, s,
+        MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
     ENSURE(s->daemon, KS_E_NO_MEMORY, "the HTTP server cannot start%s",
            http_is_tls_wanted(conf) ? "; are certificate and key a pair in PEM?" : "");
     s->fd = -1; /* the daemon's now */
@@ -493,17 +507,32 @@ static ks_rc start(struct http_server *s, const struct http_server_conf *conf)
     return start_daemon(s, conf);
 }
 
+static uint32_t or_preset(uint32_t wanted, uint32_t preset)
+{
+    return wanted ? wanted : preset;
+}
+
+static void take_conf(struct http_server *s, const struct http_server_conf *conf)
+{
+    s->handle = conf->handle;
+    s->too_large = conf->too_large;
+    s->admit = conf->admit;
+    s->arg = conf->arg;
+    s->body_bytes_max = conf->body_bytes_max ? conf->body_bytes_max : BODY_BYTES_PRESET;
+    s->connections_max = or_preset(conf->connections_max, CONNECTIONS_PRESET);
+    s->idle_seconds_max = or_preset(conf->idle_seconds_max, IDLE_SECONDS_PRESET);
+    s->request_ms_max =
+        or_preset(conf->request_seconds_max, REQUEST_SECONDS_PRESET) * UINT64_C(1000);
+    s->answer_ms_max = or_preset(conf->answer_seconds_max, ANSWER_SECONDS_PRESET) * UINT64_C(1000);
+}
+
 ks_rc http_server_start(const struct http_server_conf *conf, struct http_server **ret)
 {
     struct http_server *s;
 
     TRY(mem_new(1, sizeof *s, &s));
     s->fd = -1;
-    s->handle = conf->handle;
-    s->too_large = conf->too_large;
-    s->arg = conf->arg;
-    s->body_bytes_max = conf->body_bytes_max ? conf->body_bytes_max : BODY_BYTES_PRESET;
-    s->idle_seconds_max = conf->idle_seconds_max ? conf->idle_seconds_max : IDLE_SECONDS_PRESET;
+    take_conf(s, conf);
     pthread_mutex_init(&s->mutex, NULL);
     clock_cond_init(&s->changed);
     ks_rc rc = start(s, conf);

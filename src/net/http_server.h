@@ -3,8 +3,9 @@
  * net/http_server.h - HTTP and HTTPS for whoever answers requests.
  *
  * The only user of libmicrohttpd. Reads a whole request within bounds, has it answered by one function on
- * one of its threads, and sends the answer. Limits: bytes of head and body, seconds a client may take,
- * connections in all and for each client.
+ * one of its threads, and sends the answer. Limits: bytes of head and body, seconds a client may take, for nothing
+ * and in all, connections in all and for each client. When nearly all connections are taken, or a quarter by clients that have not
+ * asked for anything, whoever has the most loses the oldest that waits for its client, for each new one: nobody keeps the others out.
  */
 #pragma once
 
@@ -30,7 +31,10 @@ struct http_server_conf {
     uint32_t threads;                    /* 0: one per processor */
     uint32_t connections_max;            /* 0: 4096 */
     uint32_t connections_per_client_max; /* 0: no bound of its own */
-    uint32_t idle_seconds_max;           /* 0: 60 */
+    uint32_t idle_seconds_max;           /* without a byte; 0: 60 */
+    uint32_t
+        request_seconds_max; /* for a handshake and a request, or a request, as a whole; 0: 30 */
+    uint32_t answer_seconds_max; /* for reading an answer; 0: 300 */
     size_t
         head_bytes_max; /* 0: 64 KiB; a connection takes that much room for the heads of both directions */
     size_t body_bytes_max; /* 0: 1 MiB; beyond it the client gets 413 and handle is not called */
@@ -41,6 +45,8 @@ struct http_server_conf {
     void (*handle)(void *arg, struct http_exchange *x);
     /* too_large(arg, exchange): as handle, in its place, for a body beyond the bound, of which nothing is kept. NULL: an empty 413. */
     void (*too_large)(void *arg, struct http_exchange *x);
+    /* admit(arg, network): whether a connection from there is taken, before anything is read. From any server thread. NULL: all are. */
+    bool (*admit)(void *arg, const char *network);
     void *arg;
 };
 
@@ -69,6 +75,8 @@ void http_header_each(const struct http_exchange *x,
 struct view http_body(const struct http_exchange *x);
 /* http_peer(x): "127.0.0.1", "2001:db8::1". */
 const char *http_peer(const struct http_exchange *x);
+/* http_peer_network(x): what counts as one client: the address, of IPv6 its /64: "2001:db8:0:1::/64". */
+const char *http_peer_network(const struct http_exchange *x);
 bool http_is_tls(const struct http_exchange *x);
 /* http_peer_certificate(x): DER of the client's verified certificate; empty when there is none. */
 struct view http_peer_certificate(const struct http_exchange *x);

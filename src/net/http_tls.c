@@ -106,7 +106,7 @@ static int on_handshake(gnutls_session_t session, const struct gnutls_cert_retr_
                         gnutls_ocsp_data_st **ret_ocsp, unsigned *ret_ocsp_count,
                         gnutls_privkey_t *ret_key, unsigned *ret_flags)
 {
-    const struct http_tls_peer *peer = gnutls_session_get_ptr(session);
+    const struct http_connection *peer = gnutls_session_get_ptr(session);
 
     (void)info;
     if (!peer)
@@ -159,7 +159,7 @@ static int on_client_certificate(gnutls_session_t session)
 {
     char purpose[] = GNUTLS_KP_TLS_WWW_CLIENT;
     gnutls_typed_vdata_st demand = {GNUTLS_DT_KEY_PURPOSE_OID, (unsigned char *)purpose, 0};
-    struct http_tls_peer *peer = gnutls_session_get_ptr(session);
+    struct http_connection *peer = gnutls_session_get_ptr(session);
     unsigned status = 0;
 
     if (!peer)
@@ -169,35 +169,20 @@ static int on_client_certificate(gnutls_session_t session)
     return 0;
 }
 
-/* Before the handshake of a new connection, and when it has ended. */
-static void on_connection(void *arg, struct MHD_Connection *connection, void **context,
-                          enum MHD_ConnectionNotificationCode code)
+void http_tls_begin(struct MHD_Connection *connection, struct http_connection *c)
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
-    struct http_tls_peer *peer = NULL;
 
-    if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
-        mem_free(*context);
-        *context = NULL;
-        return;
-    }
     if (!info || !info->tls_session)
         return;
-    if (ks_ok(mem_new(1, sizeof *peer, &peer)))
-        peer->server = arg;
-    *context = peer; /* NULL without memory: there will be no handshake */
-    gnutls_session_set_ptr(info->tls_session, peer);
+    gnutls_session_set_ptr(info->tls_session, c);
     gnutls_session_set_verify_function(info->tls_session, on_client_certificate);
 }
 
 ks_rc http_tls_load(struct http_server *s, const struct http_server_conf *conf,
                     struct MHD_OptionItem ret[HTTP_TLS_OPTIONS])
 {
-    union {
-        MHD_NotifyConnectionCallback function;
-        intptr_t number;
-    } connection = {on_connection};
     union {
         gnutls_certificate_retrieve_function3 *function;
         void *pointer;
@@ -210,7 +195,6 @@ ks_rc http_tls_load(struct http_server *s, const struct http_server_conf *conf,
 
     TRY(load_identity(s, conf));
     TRY(load_authority(s, conf));
-    ret[n++] = (struct MHD_OptionItem){MHD_OPTION_NOTIFY_CONNECTION, connection.number, s};
     ret[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_PRIORITIES, 0, versions.pointer};
     if (s->identity) {
         ret[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_CERT_CALLBACK2, 0, handshake.pointer};
@@ -253,9 +237,7 @@ bool http_is_tls(const struct http_exchange *x)
 
 struct view http_peer_certificate(const struct http_exchange *x)
 {
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    const struct http_tls_peer *peer = info ? info->socket_context : NULL;
+    const struct http_connection *peer = x->line;
     unsigned count = 0;
 
     if (!x->server->tls_ca || !peer || !peer->is_verified)

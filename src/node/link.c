@@ -5,6 +5,8 @@
 #include "node/link.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
 
 #include "base/json.h"
 #include "base/log.h"
@@ -17,6 +19,7 @@ enum {
     DESIRED_MAX = 64 * 1024 * 1024,
     REPORT_MAX = 4 * 1024 * 1024,
     DEPTH_MAX = 16,
+    REST_S_MAX = 60,
 };
 
 struct link {
@@ -24,6 +27,8 @@ struct link {
     char *url, *ca_file, *pem_file;
     pthread_rwlock_t lock; /* for client: readers use it */
     struct http_client *client;
+    atomic_uint_fast64_t
+        rest_ms; /* boot clock: nothing is sent before; the control plane asked for that */
 };
 
 static ks_rc make_client(const struct link *l, struct http_client **ret)
@@ -99,15 +104,40 @@ static ks_rc refused(const struct http_reply *reply)
                    detail);
 }
 
+/* How long a control plane that is asked too often wants to be left alone. */
+static void note_rest(struct link *l, const struct http_reply *reply)
+{
+    char text[16];
+    char *end;
+
+    if (reply->status != 429 || !http_reply_header(reply, "Retry-After", text, sizeof text))
+        return;
+    unsigned long seconds = strtoul(text, &end, 10);
+    if (*end || end == text || seconds > REST_S_MAX)
+        seconds = REST_S_MAX;
+    atomic_store(&l->rest_ms, clock_boot_ms(l->clock) + seconds * 1000);
+}
+
+static ks_rc check_rest(struct link *l)
+{
+    uint64_t now = clock_boot_ms(l->clock), rest = atomic_load(&l->rest_ms);
+
+    ENSURE(now >= rest, KS_E_THROTTLED, "the control plane wants to be asked in %llu ms",
+           (unsigned long long)(rest - now));
+    return KS_SUCCESS;
+}
+
 static ks_rc send_request(struct link *l, struct http_request *request, json_t **ret)
 {
     CLEANUP(http_reply_done) struct http_reply reply = {0};
     const struct json_limits limits = {DESIRED_MAX, DEPTH_MAX};
 
+    TRY(check_rest(l));
     pthread_rwlock_rdlock(&l->lock);
     ks_rc rc = http_client_send(l->client, request, &reply);
     pthread_rwlock_unlock(&l->lock);
     TRY(rc);
+    note_rest(l, &reply);
     *ret = NULL;
     if (reply.status == 204)
         return KS_SUCCESS;
@@ -160,7 +190,7 @@ static void log_refused(const json_t *reply)
     {
         const char *part = "", *message = "";
         int64_t at = 0;
-        bool is_told = ks_ok(json_may_text(one, "part", 32, &part)) &&
+        bool is_told = json_is_object(one) && ks_ok(json_may_text(one, "part", 32, &part)) &&
                        ks_ok(json_may_int(one, "at", 0, INT32_MAX, &at)) &&
                        ks_ok(json_may_text(one, "message", 1000, &message));
         if (is_told)

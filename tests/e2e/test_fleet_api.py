@@ -446,6 +446,19 @@ def test_rate__429_with_retry_after(work):
     plane.stop()
 
 
+def test_node__asks_too_often__429_with_retry_after(work):
+    plane = ControlPlane(Keystead(), work, "--allow-swap")
+    node, count, heard = Joined(plane, work, "somewhere"), 400, b""
+    with socket.create_connection(("127.0.0.1", plane.node_port), 30) as plain:
+        with node.context().wrap_socket(plain, server_hostname="127.0.0.1") as line:
+            line.sendall(b"GET /node/v1/desired?since=0 HTTP/1.1\r\nHost: x\r\n\r\n" * count)
+            while heard.count(b"HTTP/1.1 ") < count and b"HTTP/1.1 429" not in heard:
+                heard += line.recv(65536)
+    assert heard.startswith(b"HTTP/1.1 204") and b"HTTP/1.1 429" in heard, heard[:200]
+    assert b"Retry-After: 1" in heard
+    plane.stop()
+
+
 def test_tls__by_the_authority_and_plain_only_on_the_loopback(work):
     cli = Keystead()
     plane = ControlPlane(cli, work, "--names", "control.example", "--allow-swap", plain=False)

@@ -185,6 +185,7 @@ static int setup(void **state)
     clock_manual_init(&f.clock, 1000, 1700000000);
     f.api.clock = &f.clock.clock;
     check_ok(limiter_new(50, f.api.clock, &f.api.keys));
+    check_ok(limiter_new(75, f.api.clock, &f.api.organisations));
     check_ok(limiter_new(5, f.api.clock, &f.api.failures));
     check_ok(waiters_new(2, &f.api.waiters));
     f.listener = (struct listener){.api = &f.api, .dialects = dialects, .dialect_count = 1};
@@ -206,6 +207,7 @@ static int teardown(void **state)
     assert_int_equal(waiters_count(f.api.waiters), 0);
     router_free(f.listener.router);
     limiter_free(f.api.keys);
+    limiter_free(f.api.organisations);
     limiter_free(f.api.failures);
     waiters_free(f.api.waiters);
     return 0;
@@ -359,6 +361,17 @@ static void key__too_many_requests__429(void **state)
     check_refused(ask(GET_CLUSTER, "ksk_admin", "", ""), 429, "TOO_MANY_REQUESTS");
     f.clock.now_ms += 1000;
     check_reply(ask(GET_CLUSTER, "ksk_admin", "", ""), 200, "ADMIN");
+}
+
+static void key__too_many_requests_of_its_organisation__429(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 150; i++)
+        check_reply(ask("GET /t/nothing", i < 75 ? "ksk_admin" : "ksk_viewer", "", ""), 204, "");
+    const char *reply = ask(GET_CLUSTER, "ksk_cluster", "", "");
+    check_refused(reply, 429, "TOO_MANY_REQUESTS");
+    check_reply(reply, 429, "Retry-After: 1\r\n");
+    check_reply(ask("GET /t/nothing", "ksk_platform", "", ""), 204, ""); /* of none */
 }
 
 static void key__store_fails__500_says_nothing(void **state)
@@ -590,6 +603,7 @@ int main(void)
         TEST(key__twice__400),
         TEST(key__many_wrong__429_but_not_for_the_right_one),
         TEST(key__too_many_requests__429),
+        TEST(key__too_many_requests_of_its_organisation__429),
         TEST(key__store_fails__500_says_nothing),
         TEST(certificate__none__401),
         TEST(permission__other_scope__403),

@@ -602,6 +602,31 @@ static void meeting_open_with_texts(struct meeting *m)
     check_ok(http_server_start(&conf, &m->server));
 }
 
+/* A client that connects and never says a word of TLS. */
+static void handshake__that_does_not_come__connection_ends(void **state)
+{
+    const struct http_server_conf conf = {.address = "127.0.0.1",
+                                          .cert_pem = text_of(&fleet.server),
+                                          .key_pem = buf_view(&fleet.server.key_pem),
+                                          .threads = 1,
+                                          .request_seconds_max = 1,
+                                          .handle = answer_name};
+    struct sockaddr_in to = {.sin_family = AF_INET};
+    struct http_server *server;
+    char byte;
+
+    (void)state;
+    check_ok(http_server_start(&conf, &server));
+    to.sin_port = htons(http_server_port(server));
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+    assert_int_equal(send(fd, "\x16\x03\x01", 3, MSG_NOSIGNAL), 3); /* a record begins */
+    assert_true(recv(fd, &byte, 1, 0) <= 0);
+    close(fd);
+    http_server_stop(server);
+}
+
 static void handshake__texts_instead_of_files__the_same(void **state)
 {
     struct http_reply reply = {0};
@@ -722,6 +747,7 @@ int main(void)
         cmocka_unit_test(handshake__client_of_the_authority__is_known),
         cmocka_unit_test(handshake__client_that_is_not_one__turned_away),
         cmocka_unit_test(handshake__server_that_is_not_one__client_goes_away),
+        cmocka_unit_test(handshake__that_does_not_come__connection_ends),
         cmocka_unit_test(handshake__texts_instead_of_files__the_same),
         cmocka_unit_test(renew__other_certificate__next_handshakes_show_it),
         cmocka_unit_test(renew__no_pair_or_files__usage_and_as_before),

@@ -362,6 +362,7 @@ static int setup(void **state)
     clock_manual_init(&f.clock, 1000, 1700000000);
     f.api.clock = &f.clock.clock;
     check_ok(limiter_new(0, f.api.clock, &f.api.keys));
+    check_ok(limiter_new(0, f.api.clock, &f.api.organisations));
     check_ok(limiter_new(0, f.api.clock, &f.api.failures));
     check_ok(waiters_new(8, &f.api.waiters));
     check_ok(keeper_new(16, &f.api.keeper));
@@ -384,6 +385,7 @@ static int teardown(void **state)
     assert_int_equal(waiters_count(f.api.waiters), 0);
     router_free(f.listener.router);
     limiter_free(f.api.keys);
+    limiter_free(f.api.organisations);
     limiter_free(f.api.failures);
     waiters_free(f.api.waiters);
     keeper_free(f.api.keeper);

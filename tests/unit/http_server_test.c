@@ -4,6 +4,7 @@
  * handler answers, at once, later or never, and stops without losing an answer. The client is a socket.
  */
 #include <arpa/inet.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -12,7 +13,7 @@
 
 #include "base/mem.h"
 #include "check.h"
-#include "net/http_server.h"
+#include "net/http_server_int.h"
 
 enum { REPLY_BYTES = 1 << 20 };
 
@@ -291,6 +292,185 @@ static void connections__of_one_client__bounded(void **state)
     http_server_stop(f.server);
 }
 
+/* From another address of the loopback. */
+static int dial_from(const struct fixture *f, uint32_t address)
+{
+    struct sockaddr_in from = {.sin_family = AF_INET};
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(http_server_port(f->server))};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    from.sin_addr.s_addr = htonl(address);
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof from), 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+    return fd;
+}
+
+static void connections__nearly_all_of_one_network__make_room_for_another(void **state)
+{
+    enum { ALL = 64, OTHER = 0x7f000002 };
+    struct fixture f;
+    int fds[ALL];
+
+    (void)state;
+    start_with(&f, (struct http_server_conf){.connections_max = ALL}, answer_all_parts);
+    for (int i = 0; i < ALL; i++) { /* each has asked and stays, or begins to ask */
+        fds[i] = dial(&f);
+        say(fds[i], i % 2 ? "GET / HTTP/1.1\r\nHost: h\r\n\r\n" : "GET / HTTP/1.1\r\nHost: ");
+    }
+    for (int i = 0; i < 8; i++) {
+        int fd = dial_from(&f, OTHER);
+        say(fd, "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+        check_status(hear(fd, NULL), 201);
+    }
+    for (int i = 0; i < ALL; i++)
+        close(fds[i]);
+    http_server_stop(f.server);
+}
+
+static void connections__that_ask_for_nothing__make_room(void **state)
+{
+    enum { ALL = 64 };
+    struct fixture f;
+    int fds[ALL / 2];
+    char byte;
+
+    (void)state;
+    start_with(&f, (struct http_server_conf){.connections_max = ALL}, answer_all_parts);
+    for (int i = 0; i < ALL / 2; i++)
+        fds[i] = dial(&f);
+    assert_int_equal(recv(fds[0], &byte, 1, 0), 0); /* the oldest, and not after a time */
+    say(fds[ALL / 2 - 1], "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    check_status(hear(fds[ALL / 2 - 1], NULL), 201);
+    for (int i = 0; i < ALL / 2 - 1; i++)
+        close(fds[i]);
+    http_server_stop(f.server);
+}
+
+static bool admit_first(void *arg, const char *network)
+{
+    struct fixture *f = arg;
+
+    snprintf(f->seen, sizeof f->seen, "%s", network);
+    return f->done_calls++ == 0;
+}
+
+static void connections__not_admitted__are_closed_unread(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    start_with(&f, (struct http_server_conf){.admit = admit_first}, answer_all_parts);
+    check_status(ask(&f, "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"), 201);
+    assert_string_equal(hear(dial(&f), NULL), "");
+    assert_int_equal(f.calls, 1);
+    assert_string_equal(f.seen, "127.0.0.1");
+    http_server_stop(f.server);
+}
+
+static void network__of_ipv6__is_half_of_the_address(void **state)
+{
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6}, other = v6, mapped = v6;
+    struct sockaddr_in v4 = {.sin_family = AF_INET};
+    char text[INET6_ADDRSTRLEN + 4];
+
+    (void)state;
+    assert_int_equal(inet_pton(AF_INET6, "2001:db8:1:2::3", &v6.sin6_addr), 1);
+    assert_int_equal(inet_pton(AF_INET6, "2001:db8:1:2:ffff::1", &other.sin6_addr), 1);
+    assert_int_equal(inet_pton(AF_INET6, "::ffff:192.0.2.7", &mapped.sin6_addr), 1);
+    assert_int_equal(inet_pton(AF_INET, "192.0.2.7", &v4.sin_addr), 1);
+    http_network_write((struct sockaddr *)&v6, text);
+    assert_string_equal(text, "2001:db8:1:2::/64");
+    http_network_write((struct sockaddr *)&mapped, text);
+    assert_string_equal(text, "192.0.2.7");
+    assert_true(http_network_of((struct sockaddr *)&v6) ==
+                http_network_of((struct sockaddr *)&other));
+    assert_true(http_network_of((struct sockaddr *)&mapped) ==
+                http_network_of((struct sockaddr *)&v4));
+    assert_true(http_network_of((struct sockaddr *)&v4) != http_network_of((struct sockaddr *)&v6));
+}
+
+/* ---- slow clients ---- */
+
+/* Sends a byte as often as the server takes one; until it has had enough. */
+static void drip(int fd, char byte)
+{
+    struct pollfd poller = {.fd = fd, .events = POLLIN};
+
+    while (poll(&poller, 1, 50) == 0)
+        if (send(fd, &byte, 1, MSG_NOSIGNAL) < 0)
+            break;
+    close(fd);
+}
+
+static void check_drip_ends(const char *begin)
+{
+    struct fixture f;
+
+    start_with(&f, (struct http_server_conf){.idle_seconds_max = 60, .request_seconds_max = 1},
+               answer_all_parts);
+    int fd = dial(&f);
+    say(fd, begin);
+    drip(fd, 'x');
+    assert_int_equal(f.calls, 0);
+    http_server_stop(f.server);
+}
+
+static void head__a_byte_now_and_then__connection_ends(void **state)
+{
+    (void)state;
+    check_drip_ends("");
+    check_drip_ends("GET / HTTP/1.1\r\nHost: h\r\nX-Slow: ");
+}
+
+static void body__a_byte_now_and_then__connection_ends(void **state)
+{
+    (void)state;
+    check_drip_ends("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n");
+}
+
+static void second_request__a_byte_now_and_then__connection_ends(void **state)
+{
+    struct fixture f;
+    char part[512];
+
+    (void)state;
+    start_with(&f, (struct http_server_conf){.idle_seconds_max = 1, .request_seconds_max = 1},
+               answer_all_parts);
+    int fd = dial(&f);
+    say(fd, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_true(recv(fd, part, sizeof part, 0) > 0);
+    drip(fd, 'G');
+    assert_int_equal(f.calls, 1);
+    http_server_stop(f.server);
+}
+
+static void answer_much(struct fixture *f, struct http_exchange *x)
+{
+    static char much[16 << 20];
+
+    http_attach(x, f, on_done);
+    http_answer(x, 200, "text/plain", view_of(much, sizeof much));
+}
+
+static void answer__read_a_byte_now_and_then__connection_ends(void **state)
+{
+    struct fixture f;
+    char byte;
+
+    (void)state;
+    start_with(&f, (struct http_server_conf){.idle_seconds_max = 60, .answer_seconds_max = 1},
+               answer_much);
+    int fd = dial(&f);
+    say(fd, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    while (f.done_calls == 0) {
+        (void)recv(fd, &byte, 1, MSG_DONTWAIT);
+        sched_yield();
+    }
+    close(fd);
+    http_server_stop(f.server);
+}
+
 /* ---- answers ---- */
 
 static void again_answer(void *arg, struct http_exchange *x, bool is_stopping)
@@ -356,6 +536,25 @@ static struct http_exchange *await_waiting(struct fixture *f)
     while (!f->waiting)
         sched_yield();
     return f->waiting;
+}
+
+/* The handler's time is not the client's. */
+static void put_off_for_long(struct fixture *f, struct http_exchange *x)
+{
+    http_answer_later(x, 2500, again_answer, f);
+}
+
+static void answer__that_takes_its_time__is_waited_for(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    start_with(&f,
+               (struct http_server_conf){
+                   .idle_seconds_max = 60, .request_seconds_max = 1, .answer_seconds_max = 1},
+               put_off_for_long);
+    check_status(ask(&f, "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"), 200);
+    http_server_stop(f.server);
 }
 
 static void wake__waiting__answers_now(void **state)
@@ -566,6 +765,15 @@ int main(void)
         cmocka_unit_test(head__too_long__refused),
         cmocka_unit_test(idle__too_long__connection_ends),
         cmocka_unit_test(connections__of_one_client__bounded),
+        cmocka_unit_test(connections__nearly_all_of_one_network__make_room_for_another),
+        cmocka_unit_test(connections__that_ask_for_nothing__make_room),
+        cmocka_unit_test(connections__not_admitted__are_closed_unread),
+        cmocka_unit_test(network__of_ipv6__is_half_of_the_address),
+        cmocka_unit_test(head__a_byte_now_and_then__connection_ends),
+        cmocka_unit_test(body__a_byte_now_and_then__connection_ends),
+        cmocka_unit_test(second_request__a_byte_now_and_then__connection_ends),
+        cmocka_unit_test(answer__read_a_byte_now_and_then__connection_ends),
+        cmocka_unit_test(answer__that_takes_its_time__is_waited_for),
         cmocka_unit_test(again__after_delay__answers),
         cmocka_unit_test(again__puts_off_again__is_called_again),
         cmocka_unit_test(wake__waiting__answers_now),
