@@ -72,7 +72,7 @@ static bool read_link(pid_t pid, const char *name, char *room, size_t len)
     return n > 0;
 }
 
-static void read_boot(char room[PROGRAM_BOOT_BYTES])
+void program_boot(char room[PROGRAM_BOOT_BYTES])
 {
     if (!read_small("/proc/sys/kernel/random/boot_id", room, PROGRAM_BOOT_BYTES))
         room[0] = 0;
@@ -128,7 +128,7 @@ ks_rc program_start(const struct program_conf *conf, const char *log_path, struc
     }
     if (program_facts_read(pid, &facts))
         (*ret)->identity.start_ticks = facts.start_ticks;
-    read_boot((*ret)->identity.boot);
+    program_boot((*ret)->identity.boot);
     return KS_SUCCESS;
 }
 
@@ -151,7 +151,7 @@ ks_rc program_adopt(const struct program_identity *identity, const char *path, s
     struct program_facts facts = {0};
     struct program *p = NULL;
 
-    read_boot(boot);
+    program_boot(boot);
     ENSURE(identity->pid > 1 && boot[0] && strcmp(boot, identity->boot) == 0, KS_E_NOT_FOUND,
            "it ran before the last boot");
     ks_rc rc = adopt(identity->pid, false, &p);

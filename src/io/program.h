@@ -58,6 +58,9 @@ struct program_identity {
     char boot[PROGRAM_BOOT_BYTES]; /* of which boot */
 };
 
+/* program_boot(ret): which boot of this host it is; "" when that cannot be found out. */
+void program_boot(char ret[PROGRAM_BOOT_BYTES]);
+
 /* program_start(conf, log_path, ret): its output and errors are appended to log_path. */
 ks_rc program_start(const struct program_conf *conf, const char *log_path,
                     struct program **ret) KS_MUST;

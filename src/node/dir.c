@@ -242,15 +242,14 @@ ks_rc node_dir_mount_path(const struct node_dir *d, const char *id, char **ret)
 
 /* --- trees --- */
 
-static ks_rc remove_entry(struct node_dir *d, struct io_node *dir, const struct io_dirent *entry);
-
 static bool is_dot(const char *name)
 {
     return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
 }
 
-/* The first entry that is left; names are removed while the directory is read, so it is read anew each time it may matter. */
-static ks_rc remove_inside(struct node_dir *d, struct io_node *dir)
+/* Names may be removed meanwhile. */
+static ks_rc each_name(struct node_dir *d, struct io_node *dir,
+                       ks_rc (*each)(void *arg, const char *name), void *arg)
 {
     struct io_dir *stream = NULL;
     struct io_dirent entry;
@@ -261,36 +260,42 @@ static ks_rc remove_inside(struct node_dir *d, struct io_node *dir)
         if (!ks_ok(rc) || entry.name[0] == 0)
             break;
         if (!is_dot(entry.name))
-            rc = remove_entry(d, dir, &entry);
+            rc = each(arg, entry.name);
     }
     if (stream)
         d->io->ops->dir_close(d->io, stream);
     return rc;
 }
 
-static ks_rc remove_entry(struct node_dir *d, struct io_node *dir, const struct io_dirent *entry)
+struct removal {
+    struct node_dir *dir;
+    struct io_node *inside;
+};
+
+static ks_rc remove_entry(void *arg, const char *name)
 {
-    struct io_node *node = NULL;
+    const struct removal *r = arg;
+    struct io *io = r->dir->io;
+    struct removal below = {.dir = r->dir};
     struct stat st;
 
-    TRY(d->io->ops->lookup(d->io, dir, entry->name, &node, &st));
+    TRY(io->ops->lookup(io, r->inside, name, &below.inside, &st));
     if (!S_ISDIR(st.st_mode)) {
-        node_close(d, node);
-        return d->io->ops->unlink(d->io, dir, entry->name);
+        node_close(r->dir, below.inside);
+        return io->ops->unlink(io, r->inside, name);
     }
-    ks_rc rc = remove_inside(d, node);
-    node_close(d, node);
+    ks_rc rc = each_name(r->dir, below.inside, remove_entry, &below);
+    node_close(r->dir, below.inside);
     TRY(rc);
-    return d->io->ops->rmdir(d->io, dir, entry->name);
+    return io->ops->rmdir(io, r->inside, name);
 }
 
 /* A tree by name; success when there is none. */
 static ks_rc remove_tree(struct node_dir *d, struct io_node *dir, const char *name)
 {
-    struct io_dirent entry = {0};
+    struct removal r = {d, dir};
+    ks_rc rc = remove_entry(&r, name);
 
-    snprintf(entry.name, sizeof entry.name, "%s", name);
-    ks_rc rc = remove_entry(d, dir, &entry);
     return ks_is_os(rc, ENOENT) ? KS_SUCCESS : ks_wrap(rc, "removing %s in %s", name, d->path);
 }
 
@@ -385,25 +390,6 @@ ks_rc node_dir_discard(struct node_dir *d, const char *id, int64_t now_s)
 
 /* --- lists --- */
 
-static ks_rc each_name(struct node_dir *d, struct io_node *dir,
-                       ks_rc (*each)(void *arg, const char *name), void *arg)
-{
-    struct io_dir *stream = NULL;
-    struct io_dirent entry;
-    ks_rc rc = d->io->ops->dir_open(d->io, dir, &stream);
-
-    while (ks_ok(rc)) {
-        rc = d->io->ops->dir_next(d->io, stream, &entry);
-        if (!ks_ok(rc) || entry.name[0] == 0)
-            break;
-        if (!is_dot(entry.name))
-            rc = each(arg, entry.name);
-    }
-    if (stream)
-        d->io->ops->dir_close(d->io, stream);
-    return rc;
-}
-
 struct volumes_visit {
     ks_rc (*each)(void *arg, const char *id);
     void *arg;
@@ -423,35 +409,14 @@ ks_rc node_dir_volumes(struct node_dir *d, ks_rc (*each)(void *arg, const char *
     return each_name(d, d->volumes, visit_volume, &v);
 }
 
-struct sweep {
-    struct node_dir *dir;
-    int64_t before_s;
-    unsigned count;
-};
-
-static ks_rc sweep_one(void *arg, const char *name)
+ks_rc node_dir_deleted(struct node_dir *d, ks_rc (*each)(void *arg, const char *name), void *arg)
 {
-    struct sweep *s = arg;
-    const char *dot = strrchr(name, '.');
-    char *end = NULL;
-
-    if (!dot)
-        return KS_SUCCESS;
-    long long at_s = strtoll(dot + 1, &end, 10);
-    if (end == dot + 1 || *end || at_s >= s->before_s)
-        return KS_SUCCESS;
-    TRY(remove_tree(s->dir, s->dir->deleted, name));
-    s->count++;
-    return KS_SUCCESS;
+    return each_name(d, d->deleted, each, arg);
 }
 
-ks_rc node_dir_sweep(struct node_dir *d, int64_t before_s, unsigned *ret_count)
+ks_rc node_dir_deleted_remove(struct node_dir *d, const char *name)
 {
-    struct sweep s = {d, before_s, 0};
-
-    TRY(each_name(d, d->deleted, sweep_one, &s));
-    *ret_count = s.count;
-    return KS_SUCCESS;
+    return remove_tree(d, d->deleted, name);
 }
 
 /* --- receipts --- */

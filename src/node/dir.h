@@ -14,6 +14,7 @@
  *   owners.json                   as which user the engines of each organisation run (node/owners.h)
  *   receipts/ID.json              not yet accepted by the control plane
  *   deleted/ID.TIME/              backing directories of volumes that were taken away
+ *   deleted.json                  for how long each of them has been there (node/deleted.h)
  *   lock                          held by the agent
  *
  * Engines run as other users and must get to their mount, so DIR and mounts/ can be entered by all; everything else is for the owner.
@@ -63,8 +64,10 @@ ks_rc node_dir_prepare(struct node_dir *d, const char *id) KS_MUST;
 ks_rc node_dir_adopt(struct node_dir *d, const char *id) KS_MUST;
 /* node_dir_discard(d, id, now_s): moves its backing directory to deleted/ and forgets the rest of it. Can be repeated. */
 ks_rc node_dir_discard(struct node_dir *d, const char *id, int64_t now_s) KS_MUST;
-/* node_dir_sweep(d, before_s, ret_count): removes what was deleted before that time. */
-ks_rc node_dir_sweep(struct node_dir *d, int64_t before_s, unsigned *ret_count) KS_MUST;
+/* node_dir_deleted(d, each, arg): the name of each directory that was discarded. node_dir_deleted_remove(d, name): for good. */
+ks_rc node_dir_deleted(struct node_dir *d, ks_rc (*each)(void *arg, const char *name),
+                       void *arg) KS_MUST;
+ks_rc node_dir_deleted_remove(struct node_dir *d, const char *name) KS_MUST;
 
 /* node_dir_volumes(d, each, arg): the id of each volume. */
 ks_rc node_dir_volumes(struct node_dir *d, ks_rc (*each)(void *arg, const char *id),

@@ -8,8 +8,10 @@
 #include "base/environment.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "io/program.h"
 #include "kms/driver.h"
 #include "node/agent_int.h"
+#include "node/deleted.h"
 #include "node/engine.h"
 
 enum { PERIOD_MS_MAX = 60000, PERIOD_MS_MIN = 1000, VERSION_CALL_MS = 10000 };
@@ -18,9 +20,15 @@ enum { PERIOD_MS_MAX = 60000, PERIOD_MS_MIN = 1000, VERSION_CALL_MS = 10000 };
 
 static void sweep(struct agent *a)
 {
-    int64_t before_s = clock_wall_s(a->clock) - (int64_t)(a->conf.keep_deleted_ms / 1000);
+    char boot[PROGRAM_BOOT_BYTES];
+    const struct deleted_conf conf = {.dir = a->dir,
+                                      .boot = boot,
+                                      .now_ms = clock_boot_ms(a->clock),
+                                      .keep_ms = a->conf.keep_deleted_ms};
     unsigned count = 0;
-    ks_rc rc = node_dir_sweep(a->dir, before_s, &count);
+
+    program_boot(boot);
+    ks_rc rc = deleted_sweep(&conf, &count);
 
     if (!ks_ok(rc))
         log_line(LOG_WARNING, "what was deleted is not removed yet: %s", ks_text(rc));

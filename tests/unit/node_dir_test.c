@@ -190,10 +190,19 @@ static void volume__made__is_there_and_listed(void **state)
     assert_int_equal(count, 1);
 }
 
-static void discard__keeps_what_was_in_it_until_it_is_swept(void **state)
+static ks_rc count_deleted(void *arg, const char *name)
+{
+    unsigned *count = arg;
+
+    assert_int_equal(strncmp(name, ID, strlen(ID)), 0);
+    (*count)++;
+    return KS_SUCCESS;
+}
+
+static void discard__keeps_what_was_in_it_until_it_is_removed(void **state)
 {
     struct place *p = *state;
-    unsigned count = 9;
+    unsigned count = 0;
     char name[128];
 
     make_volume(p);
@@ -205,14 +214,13 @@ static void discard__keeps_what_was_in_it_until_it_is_swept(void **state)
     snprintf(name, sizeof name, "mounts/%s", ID);
     assert_false(is_there(p, name));
     check_ok(node_dir_discard(p->dir, ID, 1001)); /* once more, after a crash */
-    check_ok(node_dir_sweep(p->dir, 1000, &count));
-    assert_int_equal(count, 0);
-    make(p, "deleted/by-hand");
-    check_ok(node_dir_sweep(p->dir, 1001, &count));
+    snprintf(name, sizeof name, "%s.1000", ID);
+    check_ok(node_dir_deleted(p->dir, count_deleted, &count));
     assert_int_equal(count, 1);
-    snprintf(name, sizeof name, "deleted/%s.1000", ID);
-    assert_false(is_there(p, name));
-    assert_true(is_there(p, "deleted/by-hand"));
+    check_ok(node_dir_deleted_remove(p->dir, name));
+    check_ok(node_dir_deleted_remove(p->dir, name));
+    check_ok(node_dir_deleted(p->dir, count_deleted, &count));
+    assert_int_equal(count, 1);
 }
 
 static ks_rc count_receipt(void *arg, const char *id, json_t *taken)
@@ -275,7 +283,7 @@ int main(void)
         TEST(document__no_memory_for_it__told),
         TEST(volume__half_made__counts_for_nothing),
         TEST(volume__made__is_there_and_listed),
-        TEST(discard__keeps_what_was_in_it_until_it_is_swept),
+        TEST(discard__keeps_what_was_in_it_until_it_is_removed),
         TEST(receipts__kept_until_removed),
         TEST(receipts__one_is_damaged__the_others_are_there),
     };
