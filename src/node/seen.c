@@ -192,6 +192,7 @@ static void count_keys(const struct seen *s, const struct wish *w, const struct 
     }
     for (size_t i = 0; i < s->wrap_count; i++)
         v->keys_unwanted += !is_wanted(&s->wraps[i], w, platform);
+    v->keys_free = (unsigned)(KEYRING_ACTIVE_MAX - s->wrap_count);
 }
 
 static bool is_other_lease(const struct seen *s, const struct lease_terms *t)

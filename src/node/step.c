@@ -88,6 +88,13 @@ static bool is_key_missing(const struct step_view *v)
     return v->keys_missing > 0;
 }
 
+/* Keys are added before others are dropped, as long as there is room. Whatever goes, another one opens it. */
+static bool is_room_needed(const struct step_view *v)
+{
+    return v->keys_missing > 0 && v->keys_free == 0 && v->keys_unwanted > 0 &&
+           v->keys_held + v->keys_to_swap + v->keys_unwanted > 1;
+}
+
 static bool is_key_to_swap(const struct step_view *v)
 {
     return v->keys_to_swap > 0;
@@ -142,6 +149,7 @@ static const struct {
     {is_to_unlock, STEP_UNLOCK},
     {is_unable, STEP_WAIT},
     {is_set_due, STEP_SET},
+    {is_room_needed, STEP_DROP_KEY},
     {is_key_missing, STEP_ADD_KEY},
     {is_key_to_swap, STEP_SWAP_KEY},
     {may_drop, STEP_DROP_KEY},

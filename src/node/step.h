@@ -38,6 +38,7 @@ struct step_view {
     bool is_set_due;
     /* keys: wanted ones that open it, wanted ones that do not, the same key under another principal, ones that are not wanted */
     unsigned keys_held, keys_missing, keys_to_swap, keys_unwanted;
+    unsigned keys_free; /* how many more can open it before one has to go */
     /* so */
     bool is_made, is_running;
     bool is_revoked; /* recorded */
