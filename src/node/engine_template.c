@@ -169,16 +169,6 @@ static ks_rc read_stop(struct engine_template *t, json_t *object)
     return KS_SUCCESS;
 }
 
-static ks_rc read_stops(struct engine_template *t)
-{
-    json_t *list = NULL, *item;
-    size_t i;
-
-    TRY(json_may_array(t->document, "stop", ENGINE_STOPS_MAX, &list));
-    json_array_foreach(list, i, item) TRY(ks_wrap(read_stop(t, item), "\"stop\", %zu", i + 1));
-    return KS_SUCCESS;
-}
-
 static ks_rc read_file(struct engine_template *t, json_t *object)
 {
     struct engine_file *f = &t->files[t->file_count];
@@ -195,13 +185,15 @@ static ks_rc read_file(struct engine_template *t, json_t *object)
     return KS_SUCCESS;
 }
 
-static ks_rc read_files(struct engine_template *t)
+/* A list, each of whose items is one of these. */
+static ks_rc read_each(struct engine_template *t, const char *name, size_t count_max,
+                       ks_rc (*read_one)(struct engine_template *t, json_t *object))
 {
     json_t *list = NULL, *item;
     size_t i;
 
-    TRY(json_may_array(t->document, "files", ENGINE_FILES_MAX, &list));
-    json_array_foreach(list, i, item) TRY(ks_wrap(read_file(t, item), "\"files\", %zu", i + 1));
+    TRY(json_may_array(t->document, name, count_max, &list));
+    json_array_foreach(list, i, item) TRY(ks_wrap(read_one(t, item), "\"%s\", %zu", name, i + 1));
     return KS_SUCCESS;
 }
 
@@ -287,12 +279,12 @@ static ks_rc read_document(struct engine_template *t, const char *name)
     TRY(read_programs(t));
     TRY(read_environment(t));
     TRY(read_directories(t));
-    TRY(read_files(t));
+    TRY(read_each(t, "files", ENGINE_FILES_MAX, read_file));
     TRY(read_steps(t, "initialise", &t->initialise));
     TRY(read_steps(t, "prepare", &t->prepare));
     TRY(read_start(t));
     TRY(read_ready(t));
-    return read_stops(t);
+    return read_each(t, "stop", ENGINE_STOPS_MAX, read_stop);
 }
 
 /* ---- loading ---- */

@@ -4,6 +4,8 @@
  * and is removed only when it has nothing that is wanted.
  */
 #include "base/base64.h"
+#include "base/mem.h"
+#include "control/live.h"
 #include "fleet_fixture.h"
 
 static int set_up(void **state)
@@ -322,8 +324,13 @@ static void a_node_with_volumes__removed__only_when_nobody_wants_them(void **sta
     struct region_wish region = fleet_region("us-west-2", 2);
     struct cluster_wish wish = fleet_wish("orders", &region, 1);
     struct cluster_view *v, *gone;
+    CLEANUP(mem_freep) struct cluster_volume *volumes = NULL;
+    char password[LIVE_PASSWORD_BYTES];
+    size_t count;
 
     check_ok(control_cluster_create(f->c, &f->admin, &wish, &v));
+    check_ok(control_volumes(f->c, &f->admin, v->cluster.id, &volumes, &count));
+    check_ok(live_set_password(f->c->live, volumes[0].id, "s3cret"));
     check_rc(control_node_remove(f->c, &f->platform, j.node), STATE);
     check_text(control_node_remove(f->c, &f->platform, j.node), v->cluster.id);
     check_ok(control_cluster_delete(f->c, &f->admin, v->cluster.id, &gone));
@@ -334,6 +341,7 @@ static void a_node_with_volumes__removed__only_when_nobody_wants_them(void **sta
     check_ok(control_node_remove(f->c, &f->platform, j.node));
     check_ok(control_cluster_get(f->c, &f->admin, v->cluster.id, &gone));
     assert_int_equal(gone->cluster.state, CLUSTER_DELETED);
+    assert_false(live_password(f->c->live, volumes[0].id, password));
     cluster_view_free(gone);
     cluster_view_free(v);
 }
