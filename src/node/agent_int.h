@@ -83,7 +83,7 @@ struct waiting_receipt {
     bool is_sent;
 };
 
-enum { MEND_MAX = 16384, CHECKS_MAX = 64, WORKERS = 8, REKEYS_MAX = 2 };
+enum { MEND_MAX = 16384, CHECKS_MAX = 64, CHECKING_MAX = 16, WORKERS = 8, REKEYS_MAX = 2 };
 
 struct watch;
 
@@ -103,7 +103,7 @@ struct agent {
     struct holding *holdings;
     size_t holding_count;
     bool is_ending;
-    unsigned urgent_threads, urgent_busy, rekeys;
+    unsigned urgent_threads, urgent_busy, rekeys, checking;
     int64_t revision;
     bool is_synced;             /* everything wanted was heard once */
     bool is_serve_away;         /* for the log */
@@ -211,8 +211,8 @@ void *agent_teller(void *agent);
 /* tell_last(a): one last report, within a few seconds. */
 void tell_last(struct agent *a);
 
-/* check.c: check_begin(a, c): a thread tries the keys. */
-void check_begin(struct agent *a, const struct wish_check *c);
+/* check.c: check_begin(a, c): a thread tries the keys. False: it was begun before, or has to wait: it is given again until it was reported. */
+bool check_begin(struct agent *a, const struct wish_check *c);
 
 /* keeper.c: what is done now and then. */
 void *agent_keeper(void *agent);

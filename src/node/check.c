@@ -75,42 +75,70 @@ static void *run(void *arg)
     pthread_mutex_lock(&a->mutex);
     json_array_append_new(a->check_results,
                           json_pack("{s:s, s:o}", "check", c->check.id, "results", results));
+    a->checking--;
     pthread_cond_broadcast(&a->news);
     pthread_mutex_unlock(&a->mutex);
     mem_free(c);
     return NULL;
 }
 
-/* With the mutex: the same check is given until it was reported. */
-static bool is_known(struct agent *a, const char *id)
+static bool is_known(const struct agent *a, const char *id)
 {
     for (size_t i = 0; i < CHECKS_MAX; i++)
         if (strcmp(a->checks[i], id) == 0)
             return true;
-    memcpy(a->checks[a->check_next++ % CHECKS_MAX], id, ID_BYTES);
     return false;
 }
 
-void check_begin(struct agent *a, const struct wish_check *check)
+/* A few at a time, and no more than are told. With the mutex. */
+static bool take_place(struct agent *a, const char *id)
+{
+    size_t untold = a->checking + json_array_size(a->check_results);
+
+    if (is_known(a, id) || a->checking == CHECKING_MAX || untold >= CHECKS_MAX)
+        return false;
+    memcpy(a->checks[a->check_next++ % CHECKS_MAX], id, ID_BYTES);
+    a->checking++;
+    return true;
+}
+
+static void give_back(struct agent *a, const char *id)
+{
+    pthread_mutex_lock(&a->mutex);
+    for (size_t i = 0; i < CHECKS_MAX; i++)
+        if (strcmp(a->checks[i], id) == 0)
+            a->checks[i][0] = 0;
+    a->checking--;
+    pthread_mutex_unlock(&a->mutex);
+}
+
+static ks_rc begin(struct agent *a, const struct wish_check *check)
 {
     struct checking *c = NULL;
     pthread_t thread;
 
-    pthread_mutex_lock(&a->mutex);
-    bool is_old = is_known(a, check->id);
-    pthread_mutex_unlock(&a->mutex);
-    if (is_old)
-        return;
-    ks_rc rc = mem_new(1, sizeof *c, &c);
-    if (ks_ok(rc)) {
-        *c = (struct checking){a, *check};
-        int err = pthread_create(&thread, NULL, run, c);
-        if (!err) {
-            pthread_detach(thread);
-            return;
-        }
+    TRY(mem_new(1, sizeof *c, &c));
+    *c = (struct checking){a, *check};
+    int err = pthread_create(&thread, NULL, run, c);
+    if (err) {
         mem_free(c);
-        rc = ks_fail_os(err, "no thread");
+        return ks_fail_os(err, "no thread");
     }
+    pthread_detach(thread);
+    return KS_SUCCESS;
+}
+
+bool check_begin(struct agent *a, const struct wish_check *check)
+{
+    pthread_mutex_lock(&a->mutex);
+    bool is_ours = take_place(a, check->id);
+    pthread_mutex_unlock(&a->mutex);
+    if (!is_ours)
+        return false;
+    ks_rc rc = begin(a, check);
+    if (ks_ok(rc))
+        return true;
+    give_back(a, check->id);
     log_line(LOG_ERROR, "a check of keys is not made: %s", ks_text(rc));
+    return false;
 }

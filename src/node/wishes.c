@@ -7,8 +7,13 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "node/agent_int.h"
+#include "node/pace.h"
 
-enum { WAIT_S = 55, VOLUMES_MAX = 500 /* of one answer */ };
+enum {
+    WAIT_S = 55,
+    VOLUMES_MAX = 500,    /* of one answer */
+    HOLDINGS_MAX = 20000, /* more than a host has memory for */
+};
 
 /* --- one wish --- */
 
@@ -40,12 +45,28 @@ static void take_wish(struct agent *a, struct holding *h, const struct wish *w)
     agent_stir(a, h);
 }
 
+static ks_rc add_holding(struct agent *a, const char *id, struct holding **ret)
+{
+    ENSURE(a->holding_count < HOLDINGS_MAX, KS_E_LIMIT,
+           "this node has %d volumes, and takes no more", HOLDINGS_MAX);
+    return agent_add(a, id, ret);
+}
+
+/* Said again: nothing is written, or tried at once, for that. */
+static bool is_same_wish(const struct holding *h, const struct wish *w)
+{
+    CLEANUP(json_decrefp) json_t *before = h->has_wish && !h->is_gone ? wish_write(&h->wish) : NULL;
+    CLEANUP(json_decrefp) json_t *now = before ? wish_write(w) : NULL;
+
+    return now && json_equal(before, now);
+}
+
 void agent_wish(struct agent *a, const struct wish *w)
 {
     pthread_mutex_lock(&a->mutex);
     struct holding *h = agent_find(a, w->volume);
-    ks_rc rc = h ? KS_SUCCESS : agent_add(a, w->volume, &h);
-    if (ks_ok(rc))
+    ks_rc rc = h ? KS_SUCCESS : add_holding(a, w->volume, &h);
+    if (ks_ok(rc) && !is_same_wish(h, w))
         take_wish(a, h, w);
     urgent_wake(a);
     pthread_mutex_unlock(&a->mutex);
@@ -103,48 +124,54 @@ ks_rc agent_load(struct agent *a)
 
 /* --- listening --- */
 
-static void take_volumes(struct agent *a, const json_t *answer)
+static ks_rc take_volume(struct agent *a, const json_t *one, bool *ret_is_new)
 {
-    json_t *volumes = json_object_get(answer, "volumes"), *volume;
     struct wish w;
-    size_t i;
 
-    json_array_foreach(volumes, i, volume)
-    {
-        ks_rc rc = wish_read(volume, &w);
-        if (ks_ok(rc))
-            agent_wish(a, &w);
-        else
-            log_line(LOG_ERROR, "a wish of the control plane cannot be understood: %s",
-                     ks_text(rc));
-    }
+    (void)ret_is_new; /* the revision tells */
+    TRY(wish_read(one, &w));
+    agent_wish(a, &w);
+    return KS_SUCCESS;
 }
 
-static void take_checks(struct agent *a, const json_t *answer)
+static ks_rc take_check(struct agent *a, const json_t *one, bool *ret_is_new)
 {
-    json_t *checks = json_object_get(answer, "checks"), *check;
     struct wish_check c;
+
+    TRY(wish_check_read(one, &c));
+    if (check_begin(a, &c))
+        *ret_is_new = true;
+    return KS_SUCCESS;
+}
+
+/* Each item of an array of the answer; one that cannot be understood keeps no other from being heard. */
+static void take_each(struct agent *a, const json_t *answer, const char *name,
+                      ks_rc (*take)(struct agent *a, const json_t *one, bool *ret_is_new),
+                      bool *ret_is_new)
+{
+    const json_t *one;
     size_t i;
 
-    json_array_foreach(checks, i, check)
+    json_array_foreach(json_object_get(answer, name), i, one)
     {
-        ks_rc rc = wish_check_read(check, &c);
-        if (ks_ok(rc))
-            check_begin(a, &c);
-        else
-            log_line(LOG_ERROR, "a check of the control plane cannot be understood: %s",
+        ks_rc rc = take(a, one, ret_is_new);
+        if (!ks_ok(rc))
+            log_line(LOG_ERROR, "one of the %s of the control plane cannot be understood: %s", name,
                      ks_text(rc));
     }
 }
 
-static ks_rc take_answer(struct agent *a, const json_t *answer)
+/* ret_is_new: something in it was not known. */
+static ks_rc take_answer(struct agent *a, const json_t *answer, bool *ret_is_new)
 {
     int64_t revision = 0;
 
     TRY(json_get_int(answer, "revision", 0, INT64_MAX, &revision));
-    take_volumes(a, answer);
-    take_checks(a, answer);
+    take_each(a, answer, "volumes", take_volume, ret_is_new);
+    take_each(a, answer, "checks", take_check, ret_is_new);
     pthread_mutex_lock(&a->mutex);
+    if (a->revision != revision)
+        *ret_is_new = true;
     a->revision = revision;
     a->is_synced =
         a->is_synced || json_array_size(json_object_get(answer, "volumes")) < VOLUMES_MAX;
@@ -223,27 +250,42 @@ static ks_rc check_certificate(struct agent *a)
     return has_expired ? find_newer(a) : KS_SUCCESS;
 }
 
+/* One question and what came of it. */
+static ks_rc ask(struct agent *a, bool *ret_is_new)
+{
+    CLEANUP(json_decrefp) json_t *answer = NULL;
+
+    TRY(check_certificate(a));
+    pthread_mutex_lock(&a->mutex);
+    int64_t since = a->revision;
+    pthread_mutex_unlock(&a->mutex);
+    uint64_t asked_ms = clock_boot_ms(a->clock);
+    TRY(link_desired(a->link, since, WAIT_S, &answer));
+    if (answer)
+        return take_answer(a, answer, ret_is_new);
+    *ret_is_new = clock_boot_ms(a->clock) - asked_ms >= PACE_MS; /* it has waited, as it was to */
+    return KS_SUCCESS;
+}
+
 void *agent_listen(void *agent)
 {
     struct agent *a = agent;
+    struct pace pace = {0};
     unsigned failures = 0;
 
     for (;;) {
-        CLEANUP(json_decrefp) json_t *answer = NULL;
+        bool is_new = false;
         pthread_mutex_lock(&a->mutex);
-        int64_t since = a->revision;
         bool is_ending = a->is_ending;
         pthread_mutex_unlock(&a->mutex);
         if (is_ending)
             return NULL;
-        ks_rc rc = check_certificate(a);
-        if (ks_ok(rc))
-            rc = link_desired(a->link, since, WAIT_S, &answer);
-        if (ks_ok(rc) && answer)
-            rc = take_answer(a, answer);
+        ks_rc rc = ask(a, &is_new);
         note_reach(a, rc);
         failures = ks_ok(rc) ? 0 : failures + 1;
-        if (failures)
-            pause_listening(a, failure_link_pause_ms(failures, a->conf.random));
+        uint64_t pause_ms = failures ? failure_backoff_ms(failures, a->conf.random)
+                                     : pace_pause(&pace, clock_boot_ms(a->clock), is_new);
+        if (pause_ms)
+            pause_listening(a, pause_ms);
     }
 }
