@@ -106,8 +106,9 @@ static ks_rc read_names(const struct report *r, json_t **ret)
     return KS_SUCCESS;
 }
 
-/* What a full report leaves out does not exist there: gone where it was to go, else not made yet. */
-static ks_rc take_unnamed(struct taking *t, const json_t *names)
+/* What a full report leaves out does not exist there: gone where it was to go, else not made yet. But for what the node had not heard of: it may
+ * be making that just now. */
+static ks_rc take_unnamed(struct taking *t, const json_t *names, int64_t revision)
 {
     CLEANUP(mem_freep) struct cluster_volume *rows = NULL;
     size_t count;
@@ -120,7 +121,7 @@ static ks_rc take_unnamed(struct taking *t, const json_t *names)
                                      .goal = rows[i].is_wanted ? GOAL_NONE : rows[i].goal,
                                      .failed_level = "",
                                      .failed = {"", "", ""}};
-        if (!json_object_get(names, rows[i].id))
+        if (rows[i].goal <= revision && !json_object_get(names, rows[i].id))
             TRY(taking_volume(t, &none, &rows[i]));
     }
     return KS_SUCCESS;
@@ -131,7 +132,7 @@ static ks_rc take_missing(struct taking *t, const struct report *r)
     CLEANUP(json_decrefp) json_t *names = NULL;
 
     TRY(read_names(r, &names));
-    return names ? take_unnamed(t, names) : KS_SUCCESS;
+    return names ? take_unnamed(t, names, r->revision) : KS_SUCCESS;
 }
 
 /* The revocation by a call that the volume is in, or was in last. Whether it is locked is said by its report, which may come before

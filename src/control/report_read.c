@@ -259,13 +259,14 @@ ks_rc report_read_receipt(const json_t *one)
 ks_rc report_read(const json_t *document, struct report *ret)
 {
     /* version, address, engines: of the node itself (node_take_report) */
-    static const char *const names[] = {"full",    "volumes", "checks",  "receipts",
-                                        "version", "address", "engines", NULL};
+    static const char *const names[] = {"full",    "revision", "volumes", "checks", "receipts",
+                                        "version", "address",  "engines", NULL};
     json_t *volumes = NULL, *checks = NULL, *receipts = NULL;
-    struct report r = {0};
+    struct report r = {.revision = INT64_MAX};
 
     TRY(only(document, names, "the report"));
     TRY(json_may_bool(document, "full", &r.is_full));
+    TRY(json_may_int(document, "revision", 0, INT64_MAX, &r.revision));
     TRY(json_may_array(document, "volumes", REPORT_VOLUMES_MAX, &volumes));
     TRY(json_may_array(document, "checks", REPORT_CHECKS_MAX, &checks));
     TRY(json_may_array(document, "receipts", REPORT_RECEIPTS_MAX, &receipts));

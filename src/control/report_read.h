@@ -52,6 +52,8 @@ struct report_volume {
 
 struct report {
     bool is_full;
+    int64_t
+        revision; /* of the last answer to "desired" that it has taken in; INT64_MAX: it does not say */
     const json_t *volumes, *checks, *receipts; /* arrays; NULL: none */
 };
 

@@ -133,8 +133,17 @@ static bool is_locked_as_wished(const struct job *j)
            (!s->is_made || (s->is_revoked && (!s->is_running || s->state == LEASE_LOCKED)));
 }
 
+static void prove(struct job *j, const struct prove_facts *facts)
+{
+    ks_rc rc = prove_lock(j, facts);
+
+    if (!ks_ok(
+            rc)) /* the next pass finds it missing still; what else is to be done does not wait for it */
+        log_line(LOG_ERROR, "volume %s has no receipt yet: %s", j->h->id, ks_text(rc));
+}
+
 /* Locks that nobody has a receipt of: by the key service, or by an earlier life of this agent. */
-static ks_rc prove_what_happened(struct job *j)
+static void prove_what_happened(struct job *j)
 {
     struct prove_facts facts = {.cause = CAUSE_REVOKED, .asked_s = j->h->asked_s};
     char id[96];
@@ -142,18 +151,19 @@ static ks_rc prove_what_happened(struct job *j)
     if (is_locked_as_wished(j) && !j->deed.is_receipted) {
         prove_lock_id(&j->seen, id);
         facts.is_ours = j->seen.lock_at[0] && strcmp(id, j->deed.last_lock) != 0;
-        return prove_lock(j, &facts);
+        prove(j, &facts);
+        return;
     }
     if (!j->seen.is_running || j->seen.state != LEASE_LOCKED || j->seen.is_revoked ||
         !j->seen.lock_at[0])
-        return KS_SUCCESS;
+        return;
     prove_lock_id(&j->seen, id);
     if (strcmp(id, j->deed.last_lock) == 0)
-        return KS_SUCCESS;
+        return;
     facts.cause = j->seen.lock_cause == CAUSE_DENIED ? CAUSE_DENIED : CAUSE_UNREACHABLE;
     facts.asked_s = 0;
     facts.is_ours = true;
-    return prove_lock(j, &facts);
+    prove(j, &facts);
 }
 
 /* --- deciding --- */
@@ -469,7 +479,7 @@ static void pass(struct job *j)
     ks_rc rc = pass_look(j);
 
     if (ks_ok(rc))
-        rc = prove_what_happened(j);
+        prove_what_happened(j);
     if (ks_ok(rc))
         watch(j);
     if (ks_ok(rc)) /* one that an earlier life left running is to end before its volume goes */

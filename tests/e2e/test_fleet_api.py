@@ -5,6 +5,7 @@ to have a thousand nodes waiting.
 The routes come from the program itself (tests/e2e/api_routes.c), so a new one is tested before anybody thinks of it.
 """
 import asyncio
+import base64
 import json
 import os
 import re
@@ -374,6 +375,28 @@ def test_node__join_token_is_good_once(world, tmp_path):
     assert node.ask("GET", "/node/v1/desired?since=0").status in (200, 204)
     world.plane.made("DELETE", f"/v1/nodes/{node.id}", "platform")
     assert node.ask("GET", "/node/v1/desired?since=0").status == 403
+
+
+def test_node__joins_again_with_the_key_that_it_had__stays_the_node(world, tmp_path):
+    node, other = (Joined(world.plane, str(tmp_path), "us-west-2", name) for name in ("again", "other"))
+    request = os.path.join(tmp_path, "request.pem")
+    subprocess.run(["openssl", "req", "-new", "-key", node.key, "-subj", "/CN=x", "-out", request], check=True)
+
+    def ask(key, **changes):
+        proof = subprocess.run(["openssl", "dgst", "-sha256", "-sign", key, request], check=True, stdout=subprocess.PIPE).stdout
+        token = world.plane.made("POST", "/v1/join-tokens", "platform", {"region": "us-west-2"})["token"]
+        with open(request) as new, open(node.cert) as last:
+            body = {"token": token, "request": new.read(), "certificate": last.read(), "proof": base64.b64encode(proof).decode()}
+        return world.plane.ask("POST", "/node/v1/join", None, {**body, **changes})
+    assert ask(other.key).status == 403
+    assert ask(node.key, proof="?").status == 403
+    assert ask(node.key, name="n").status == 400
+    reply = ask(node.key)
+    assert reply.status == 200 and reply.json["node"] == node.id and reply.json["nodes_url"] == node.nodes_url, reply
+    assert node.ask("GET", "/node/v1/desired?since=0").status in (200, 204)
+    with open(node.cert, "w") as f:
+        f.write(reply.json["certificate"])
+    assert node.ask("GET", "/node/v1/desired?since=0").status in (200, 204)
 
 
 def test_node__listener_takes_only_certificates_of_the_authority(world):

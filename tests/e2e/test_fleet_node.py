@@ -291,6 +291,21 @@ def test_keys__all_of_them_changed_at_once__old_beside_new_then_new_alone(node, 
     assert node.read(volume, "file") == "kept"
 
 
+def test_keys__more_than_a_volume_has_room_for_at_a_time__go_and_come_one_by_one(node, plane, store):
+    names = [f"k{i}" for i in range(10)]
+    for name in names:
+        store.create(name)
+    old, new = ([file_key(store, n) for n in part] for part in (names[:5], names[5:]))
+    volume = plane.want(keys=old, platform=False)
+    plane.wait_reached(volume)
+    node.write(volume, "file", "kept")
+    plane.want(volume, keys=new)
+    report, = plane.wait_reached(volume)
+    assert [k["state"] for k in report["keys"]] == ["ACTIVE"] * 5
+    assert sorted(w["uri"] for w in node.status(volume)["wraps"] if w["state"] == "ACTIVE") == sorted(k["uri"] for k in new)
+    assert node.read(volume, "file") == "kept"
+
+
 def test_lease__is_changed_while_it_is_open(node, plane):
     volume = plane.want()
     plane.wait_reached(volume)
@@ -396,6 +411,33 @@ def test_reports__refused_for_a_while__nothing_is_lost(node, plane):
     plane.wait_access("LOCKED", volume)
     plane.wait(lambda: plane.receipts_of(volume), "the receipt came")
     proc.wait_until(lambda: not os.listdir(os.path.join(node.dir, "receipts")), "and is not kept any longer")
+
+
+def test_report__parts_are_refused__the_rest_is_heard_and_the_log_says_why(node, plane):
+    volume, other = plane.want(), plane.want()
+    plane.wait_reached(volume, other)
+    plane.is_refusing_receipts = True
+    plane.want(volume, revoked=True)
+    plane.wait_access("LOCKED", volume)
+    proc.wait_until(lambda: "refused one of receipts: it is signed by nobody" in proc.tail(node.log), "it is told")
+    proc.wait_until(lambda: not os.listdir(os.path.join(node.dir, "receipts")), "it is not sent again")
+    plane.is_refusing_receipts = False
+    plane.want(other, revoked=True)
+    plane.wait(lambda: plane.receipts_of(other), "the next receipt is heard")
+
+
+def test_receipt__no_room_for_it_on_the_disk__is_told_and_keeps_nothing_waiting(node, plane, store):
+    volume, denied = plane.want(), plane.want(keys=[file_key(store, "one")], platform=False)
+    plane.wait_reached(volume, denied)
+    os.rmdir(os.path.join(node.dir, "receipts"))  # nothing can be made in it any more
+    store.disable("one")
+    plane.wait_access("LOCKED", denied)
+    receipt, = plane.wait(lambda: plane.receipts_of(denied), "there is a receipt")
+    assert receipt["reason"] == "DENIED" and "in memory alone" in proc.tail(node.log)
+    plane.want(denied, state="ABSENT")
+    plane.wait(lambda: plane.reported[denied]["access"] == "NONE", "it is gone")
+    plane.want(volume, revoked=True)
+    plane.wait(lambda: plane.receipts_of(volume), "another receipt")
 
 
 def test_wish__no_room_for_it_on_the_disk__is_written_once_there_is(node, plane):

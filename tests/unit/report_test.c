@@ -205,6 +205,26 @@ static void a_full_report__without_a_volume__means_it_is_not_there(void **state)
     mem_free(volumes);
 }
 
+/* The node may be making it just now. */
+static void a_full_report__of_a_node_that_has_not_heard_of_it__says_nothing(void **state)
+{
+    struct cluster_volume *volumes;
+    CLEANUP(mem_freep) char *text = NULL;
+    size_t count;
+
+    (void)state;
+    check_ok(report_text(x.nodes[0], "{\"full\":true,\"revision\":0,\"volumes\":[]}"));
+    check_ok(control_volumes(x.fleet.c, &x.fleet.viewer, x.cluster, &volumes, &count));
+    assert_int_equal(volumes[0].access, ACCESS_OPEN);
+    check_ok(mem_format(&text, "{\"full\":true,\"revision\":%lld,\"volumes\":[]}",
+                        (long long)volumes[0].goal));
+    mem_free(volumes);
+    check_ok(report_text(x.nodes[0], text));
+    check_ok(control_volumes(x.fleet.c, &x.fleet.viewer, x.cluster, &volumes, &count));
+    assert_int_equal(volumes[0].access, ACCESS_NONE);
+    mem_free(volumes);
+}
+
 static void progress__of_a_reencryption__counts_bytes_and_time(void **state)
 {
     struct cmek_ask ask = {.verb = CMEK_ROTATE, .level = LEVEL_REENCRYPT};
@@ -536,6 +556,7 @@ int main(void)
         TEST(a_volume_nobody_knows__reported__is_passed_over),
         TEST(the_same_report__again__writes_nothing),
         TEST(a_full_report__without_a_volume__means_it_is_not_there),
+        TEST(a_full_report__of_a_node_that_has_not_heard_of_it__says_nothing),
         TEST(progress__of_a_reencryption__counts_bytes_and_time),
         TEST(a_long_message__reported__is_cut),
         TEST(a_receipt__forged__is_refused),

@@ -172,7 +172,7 @@ class ControlPlane:
         self.wishes, self.checks, self.goal = {}, {}, 0
         self.reported, self.reports, self.receipts, self.results = {}, [], [], {}
         self.ageing_certificates, self.renewals = False, 0
-        self.is_refusing_reports = False
+        self.is_refusing_reports, self.is_refusing_receipts = False, False
         self.organisation, self.cluster = str(uuid.uuid4()), str(uuid.uuid4())
         self.ports = [0, 0]
         self.servers = []
@@ -240,6 +240,10 @@ class ControlPlane:
                 self.reported = {}
             for volume in body["volumes"]:
                 self.reported[volume["volume"]] = volume
+            refused = [{"part": "receipts", "at": i, "message": "it is signed by nobody"} for i, _ in enumerate(body["receipts"])]
+            if self.is_refusing_receipts and refused:
+                self.lock.notify_all()
+                return 200, {"accepted": True, "refused": refused}
             self.receipts += body["receipts"]
             for check in body["checks"]:
                 self.results[check["check"]] = check["results"]
