@@ -199,14 +199,13 @@ static void log_refused(const json_t *reply)
     }
 }
 
-ks_rc link_report(struct link *l, const json_t *report, json_t **ret_refused)
+ks_rc link_report(struct link *l, const json_t *report)
 {
     CLEANUP(json_decrefp) json_t *reply = NULL;
 
     TRY(post(l, "/node/v1/report", report, &reply));
     ENSURE(json_is_true(json_object_get(reply, "accepted")), KS_E_BAD_REPLY,
            "the control plane does not say that it accepts the report");
-    *ret_refused = json_incref(json_object_get(reply, "refused"));
     log_refused(reply);
     return KS_SUCCESS;
 }

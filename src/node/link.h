@@ -19,7 +19,7 @@ ks_rc link_refresh(struct link *l) KS_MUST;
 
 /* link_desired(l, since, wait_s, ret): *ret is NULL when there is nothing new. */
 ks_rc link_desired(struct link *l, int64_t since, unsigned wait_s, json_t **ret) KS_MUST;
-/* link_report(l, report, ret_refused): accepted when it returns; *ret_refused: the parts that were not, a new reference, or NULL. */
-ks_rc link_report(struct link *l, const json_t *report, json_t **ret_refused) KS_MUST;
+/* link_report(l, report): accepted when it returns; parts that were not are logged. */
+ks_rc link_report(struct link *l, const json_t *report) KS_MUST;
 /* link_renew(l, request, ret). */
 ks_rc link_renew(struct link *l, struct view request, json_t **ret) KS_MUST;

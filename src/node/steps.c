@@ -275,7 +275,10 @@ static ks_rc unlock(struct job *j)
     bool is_allowed = !j->h->wish.is_revoked && !j->h->is_locking && !j->h->is_urgent;
     j->h->is_unlocking = is_allowed;
     pthread_mutex_unlock(&a->mutex);
-    ENSURE(is_allowed, KS_E_STATE, "it was revoked again");
+    if (!is_allowed) { /* whoever locks it has the next pass look again, at what is wanted then */
+        j->is_held_back = true;
+        return KS_SUCCESS;
+    }
     ks_rc rc = call(j, json_pack("{s:s}", "op", "unlock"));
     pthread_mutex_lock(&a->mutex);
     j->h->is_unlocking = false;
@@ -400,6 +403,6 @@ ks_rc step_take(struct job *j, enum step step)
 {
     ks_rc rc = takers[step](j);
 
-    j->is_more_due = ks_ok(rc) && step != STEP_REENCRYPT;
+    j->is_more_due = ks_ok(rc) && step != STEP_REENCRYPT && !j->is_held_back;
     return rc;
 }

@@ -18,7 +18,6 @@ enum {
     PARTIAL_MAX = 200,
     RECEIPTS_MAX = 200, /* of one report, which is bounded; the others are in the next ones */
     RECEIPT_BYTES_MAX = 1024 * 1024,
-    REFUSED_MAX = 20, /* of one reply, into the log */
 };
 
 /* A report under way: what has to be remembered when it is accepted. */
@@ -295,27 +294,11 @@ static void refused(struct agent *a, struct tidings *t)
 
 /* --- telling --- */
 
-/* A part that is not worth sending again: a receipt that is damaged, say. Everything else was heard. */
-static void log_refused(const json_t *refused)
-{
-    const json_t *one;
-    size_t i;
-
-    json_array_foreach(refused, i, one)
-    {
-        const char *part = json_string_value(json_object_get(one, "part"));
-        const char *message = json_string_value(json_object_get(one, "message"));
-        if (i < REFUSED_MAX)
-            log_line(LOG_ERROR, "of a report the control plane refused one of %.40s: %.400s",
-                     part ? part : "its parts", message ? message : "it does not say why");
-    }
-}
-
 /* With the mutex, which is let go while it is sent. */
 static ks_rc tell(struct agent *a, bool *ret_was_empty)
 {
     CLEANUP(tidings_done) struct tidings t = {0};
-    CLEANUP(json_decrefp) json_t *report = NULL, *refused_parts = NULL;
+    CLEANUP(json_decrefp) json_t *report = NULL;
 
     ENSURE(!identity_has_expired(&a->identity, clock_wall_s(a->clock)), KS_E_UNREACHABLE,
            "the certificate of this node has expired"); /* who listens says what to do */
@@ -328,8 +311,7 @@ static ks_rc tell(struct agent *a, bool *ret_was_empty)
     json_t *checks = json_copy(a->check_results);
     json_object_set_new(report, "checks", checks);
     pthread_mutex_unlock(&a->mutex);
-    ks_rc rc = link_report(a->link, report, &refused_parts);
-    log_refused(refused_parts);
+    ks_rc rc = link_report(a->link, report);
     pthread_mutex_lock(&a->mutex);
     if (ks_ok(rc))
         accepted(a, &t);

@@ -283,7 +283,7 @@ void *agent_listen(void *agent)
         ks_rc rc = ask(a, &is_new);
         note_reach(a, rc);
         failures = ks_ok(rc) ? 0 : failures + 1;
-        uint64_t pause_ms = failures ? failure_backoff_ms(failures, a->conf.random)
+        uint64_t pause_ms = failures ? failure_link_pause_ms(failures, a->conf.random)
                                      : pace_pause(&pace, clock_boot_ms(a->clock), is_new);
         if (pause_ms)
             pause_listening(a, pause_ms);

@@ -419,7 +419,7 @@ def test_report__parts_are_refused__the_rest_is_heard_and_the_log_says_why(node,
     plane.is_refusing_receipts = True
     plane.want(volume, revoked=True)
     plane.wait_access("LOCKED", volume)
-    proc.wait_until(lambda: "refused one of receipts: it is signed by nobody" in proc.tail(node.log), "it is told")
+    proc.wait_until(lambda: "refuses receipts[0] of a report: it is signed by nobody" in proc.tail(node.log), "it is told")
     proc.wait_until(lambda: not os.listdir(os.path.join(node.dir, "receipts")), "it is not sent again")
     plane.is_refusing_receipts = False
     plane.want(other, revoked=True)

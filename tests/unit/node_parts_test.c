@@ -270,6 +270,32 @@ static void check_shown(const char *text, const char *shown)
     assert_string_equal(out, shown);
 }
 
+/* While somebody locks it, for a revoke that is over or one that came just now: that is no failure, and no news for a customer. */
+static void unlock__while_it_is_being_locked__waits_and_is_no_failure(void **state)
+{
+    CLEANUP(mem_freep) struct agent *a = NULL;
+    CLEANUP(mem_freep) struct holding *h = NULL;
+    CLEANUP(mem_freep) struct job *j = NULL;
+
+    (void)state;
+    check_ok(mem_new(1, sizeof *a, &a));
+    check_ok(mem_new(1, sizeof *h, &h));
+    check_ok(mem_new(1, sizeof *j, &j));
+    pthread_mutex_init(&a->mutex, NULL);
+    j->a = a;
+    j->h = h;
+    h->is_locking = true;
+    check_ok(step_take(j, STEP_UNLOCK));
+    assert_true(j->is_held_back && !j->is_more_due && !h->is_unlocking);
+    h->is_locking = false;
+    h->wish.is_revoked = true;
+    check_ok(step_take(j, STEP_UNLOCK));
+    h->wish.is_revoked = false;
+    check_rc(step_take(j, STEP_UNLOCK), STATE); /* sent, if there were somebody */
+    assert_false(h->is_unlocking);
+    pthread_mutex_destroy(&a->mutex);
+}
+
 static void paths__in_a_text_for_customers__are_hidden_and_the_rest_is_kept(void **state)
 {
     (void)state;
@@ -352,6 +378,7 @@ int main(void)
         cmocka_unit_test(lock_id__other_lock__other_id),
         cmocka_unit_test(capacity__text_of_the_host__read),
         cmocka_unit_test(capacity__too_little_or_too_many__says_what_to_do),
+        cmocka_unit_test(unlock__while_it_is_being_locked__waits_and_is_no_failure),
         cmocka_unit_test(paths__in_a_text_for_customers__are_hidden_and_the_rest_is_kept),
         cmocka_unit_test(paths__in_a_text_that_is_too_long__end_with_the_room),
         cmocka_unit_test(report__of_a_failure__names_no_path_of_the_node),
