@@ -191,7 +191,8 @@ ks_rc api_watch(struct api_call *call, char kind, const char *id, uint32_t secon
     waiters_remove(call->api->waiters, call->wait);
     call->wait = NULL;
     call->deadline_ms = clock_boot_ms(call->api->clock) + (uint64_t)seconds * 1000;
-    ks_rc rc = waiters_add(call->api->waiters, kind, id, call->exchange, &call->wait);
+    struct wait_for what = {kind, id, call->caller.organisation};
+    ks_rc rc = waiters_add(call->api->waiters, &what, call->exchange, &call->wait);
     if (ks_is(rc, KS_E_BUSY))
         return api_refuse(call, 503, "TOO_MANY_WAIT", "try again in a moment");
     return rc;

@@ -26,7 +26,8 @@ enum {
     NODE_HEAD_BYTES = 8 * 1024,
     NODE_IDLE_SECONDS = 120,
     NODE_REQUEST_SECONDS = 60, /* a report of 4 MiB over a slow line */
-    WAITING_MAX = 20000,
+    WAITING_MAX = NODE_CONNECTIONS + API_CONNECTIONS,
+    WAITING_OF_ORGANISATION = 256,
     KEPT_MAX = 32768,             /* replies; a few dozen MiB when all are there */
     FAILURES_PER_SECOND = 5,      /* of one network */
     CONNECTIONS_PER_SECOND = 200, /* of one network, of the API */
@@ -266,7 +267,7 @@ static ks_rc prepare(struct api_server *s, const struct api_server_conf *conf)
     TRY(limiter_new(NODE_PER_SECOND, conf->clock, &a->nodes));
     TRY(limiter_new(rate ? CONNECTIONS_PER_SECOND : 0, conf->clock, &a->connections));
     TRY(limiter_new(FAILURES_PER_SECOND, conf->clock, &a->failures));
-    TRY(waiters_new(WAITING_MAX, &a->waiters));
+    TRY(waiters_new(WAITING_MAX, WAITING_OF_ORGANISATION, &a->waiters));
     TRY(keeper_new(KEPT_MAX, &a->keeper));
     s->listener = (struct listener){.api = a,
                                     .dialects = api_dialects,

@@ -187,7 +187,7 @@ static int setup(void **state)
     check_ok(limiter_new(50, f.api.clock, &f.api.keys));
     check_ok(limiter_new(75, f.api.clock, &f.api.organisations));
     check_ok(limiter_new(5, f.api.clock, &f.api.failures));
-    check_ok(waiters_new(2, &f.api.waiters));
+    check_ok(waiters_new(3, 2, &f.api.waiters));
     f.listener = (struct listener){.api = &f.api, .dialects = dialects, .dialect_count = 1};
     check_ok(router_new(dialects, 1, &f.listener.router));
     struct http_server_conf conf = {.address = "127.0.0.1",
@@ -586,8 +586,13 @@ static void wait__too_many__503(void **state)
     const char *reply = ask("GET /t/wait", "ksk_admin", "", "");
     check_reply(reply, 503, "TOO_MANY_WAIT");
     check_reply(reply, 503, "Retry-After: 1");
+    int fd = dial(); /* those are of an organisation; this one is not held up */
+    say(fd, "GET /t/wait", "ksk_platform", "", "");
+    await_waiters(3);
+    check_reply(ask("GET /t/wait", "ksk_platform", "", ""), 503, "TOO_MANY_WAIT");
     close(fds[0]);
     close(fds[1]);
+    close(fd);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

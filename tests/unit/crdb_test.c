@@ -364,7 +364,7 @@ static int setup(void **state)
     check_ok(limiter_new(0, f.api.clock, &f.api.keys));
     check_ok(limiter_new(0, f.api.clock, &f.api.organisations));
     check_ok(limiter_new(0, f.api.clock, &f.api.failures));
-    check_ok(waiters_new(8, &f.api.waiters));
+    check_ok(waiters_new(8, 8, &f.api.waiters));
     check_ok(keeper_new(16, &f.api.keeper));
     f.listener = (struct listener){.api = &f.api, .dialects = dialects, .dialect_count = 1};
     check_ok(router_new(dialects, 1, &f.listener.router));
