@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "control/live.h"
 
 enum { COUNT_MAX = INT32_MAX };
 
@@ -167,7 +168,7 @@ static ks_rc read_engine(const json_t *one, struct report_volume *ret)
     TRY(json_may_text(engine, "host", HOST_BYTES - 1, &ret->host));
     TRY(json_may_int(engine, "port", 0, UINT16_MAX, &ret->port));
     TRY(json_may_text(engine, "connection", HOST_BYTES - 1, &ret->connection));
-    return json_may_text(engine, "password", HOST_BYTES, &ret->password);
+    return json_may_text(engine, "password", LIVE_PASSWORD_BYTES - 1, &ret->password);
 }
 
 static ks_rc read_detail(const json_t *one, struct report_volume *ret)

@@ -123,6 +123,10 @@ static void malformed__in_any_member__is_refused_by_itself(void **state)
         "\"IDLE\"}}]}",
         "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"engine\":{\"state\":"
         "\"RUNNING\",\"port\":65536}}]}",
+        "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"engine\":{\"state\":"
+        "\"RUNNING\",\"password\":"
+        "\"0123456789012345678901234567890123456789012345678901234567890123"
+        "0123456789012345678901234567890123456789012345678901234567890123\"}}]}",
         "{\"checks\":[{\"check\":\"V\"}]}",
         "{\"checks\":[{\"check\":\"V\",\"results\":[{\"outcome\":\"FINE\"}]}]}",
         "{\"receipts\":[{\"text\":\"{}\"}]}",
