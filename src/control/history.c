@@ -4,6 +4,8 @@
  *
  * A key is safe to delete when no volume has a wrap under it any more, and that is known: a volume whose node has not been heard, or
  * that has not reached its wish, may still have a wrap that nobody has told of. When in doubt: not safe.
+ *
+ * A cluster may have thousands of volumes and of past keys: each pair of a region is looked at, by a search among sorted wraps.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -17,13 +19,15 @@ struct history {
     struct store_view *v;
     size_t volume_count, wrap_count;
     struct cluster_volume *volumes; /* of the cluster */
-    struct volume_key *wraps;       /* of all of them */
+    struct volume_key *wraps;       /* of all of them, by volume and key */
+    bool *are_unknown;              /* for each volume: what it has is not known for sure */
 };
 
 static void history_done(struct history *h)
 {
     mem_free(h->volumes);
     mem_free(h->wraps);
+    mem_free(h->are_unknown);
     store_view_end(&h->v);
 }
 
@@ -32,32 +36,54 @@ struct verdict {
     char because[MESSAGE_BYTES];
 };
 
-static bool has_wrap(const struct history *h, const char *volume, const char *key)
+static int compare_wrap(const void *a, const void *b)
 {
-    for (size_t i = 0; i < h->wrap_count; i++) {
-        const struct volume_key *w = &h->wraps[i];
-        if (w->state == WRAP_ACTIVE && strcmp(w->volume, volume) == 0 && strcmp(w->key, key) == 0)
-            return true;
-    }
-    return false;
+    const struct volume_key *x = a, *y = b;
+    int order = strcmp(x->volume, y->volume);
+
+    return order ? order : strcmp(x->key, y->key);
 }
 
+static bool has_wrap(const struct history *h, const char *volume, const char *key)
+{
+    struct volume_key wanted = {.state = WRAP_ABSENT};
+    const struct volume_key *found = NULL;
+
+    memcpy(wanted.volume, volume, ID_BYTES);
+    memcpy(wanted.key, key, ID_BYTES);
+    if (h->wrap_count)
+        found = bsearch(&wanted, h->wraps, h->wrap_count, sizeof wanted, compare_wrap);
+    return found && found->state == WRAP_ACTIVE;
+}
+
+/* Asked once for each volume, not for each of its region's keys. */
+static ks_rc read_unknown(struct history *h)
+{
+    TRY(mem_new(h->volume_count + 1, sizeof *h->are_unknown, &h->are_unknown));
+    for (size_t i = 0; i < h->volume_count; i++) {
+        const struct cluster_volume *v = &h->volumes[i];
+        struct node node;
+        TRY(store_node_get(h->v, v->node, &node));
+        h->are_unknown[i] = node_is_away(h->c, &node) || v->reached < v->goal;
+    }
+    return KS_SUCCESS;
+}
+
+/* The first of them is told. */
 static ks_rc count_unknown(const struct history *h, const struct cluster_volume *v,
                            struct verdict *ret)
 {
     struct node node;
     char seen[NAME_BYTES] = "";
 
-    TRY(store_node_get(h->v, v->node, &node));
-    if (!node_is_away(h->c, &node) && v->reached >= v->goal)
+    if (ret->unknown++)
         return KS_SUCCESS;
-    if (!ret->unknown++) {
-        node_seen_text(h->c, &node, seen);
-        message_put(ret->because, sizeof ret->because,
-                    "what volume %u on node %s (%s) has is not known: it has not reached what is "
-                    "asked of it",
-                    v->ordinal, node.name, seen);
-    }
+    TRY(store_node_get(h->v, v->node, &node));
+    node_seen_text(h->c, &node, seen);
+    message_put(ret->because, sizeof ret->because,
+                "what volume %u on node %s (%s) has is not known: it has not reached what is asked "
+                "of it",
+                v->ordinal, node.name, seen);
     return KS_SUCCESS;
 }
 
@@ -69,7 +95,7 @@ static ks_rc judge(const struct history *h, const struct region_key *k, struct v
             continue;
         if (has_wrap(h, v->id, k->id))
             ret->active++;
-        else
+        else if (h->are_unknown[i])
             TRY(count_unknown(h, v, ret));
     }
     if (k->is_wanted)
@@ -143,7 +169,8 @@ static ks_rc read_history(struct history *h, const struct caller *by, const char
     TRY(store_view_begin(h->c->store, &h->v));
     TRY(cluster_find(h->v, by, cluster, row));
     TRY(store_volumes(h->v, cluster, NULL, &h->volumes, &h->volume_count));
-    return store_volume_keys_of_cluster(h->v, cluster, &h->wraps, &h->wrap_count);
+    TRY(store_volume_keys_of_cluster(h->v, cluster, &h->wraps, &h->wrap_count));
+    return read_unknown(h);
 }
 
 ks_rc control_cmek_history(struct control *c, const struct caller *by, const char *cluster,
