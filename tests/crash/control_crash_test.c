@@ -7,37 +7,9 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#include "store_fixture.h"
+#include "store_changes.h"
 
 enum { ROUNDS = 60, ACKS_MAX = 25 };
-
-/* One transaction: the region counts it, the event tells of it. */
-static ks_rc change_once(struct store *store, uint32_t number)
-{
-    CLEANUP(store_tx_end) struct store_tx *tx = NULL;
-    struct region region = region_row(CLUSTER, "a");
-
-    region.serial_data = number;
-    TRY(store_tx_begin(store, &tx));
-    TRY(store_region_put(tx, &region));
-    TRY(store_fixture_audit(tx, "region.count"));
-    return store_tx_commit(&tx);
-}
-
-/* How many changes are there, after checking that as many events are. */
-static uint32_t count_changes(struct store *store)
-{
-    struct store_view *v;
-    struct region region;
-    int64_t events;
-
-    check_ok(store_view_begin(store, &v));
-    check_ok(store_region_get(v, CLUSTER, "a", &region));
-    check_ok(store_events_verify(v, &events));
-    assert_int_equal(events, region.serial_data);
-    store_view_end(&v);
-    return region.serial_data;
-}
 
 /* In the child: changes until it is killed, telling each one that is durable. */
 static void change_for_ever(const struct store_conf *conf, uint32_t number, int to)
@@ -48,7 +20,7 @@ static void change_for_ever(const struct store_conf *conf, uint32_t number, int 
         _exit(1);
     for (;;) {
         number++;
-        if (!ks_ok(change_once(store, number)) || write(to, &number, sizeof number) < 0)
+        if (!ks_ok(store_changes_make(store, number)) || write(to, &number, sizeof number) < 0)
             _exit(2);
     }
 }
@@ -81,28 +53,19 @@ static uint32_t kill_after(struct store_fixture *f, uint32_t number, int acks)
 static void killed_at_any_moment__nothing_told_is_lost_nothing_is_half(void **state)
 {
     struct store_fixture f;
-    struct store_tx *tx;
     uint32_t number = 0, seed = 1;
 
     (void)state;
-    store_fixture_open(&f);
-    check_ok(store_tx_begin(f.store, &tx));
-    store_tx_observe(tx);
-    store_fixture_fill(tx);
-    struct region region = region_row(CLUSTER, "a");
-    region.serial_data = 0;
-    check_ok(store_region_put(tx, &region));
-    check_ok(store_tx_commit(&tx));
-    store_close(f.store);
+    store_changes_open(&f);
+    store_changes_shut(&f);
     for (int round = 0; round < ROUNDS; round++) {
         seed = seed * 1103515245 + 12345;
         uint32_t acked = kill_after(&f, number, 1 + (int)(seed >> 16) % ACKS_MAX);
         check_ok(store_open(&f.conf, &f.store));
-        number = count_changes(f.store);
+        number = store_changes_count(f.store);
         assert_true(number == acked || number == acked + 1);
-        store_close(f.store);
+        store_changes_shut(&f);
     }
-    f.store = NULL;
     store_fixture_close(&f);
 }
 

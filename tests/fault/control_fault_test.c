@@ -5,7 +5,7 @@
  */
 #include <sqlite3.h>
 
-#include "store_fixture.h"
+#include "store_changes.h"
 
 /* -- a file system below SQLite whose n-th change fails -- */
 
@@ -131,32 +131,6 @@ static void install(void)
 
 /* -- what is tried -- */
 
-static ks_rc change_once(struct store *store, uint32_t number)
-{
-    CLEANUP(store_tx_end) struct store_tx *tx = NULL;
-    struct region region = region_row(CLUSTER, "a");
-
-    region.serial_data = number;
-    TRY(store_tx_begin(store, &tx));
-    TRY(store_region_put(tx, &region));
-    TRY(store_fixture_audit(tx, "region.count"));
-    return store_tx_commit(&tx);
-}
-
-static uint32_t count_changes(struct store *store)
-{
-    struct store_view *v;
-    struct region region;
-    int64_t events;
-
-    check_ok(store_view_begin(store, &v));
-    check_ok(store_region_get(v, CLUSTER, "a", &region));
-    check_ok(store_events_verify(v, &events));
-    assert_int_equal(events, region.serial_data);
-    store_view_end(&v);
-    return region.serial_data;
-}
-
 static void check_failure(ks_rc rc)
 {
     if (!ks_ok(rc) && rc.cls != KS_CLASS_IO && rc.cls != KS_CLASS_LIMIT)
@@ -172,33 +146,23 @@ static uint32_t change_with_faults(struct store_fixture *f, uint32_t done)
     if (!ks_ok(rc))
         return done;
     for (int i = 0; i < 4; i++) {
-        rc = change_once(f->store, done + 1);
+        rc = store_changes_make(f->store, done + 1);
         check_failure(rc);
         done += ks_ok(rc);
     }
     fault.is_lasting = false; /* the process goes on reading, also when nothing can be written */
-    assert_int_equal(count_changes(f->store), done);
-    store_close(f->store);
-    f->store = NULL;
+    assert_int_equal(store_changes_count(f->store), done);
+    store_changes_shut(f);
     return done;
 }
 
 static bool try_one(unsigned n, bool is_full, bool is_lasting)
 {
     struct store_fixture f;
-    struct store_tx *tx;
 
     fault.n = 0;
-    store_fixture_open(&f);
-    check_ok(store_tx_begin(f.store, &tx));
-    store_tx_observe(tx);
-    store_fixture_fill(tx);
-    struct region region = region_row(CLUSTER, "a");
-    region.serial_data = 0;
-    check_ok(store_region_put(tx, &region));
-    check_ok(store_tx_commit(&tx));
-    store_close(f.store);
-    f.store = NULL;
+    store_changes_open(&f);
+    store_changes_shut(&f);
     fault.count = 0;
     fault.n = n;
     fault.is_full = is_full;
@@ -207,9 +171,9 @@ static bool try_one(unsigned n, bool is_full, bool is_lasting)
     bool was_reached = fault.count >= n;
     fault.n = 0;
     check_ok(store_open(&f.conf, &f.store));
-    uint32_t found = count_changes(f.store);
+    uint32_t found = store_changes_count(f.store);
     assert_true(found == done || found == done + 1);
-    check_ok(change_once(f.store, found + 1));
+    check_ok(store_changes_make(f.store, found + 1));
     store_fixture_close(&f);
     return was_reached;
 }
@@ -229,24 +193,19 @@ static void any_change_of_the_disk_fails__nothing_durable_is_lost(void **state)
 static void full_disk__said_so_and_over_when_there_is_room(void **state)
 {
     struct store_fixture f;
-    struct store_tx *tx;
 
     (void)state;
     fault.n = 0;
-    store_fixture_open(&f);
-    check_ok(store_tx_begin(f.store, &tx));
-    store_tx_observe(tx);
-    store_fixture_fill(tx);
-    check_ok(store_tx_commit(&tx));
+    store_changes_open(&f);
     fault.count = 0;
     fault.n = 1;
     fault.is_full = fault.is_lasting = true;
-    check_rc(change_once(f.store, 1), NO_SPACE);
-    check_rc(change_once(f.store, 1), NO_SPACE);
+    check_rc(store_changes_make(f.store, 1), NO_SPACE);
+    check_rc(store_changes_make(f.store, 1), NO_SPACE);
     check_class(store_backup(f.store, tmpdir_path(&f.tmp, "copy.db").text), LIMIT);
     fault.n = 0;
-    check_ok(change_once(f.store, 1));
-    assert_int_equal(count_changes(f.store), 1);
+    check_ok(store_changes_make(f.store, 1));
+    assert_int_equal(store_changes_count(f.store), 1);
     check_ok(
         store_backup(f.store, tmpdir_path(&f.tmp, "copy.db").text)); /* no half a copy in the way */
     store_fixture_close(&f);
