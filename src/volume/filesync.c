@@ -9,7 +9,8 @@
 #include "base/mem.h"
 #include "volume/volume_int.h"
 
-ks_rc file_sync(struct volume *v, struct inode *i, struct io_file *file, bool is_data_only)
+/* With sync_mutex held. */
+static ks_rc sync_once(struct volume *v, struct inode *i, struct io_file *file, bool is_data_only)
 {
     struct io *io = v->conf.io;
 
@@ -26,6 +27,15 @@ ks_rc file_sync(struct volume *v, struct inode *i, struct io_file *file, bool is
         atomic_fetch_add(&v->files_poisoned, 1);
     volume_alert(v, "sync of inode %llu failed (%s): every later write and sync of it fails",
                  (unsigned long long)i->ino, ks_text(rc));
+    return rc;
+}
+
+/* One at a time: the kernel tells an error to one of those that sync a descriptor, and the others would take its success for theirs. */
+ks_rc file_sync(struct volume *v, struct inode *i, struct io_file *file, bool is_data_only)
+{
+    pthread_mutex_lock(&i->sync_mutex);
+    ks_rc rc = sync_once(v, i, file, is_data_only);
+    pthread_mutex_unlock(&i->sync_mutex);
     return rc;
 }
 

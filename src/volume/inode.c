@@ -31,6 +31,7 @@ static void inode_free(struct volume *v, struct inode *i)
     pthread_mutex_destroy(&i->keys_mutex);
     pthread_mutex_destroy(&i->times_mutex);
     pthread_mutex_destroy(&i->flush.mutex);
+    pthread_mutex_destroy(&i->sync_mutex);
     mem_free(i->seen);
     mem_free(i);
 }
@@ -50,6 +51,7 @@ static ks_rc inode_new(struct io_node *node, const struct stat *st, struct inode
     pthread_mutex_init(&i->keys_mutex, NULL);
     pthread_mutex_init(&i->times_mutex, NULL);
     pthread_mutex_init(&i->flush.mutex, NULL);
+    pthread_mutex_init(&i->sync_mutex, NULL);
     *ret = i;
     return KS_SUCCESS;
 }
@@ -183,6 +185,7 @@ void volume_forget(struct volume *v, struct inode *i, uint64_t n)
     /* A poisoned file stays known for ever, so that its failed sync is never forgotten. */
     is_unknown = i->refs == 0;
     if (is_unknown && !atomic_load(&i->is_poisoned)) {
+        inode_drop_keys(v, i); /* a wipe finds them only as long as it is in the table */
         table_remove(v, i);
         is_dead = true;
     }
@@ -193,8 +196,10 @@ void volume_forget(struct volume *v, struct inode *i, uint64_t n)
         inode_close(v, i);
 }
 
+/* Files are closed and forgotten behind a closed door, too: a wipe must not take the pool away from under a key that is on its way. */
 void inode_drop_keys(struct volume *v, struct inode *i)
 {
+    pthread_mutex_lock(&v->pool_mutex);
     pthread_mutex_lock(&i->keys_mutex);
     struct file_key *all = TAKE(i->keys);
     pthread_mutex_unlock(&i->keys_mutex);
@@ -203,6 +208,7 @@ void inode_drop_keys(struct volume *v, struct inode *i)
         secret_pool_put(v->key_pool, all->key);
         mem_free(all);
     }
+    pthread_mutex_unlock(&v->pool_mutex);
 }
 
 void table_drop_keys(struct volume *v)

@@ -38,6 +38,7 @@ ks_rc volume_new(const struct volume_conf *conf, struct volume **ret)
     pthread_mutex_init(&v->spaces_mutex, NULL);
     pthread_mutex_init(&v->table_mutex, NULL);
     pthread_mutex_init(&v->files_mutex, NULL);
+    pthread_mutex_init(&v->pool_mutex, NULL);
     pthread_mutex_init(&v->moves_mutex, NULL);
     pthread_mutex_init(&v->spots_mutex, NULL);
     ks_rc rc = table_init(v);
@@ -190,7 +191,9 @@ void volume_wipe(struct volume *v)
     pthread_rwlock_wrlock(&v->keys_lock);
     spaces_free(v);
     table_drop_keys(v);
+    pthread_mutex_lock(&v->pool_mutex);
     secret_pool_free(TAKE(v->key_pool));
+    pthread_mutex_unlock(&v->pool_mutex);
     keys_forget(v);
     pthread_rwlock_unlock(&v->keys_lock);
 }
@@ -209,6 +212,7 @@ void volume_free(struct volume *v)
     pthread_rwlock_destroy(&v->keys_lock);
     pthread_mutex_destroy(&v->spaces_mutex);
     pthread_mutex_destroy(&v->table_mutex);
+    pthread_mutex_destroy(&v->pool_mutex);
     pthread_mutex_destroy(&v->files_mutex);
     pthread_mutex_destroy(&v->moves_mutex);
     pthread_mutex_destroy(&v->spots_mutex);

@@ -2,9 +2,9 @@
 /*
  * volume/volume_int.h - the insides of a volume, for the files of this folder and their tests only.
  *
- * Lock order: door (an operation is counted) < volume.keys_lock (read) < inode.data_lock
- * < inode.open_mutex < volume.files_mutex < volume.table_mutex; inode.keys_mutex, inode.flush.mutex, volume.spaces_mutex,
- * volume.moves_mutex, volume.spots_mutex (leaves).
+ * Lock order: door (an operation is counted) < volume.keys_lock (read) < inode.data_lock < inode.open_mutex
+ * < volume.files_mutex < volume.table_mutex < volume.pool_mutex < inode.keys_mutex; inode.sync_mutex,
+ * inode.flush.mutex, volume.spaces_mutex, volume.moves_mutex, volume.spots_mutex (leaves).
  */
 #pragma once
 
@@ -92,6 +92,7 @@ struct inode {
     struct stat *seen; /* once a time was kept: what the backing file's attributes were then */
 
     struct file_flush flush;
+    pthread_mutex_t sync_mutex; /* held while the backing file is synced */
 
     /* The last sweep that is done with it, and the last that it is noted for: see volume/moves.h. */
     _Atomic uint64_t swept, noted;
@@ -119,6 +120,7 @@ struct volume {
     struct keyset *keys; /* NULL when wiped */
     struct names *names;
     struct secret_pool *key_pool;
+    pthread_mutex_t pool_mutex; /* held while a key leaves its file for the pool */
     struct secret *header_mac_key;
     struct secret *attribute_key;
     struct space *spaces; /* idle ones */

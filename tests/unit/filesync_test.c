@@ -8,6 +8,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "io/crash.h"
@@ -303,6 +308,61 @@ static void flush__fails_before_the_sync__the_sync_fails(void **state)
     check_poisoned(b);
 }
 
+/* --- two at a time --- */
+
+struct syncing {
+    struct bench *b;
+    _Atomic pid_t tid;
+    ks_rc rc;
+};
+
+static void *run_sync(void *arg)
+{
+    struct syncing *s = arg;
+
+    atomic_store(&s->tid, (pid_t)syscall(SYS_gettid));
+    s->rc = volume_fsync(s->b->f->v, handle_inode(s->b->h), true);
+    return NULL;
+}
+
+/* Until the thread waits for something. */
+static void wait_asleep(struct syncing *s)
+{
+    char path[64], state = 0;
+
+    while (!atomic_load(&s->tid))
+        sched_yield();
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", (int)atomic_load(&s->tid));
+    while (state != 'S') {
+        FILE *f = fopen(path, "r");
+        assert_non_null(f);
+        assert_int_equal(fscanf(f, "%*d (%*[^)]) %c", &state), 1);
+        fclose(f);
+    }
+}
+
+/* The kernel tells a failure to one of two calls only. */
+static void sync__beside_a_flush_that_fails__fails_too(void **state)
+{
+    struct bench *b = *state;
+    struct syncing s = {.b = b};
+    struct flush_ahead a;
+    pthread_t other;
+
+    write_foreseen(b, &a);
+    pthread_t thread = flush_held(b, &a);
+    write_some(b);
+    fault_arm(b->io, 1, EIO, false);
+    assert_int_equal(pthread_create(&other, NULL, run_sync, &s), 0);
+    wait_asleep(&s);
+    fault_release(b->io);
+    pthread_join(thread, NULL);
+    pthread_join(other, NULL);
+    check_errno(s.rc, EIO);
+    assert_int_equal(fault_count(b->io), 1);
+    check_poisoned(b);
+}
+
 static void volume__closed__foresees_nothing(void **state)
 {
     struct bench *b = *state;
@@ -464,6 +524,7 @@ int main(void)
         T(file__closed_after_the_promise__is_flushed),
         T(flush__fails__so_do_the_syncs_that_joined_and_all_later_ones),
         T(flush__fails_before_the_sync__the_sync_fails),
+        T(sync__beside_a_flush_that_fails__fails_too),
         T(volume__closed__foresees_nothing),
         T(lock__while_a_flush_runs__waits_for_it),
         T(log__that_grows__has_room_that_is_no_part_of_it),
