@@ -11,9 +11,15 @@
 #include "fuse/reply.h"
 #include "fuse/wire.h"
 
+/* The kernel asks once, as it does for OPEN, and then makes files by MKNOD and opens them without us. CREATE would be as
+ * quick, but the kernel sends RELEASE for what it has opened, until it has been told that there is no OPEN. */
 void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
                struct fuse_file_info *fi)
 {
+    if (req_may_skip_open(req)) {
+        fuse_reply_err(req, ENOSYS);
+        return;
+    }
     struct volume *v = req_volume(req);
     struct caller who = req_caller(req);
     struct inode *i = NULL;

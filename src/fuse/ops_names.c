@@ -46,8 +46,10 @@ void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, 
     struct caller who = req_caller(req);
     struct inode *i = NULL;
     struct stat st;
-    ks_rc rc =
-        volume_mknod(req_volume(req), req_inode(req, parent), name, mode, rdev, &who, &i, &st);
+    struct volume *v = req_volume(req);
+    struct inode *dir = req_inode(req, parent);
+    ks_rc rc = S_ISREG(mode) ? volume_create(v, dir, name, mode, &who, &i, &st, NULL)
+                             : volume_mknod(v, dir, name, mode, rdev, &who, &i, &st);
 
     reply_entry(req, rc, i, &st);
 }
