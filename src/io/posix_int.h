@@ -9,6 +9,7 @@
 #pragma once
 
 #include <dirent.h>
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "io/io.h"
@@ -33,6 +34,10 @@ static inline ks_rc posix_result(long n)
 {
     return n < 0 ? ks_os(errno) : KS_SUCCESS;
 }
+
+/* Held for writing while a file has another mode than its owner gave it (posix_open), for reading by whoever looks at modes
+ * or sets them. */
+extern pthread_rwlock_t posix_modes_lock;
 
 /* posix_proc_path(node, out): the name of the node's object that system calls can follow. */
 const char *posix_proc_path(const struct io_node *node, char out[static POSIX_PROC_BYTES]);

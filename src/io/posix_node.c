@@ -13,6 +13,16 @@
 #include "io/name.h"
 #include "io/posix_int.h"
 
+pthread_rwlock_t posix_modes_lock = PTHREAD_RWLOCK_INITIALIZER;
+
+static int stat_of(int fd, struct stat *ret)
+{
+    pthread_rwlock_rdlock(&posix_modes_lock);
+    int n = fstat(fd, ret);
+    pthread_rwlock_unlock(&posix_modes_lock);
+    return n;
+}
+
 const char *posix_proc_path(const struct io_node *node, char out[static POSIX_PROC_BYTES])
 {
     snprintf(out, POSIX_PROC_BYTES, "/proc/self/fd/%d", node->fd);
@@ -84,7 +94,7 @@ ks_rc posix_lookup(struct io *io, struct io_node *dir, const char *name, struct 
     while (fd < 0 && errno == EINTR);
     if (fd < 0)
         return ks_os(errno);
-    if (ret_stat && fstat(fd, &st) != 0) {
+    if (ret_stat && stat_of(fd, &st) != 0) {
         int err = errno;
         close(fd);
         return ks_os(err);
@@ -98,7 +108,7 @@ ks_rc posix_lookup(struct io *io, struct io_node *dir, const char *name, struct 
 ks_rc posix_stat(struct io *io, struct io_node *node, struct stat *ret)
 {
     (void)io;
-    return posix_result(fstat(node->fd, ret));
+    return posix_result(stat_of(node->fd, ret));
 }
 
 static ks_rc set_owner(struct io_node *node, unsigned attrs, const struct stat *st)
@@ -122,7 +132,10 @@ static ks_rc set_mode(struct io_node *node, unsigned attrs, const struct stat *s
     TRY(posix_node_type(node, &type));
     if (S_ISLNK(type))
         return ks_os(EOPNOTSUPP);
-    return posix_result(chmod(posix_proc_path(node, path), st->st_mode & 07777));
+    pthread_rwlock_rdlock(&posix_modes_lock);
+    ks_rc rc = posix_result(chmod(posix_proc_path(node, path), st->st_mode & 07777));
+    pthread_rwlock_unlock(&posix_modes_lock);
+    return rc;
 }
 
 static struct timespec time_wanted(bool is_now, bool is_set, struct timespec value)

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 
 struct fixture {
     struct io *io;
@@ -222,10 +223,76 @@ static void device__looked_up__is_not_opened(void **state)
     f->io->ops->node_close(f->io, node);
 }
 
+/* What a user who is not root does with files of his own; 0, or the number of the step that failed. */
+static int use_without_rights(struct fixture *f)
+{
+    struct io_node *node;
+    struct io_file *file;
+    struct stat st;
+    char got[3];
+    size_t len;
+
+    if (!ks_ok(f->io->ops->create(f->io, f->root, "file", 0444, &node, &file)))
+        return 1;
+    if (!ks_ok(f->io->ops->pwrite(f->io, file, "abc", 3, 0)))
+        return 2;
+    f->io->ops->close(f->io, file);
+    if (!ks_ok(f->io->ops->open(f->io, node, false, &file)))
+        return 3;
+    if (!ks_ok(f->io->ops->pwrite(f->io, file, "d", 1, 0)) ||
+        !ks_ok(f->io->ops->pread(f->io, file, got, 3, 0, &len)) || memcmp(got, "dbc", 3) != 0)
+        return 4;
+    f->io->ops->close(f->io, file);
+    if (!ks_ok(f->io->ops->stat(f->io, node, &st)) || (st.st_mode & 07777) != 0444)
+        return 5;
+    f->io->ops->node_close(f->io, node);
+    return 0;
+}
+
+static void open__own_file_whose_mode_forbids_it__works_and_keeps_the_mode(void **state)
+{
+    enum { NOBODY = 65534 };
+    struct fixture *f = *state;
+    int status = -1;
+
+    assert_int_equal(chmod(f->path, 0777), 0);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(geteuid() == 0 && (setgid(NOBODY) != 0 || setuid(NOBODY) != 0)
+                  ? 99
+                  : use_without_rights(f));
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void open__file_of_somebody_else__is_refused(void **state)
+{
+    enum { NOBODY = 65534 };
+    struct fixture *f = *state;
+    struct io_node *node;
+    struct io_file *file;
+    int status = -1;
+
+    if (geteuid() != 0)
+        skip(); /* there is nobody else */
+    check_ok(f->io->ops->create(f->io, f->root, "file", 0400, &node, &file));
+    f->io->ops->close(f->io, file);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(setgid(NOBODY) != 0 || setuid(NOBODY) != 0 ||
+              !ks_is_os(f->io->ops->open(f->io, node, false, &file), EACCES));
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    f->io->ops->node_close(f->io, node);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
+        T(open__own_file_whose_mode_forbids_it__works_and_keeps_the_mode),
+        T(open__file_of_somebody_else__is_refused),
         T(everything_open__is_closed_on_exec_and_on_close),
         T(failures__leave_no_descriptor_behind),
         T(create__no_descriptor_for_the_node__name_is_gone_again),
