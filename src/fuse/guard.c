@@ -314,7 +314,7 @@ static void do_lock(struct guard *g)
     wait_recorders(g, deadline);
     unlock(g);
     uint64_t locked_ms = now_ms(g);
-    ops->handles(g->conf.arg, &handles);
+    ops->handles(g->conf.arg, deadline, &handles);
     lock(g);
     wait_recorders(g, deadline); /* of revokes that came meanwhile */
     g->has_keys = false;

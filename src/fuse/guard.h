@@ -52,9 +52,9 @@ struct guard_ops {
     ks_rc (*record)(void *arg, bool is_revoked) KS_MUST;
     /* announce(arg, is_locking): the operator's program is to be started; quick. */
     void (*announce)(void *arg, bool is_locking);
-    /* handles(arg, ret): how many files were open when drain was called, and by whom. The keys are gone by then; returns
-     * soon, with what is known. */
-    void (*handles)(void *arg, struct guard_handles *ret);
+    /* handles(arg, deadline_ms, ret): how many files were open when drain was called, and by whom. The keys are gone by then; returns
+     * by the deadline, with what is known. */
+    void (*handles)(void *arg, uint64_t deadline_ms, struct guard_handles *ret);
     /* changed(arg): state, cause, message or receipt are others now. Called with the guard's mutex held; quick. */
     void (*changed)(void *arg);
     /* give_up(arg, why): the keys cannot be wiped: end the process, and them with it. Does not return, but in

@@ -53,7 +53,7 @@ static void dir_closep(DIR **d)
 static void file_closep(FILE **f)
 {
     if (*f)
-        fclose(*f);
+        (void)fclose(*f);
 }
 
 static void fd_closep(int *fd)

@@ -17,7 +17,8 @@ enum {
     SECOND_ROUND_MS_MAX = 800,
     SCRUB_MS_MAX = 200,
     LOG_MS_MAX = 100,
-    HANDLES_MS_MAX = 250,      /* that the report of a lock, not the lock, may wait for the count */
+    HANDLES_MS_MAX = 2000,     /* that the report of a lock, not the lock, may wait for the count */
+    HANDLES_SOON_MS = 250,     /* for a status */
     HANDLES_AGE_MS_MAX = 1000, /* of a count that is told again */
     GIVE_UP_STATUS = 70,
 };
@@ -107,12 +108,12 @@ static void on_changed(void *arg)
     watcher_note(p->watcher);
 }
 
-static void on_handles(void *arg, struct guard_handles *ret)
+static void on_handles(void *arg, uint64_t deadline_ms, struct guard_handles *ret)
 {
     struct process *p = arg;
     struct holders_found found;
 
-    holders_found(p->holders, HANDLES_MS_MAX, &found);
+    holders_found(p->holders, left(p, deadline_ms, HANDLES_MS_MAX), &found);
     *ret = (struct guard_handles){.count = found.handles, .is_partial = found.is_partial};
     snprintf(ret->names, sizeof ret->names, "%s", found.names);
 }
@@ -120,7 +121,7 @@ static void on_handles(void *arg, struct guard_handles *ret)
 void lockdown_handles(struct process *p, struct guard_handles *ret)
 {
     holders_ask(p->holders, HANDLES_AGE_MS_MAX);
-    on_handles(p, ret);
+    on_handles(p, clock_boot_ms(p->clock) + HANDLES_SOON_MS, ret);
 }
 
 /* The keys are in use and the bound is over. Wiping them under a running request could write garbage;

@@ -140,9 +140,9 @@ static void fake_announce(void *arg, bool is_locking)
     note(arg, is_locking ? 'l' : 'u');
 }
 
-static void fake_handles(void *arg, struct guard_handles *ret)
+static void fake_handles(void *arg, uint64_t deadline_ms, struct guard_handles *ret)
 {
-    (void)arg;
+    (void)arg, (void)deadline_ms;
     *ret = (struct guard_handles){.count = 7};
 }
 
