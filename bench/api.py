@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Measures the control plane's API: reading CMEK while many clusters are in the store, and a REVOKE that a thousand nodes wait for.
+"""Measures the control plane's API: what its requests cost while many clusters are in the store, and a REVOKE that a thousand nodes wait for.
 
-    bench/api.py [--seconds 5] [--clusters 1000,10000,100000] [--nodes 1000] [--connections 16]
+    bench/api.py [--seconds 5] [--clusters 1000,10000,100000] [--nodes 1000] [--connections 16] [--only growth|revoke]
 
-Reading is by wrk over HTTP with keep-alive, one key, clusters in random order; server and load generator share the processors there are.
-Clusters beyond the first are copies of it, made in the store while nobody serves it. Nodes are TLS clients of this process, each with
-its own certificate, that wait in GET /node/v1/desired; a REVOKE is measured from its request until the last one has its answer.
+Reading is by wrk over HTTP with keep-alive, one key, clusters and places in lists in random order; enabling is one request after the
+other. Processor time is that of the server's threads that answer. Server and load generator share the processors there are. Clusters of three regions beyond the first are copies of it, made in the
+store while nobody serves it; a few have no keys yet, for enabling. Nodes are TLS clients of this process, each with its own certificate,
+that wait in GET /node/v1/desired; a REVOKE is measured from its request until the last one has its answer.
 """
 import argparse
 import asyncio
+import base64
 import http.client
 import json
 import os
@@ -19,6 +21,7 @@ import shutil
 import sqlite3
 import ssl
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
@@ -28,7 +31,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 KEYSTEAD = os.environ.get("KEYSTEAD_BIN", str(ROOT / "build/release/src/cli/keystead"))
-REQUESTS, NODES_OF_A_REGION = 5000, 63
+REQUESTS, NODES_OF_A_REGION, ENABLED, PART = 5000, 63, 200, 25
+REGIONS = ("region-0", "region-1", "region-2")
 KEY = {"type": "AWS_KMS", "uri": "arn:aws:kms:us-west-2:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
        "auth_principal": "arn:aws:iam::111122223333:role/keystead"}
 
@@ -71,24 +75,29 @@ class ControlPlane:
         return int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{self.process.pid}/status").read_text())[1])
 
     def cpu_seconds(self):
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """Of the threads that answer requests."""
+        total = 0
+        for task in Path(f"/proc/{self.process.pid}/task").iterdir():
+            name, _, fields = (task / "stat").read_text().rpartition(")")
+            if not name.endswith("(ticker"):
+                total += sum(int(n) for n in fields.split()[11:13])
+        return total / os.sysconf("SC_CLK_TCK")
 
     def store(self):
         return sqlite3.connect(self.dir / "control.db")
 
 
 class Nodes:
-    """count nodes, as many in each region, with one key pair and a certificate each."""
+    """count nodes, in_region in each region, with one key pair and a certificate each."""
 
-    def __init__(self, plane, top, count):
+    def __init__(self, plane, top, count, in_region=NODES_OF_A_REGION):
         self.plane, self.top = plane, top
         self.regions = {}
         self.key = top / "node.key"
         request = subprocess.run(
             ["openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=x",
              "-keyout", self.key], check=True, capture_output=True, text=True).stdout
-        self.contexts = [self.join(f"region-{i // NODES_OF_A_REGION}", i, request) for i in range(count)]
+        self.contexts = [self.join(f"region-{i // in_region}", i, request) for i in range(count)]
 
     def join(self, region, i, request):
         token = self.plane.call("POST", "/v1/join-tokens", {"region": region}, "platform")["token"]
@@ -106,42 +115,44 @@ def settle(plane):
     """Everything that was asked for has been done, as far as the store knows."""
     store = plane.store()
     with store:
-        for statement in ("UPDATE cluster SET state = 'CREATED'", "UPDATE region SET state = 'READY', status = 'ENABLED', access = 'OPEN'",
-                          "UPDATE region_key SET status = 'ENABLED'", "UPDATE volume SET reached = goal, access = 'OPEN'",
-                          "DELETE FROM operation_step", "DELETE FROM operation"):
+        for statement in ("UPDATE cluster SET state = 'CREATED' WHERE state = 'CREATING'",
+                          "UPDATE region SET state = 'READY', access = 'OPEN' WHERE state = 'ADDING'",
+                          "UPDATE region SET status = 'ENABLED' WHERE status = 'ENABLING'",
+                          "UPDATE region_key SET status = 'ENABLED' WHERE status = 'ENABLING'",
+                          "UPDATE volume SET reached = goal, access = 'OPEN' WHERE reached <> goal",
+                          "DELETE FROM operation_step", "UPDATE operation SET state = 'SUCCEEDED' WHERE state = 'RUNNING'"):
             store.execute(statement)
     store.close()
 
 
-def copy_rows(store, table, column, old, new, fresh):
-    """The rows of table whose column is old, again with new; fresh: column -> function of its value."""
-    store.row_factory = sqlite3.Row
-    for row in store.execute(f"SELECT * FROM {table} WHERE {column} = ?", (old,)).fetchall():
-        values = dict(row)
-        values[column] = new
-        for name, make in fresh.items():
-            values[name] = make(values[name])
-        names = ",".join(f'"{n}"' for n in values)
-        store.execute(f"INSERT INTO {table} ({names}) VALUES ({','.join('?' * len(values))})", list(values.values()))
+def copy_rows(store, table, column, first, fresh):
+    """The rows of table whose column is first, again for each row of copies; fresh: column -> what it has there."""
+    columns = [name for _, name, *_ in store.execute(f"PRAGMA table_info({table})")]
+    names, values = ",".join(f'"{c}"' for c in columns), ",".join(fresh.get(c, f't."{c}"') for c in columns)
+    store.execute(f"INSERT INTO {table} ({names}) SELECT {values} FROM copies, {table} t WHERE t.{column} = ? ORDER BY copies.n", (first,))
 
 
-def grow(plane, first, count):
-    """Copies of the first cluster until there are count."""
+def grow(plane, first, name, count):
+    """count copies of the cluster first, in a few statements; their ids."""
     store = plane.store()
+    store.create_function("fresh_id", 0, lambda: str(uuid.uuid4()))
+    for pragma in ("foreign_keys = OFF", "synchronous = OFF", "cache_size = -262144"):
+        store.execute(f"PRAGMA {pragma}")
     with store:
-        store.execute("PRAGMA foreign_keys = OFF")
-        there, number = store.execute("SELECT count(*), max(number) FROM cluster").fetchone()
-        goal = store.execute("SELECT max(goal) FROM volume").fetchone()[0]
-        for n in range(there, count):
-            number, goal, made = number + 1, goal + 1, str(uuid.uuid4())
-            copy_rows(store, "cluster", "id", first, made, {"number": lambda _: number, "name": lambda _: f"copy-{n}"})
-            copy_rows(store, "region", "cluster", first, made, {})
-            copy_rows(store, "region_key", "cluster", first, made, {"id": lambda _: str(uuid.uuid4())})
-            copy_rows(store, "volume", "cluster", first, made,
-                      {"id": lambda _: str(uuid.uuid4()), "goal": lambda _: goal, "reached": lambda _: goal})
-        store.execute("UPDATE counter SET value = max(value, ?) WHERE name = 'cluster'", (number,))
-        store.execute("UPDATE counter SET value = max(value, ?) WHERE name = 'goal'", (goal,))
-    ids = [i for i, in store.execute("SELECT id FROM cluster").fetchall()]
+        store.execute("CREATE TEMP TABLE copies (n INTEGER PRIMARY KEY, id TEXT)")
+        store.execute("WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ?) "
+                      "INSERT INTO copies SELECT n, fresh_id() FROM n", (count,))
+        goal, number, operation = (store.execute(f"SELECT coalesce(max({c}), 0) FROM {t}").fetchone()[0]
+                                   for c, t in (("goal", "volume"), ("number", "cluster"), ("number", "operation")))
+        copy_rows(store, "cluster", "id", first,
+                  {"id": "copies.id", "number": f"{number} + copies.n", "name": f"'{name}-' || ({number} + copies.n)"})
+        for table, fresh in (("region", {}), ("region_key", {"id": "fresh_id()"}),
+                             ("volume", {"id": "fresh_id()", "goal": f"{goal} + copies.n", "reached": f"{goal} + copies.n"}),
+                             ("operation", {"id": "fresh_id()", "number": f"{operation} + copies.n"})):
+            copy_rows(store, table, "cluster", first, {"cluster": "copies.id", **fresh})
+        for counter, value in (("cluster", number), ("goal", goal), ("operation", operation)):
+            store.execute("UPDATE counter SET value = max(value, ?) WHERE name = ?", (value + count, counter))
+    ids = [i for i, in store.execute("SELECT id FROM copies")]
     store.close()
     return ids
 
@@ -151,13 +162,12 @@ def milliseconds(text):
     return float(number) * {"us": 0.001, "ms": 1, "s": 1000}[unit]
 
 
-def read_cmek(plane, top, ids, args):
-    """(requests per second, p50, p99 in ms, microseconds of the server's processors for each)"""
+def load(plane, top, targets, args):
+    """(requests per second, p50, p99 in ms, microseconds of the server's processors for each) of GET"""
     path = top / "requests.lua"
-    chosen = random.Random(7).choices(ids, k=min(REQUESTS, len(ids)))
     lines = ["local r = {}"]
-    for cluster in chosen:
-        lines.append(f"r[#r + 1] = wrk.format('GET', '/v1/clusters/{cluster}/cmek', "
+    for target in targets:
+        lines.append(f"r[#r + 1] = wrk.format('GET', '{target}', "
                      f"{{['Host'] = 'h', ['Authorization'] = 'Bearer {plane.keys['admin']}'}})")
     path.write_text("\n".join([*lines, "local n = 0", "request = function() n = n % #r + 1 return r[n] end"]))
     before = plane.cpu_seconds()
@@ -168,6 +178,24 @@ def read_cmek(plane, top, ids, args):
     return (float(re.search(r"Requests/sec:\s+([\d.]+)", out)[1]), milliseconds(re.search(r"\n\s+50%\s+(\S+)", out)[1]),
             milliseconds(re.search(r"\n\s+99%\s+(\S+)", out)[1]),
             1e6 * (plane.cpu_seconds() - before) / int(re.search(r"(\d+) requests in", out)[1]))
+
+
+def enable(plane, ids):
+    """The same of POST .../cmek, one after the other."""
+    body = {"action": "ENABLE", "check": False, "regions": [{"region": r, "keys": [KEY]} for r in REGIONS]}
+    times, before = [], plane.cpu_seconds()
+    for cluster in ids:
+        begun = time.monotonic()
+        plane.call("POST", f"/v1/clusters/{cluster}/cmek", body)
+        times.append(1000 * (time.monotonic() - begun))
+    cpu = 1e6 * (plane.cpu_seconds() - before) / len(times)
+    cuts = statistics.quantiles(times, n=100)
+    return 1000 * len(times) / sum(times), cuts[49], cuts[98], cpu
+
+
+def place(number):
+    """Where a list of clusters goes on."""
+    return base64.urlsafe_b64encode(struct.pack(">qq", 0, number)).decode().rstrip("=")
 
 
 async def wait_for_work(plane, context, since, waiting):
@@ -205,23 +233,44 @@ async def revoke(plane, nodes, cluster, since):
     return [1000 * (t - begun) for t in arrived], 1000 * (answered - begun), each
 
 
+def measure_size(plane, top, ids, plain, args):
+    """Name of a request -> figures."""
+    chosen = random.Random(7)
+    numbers = chosen.choices(range(len(ids)), k=REQUESTS)
+    some = chosen.choices(ids, k=min(REQUESTS, len(ids)))
+    load(plane, top, [f"/v1/clusters/{i}/cmek" for i in some], args)  # replies that are kept, the first time
+    return {
+        "GET cmek": load(plane, top, [f"/v1/clusters/{i}/cmek" for i in some], args),
+        "GET cluster": load(plane, top, [f"/v1/clusters/{i}" for i in some], args),
+        f"list of {PART} clusters": load(plane, top, [f"/v1/clusters?limit={PART}&after={place(n)}" for n in numbers], args),
+        "the same in the dialect": load(
+            plane, top, [f"/api/v1/clusters?pagination.limit={PART}&pagination.page={place(n)}" for n in numbers], args),
+        f"newest {PART} operations": load(plane, top, [f"/v1/operations?limit={PART}&order=desc"], args),
+        "failed operations (none)": load(plane, top, ["/v1/operations?state=FAILED&kind=CMEK_ENABLE"], args),
+        "POST cmek (enable)": enable(plane, plain),
+    }
+
+
 def measure_growth(top, args):
     plane = ControlPlane(top)
     plane.start()
     try:
-        Nodes(plane, top, 1)
-        wish = {"name": "first", "regions": [{"name": "region-0", "keys": [KEY]}]}
-        first = plane.call("POST", "/v1/clusters", wish)["id"]
-        costs = []
-        print("| clusters | GET cmek/s | p50 | p99 | CPU of the server for each | beside the first |\n|---:|---:|---:|---:|---:|---:|")
+        Nodes(plane, top, len(REGIONS), 1)
+        first, plain = (plane.call("POST", "/v1/clusters", {"name": name, "regions": [{"name": r, **keys} for r in REGIONS]})["id"]
+                        for name, keys in (("first", {"keys": [KEY]}), ("plain", {})))
+        ids, base = [first], {}
+        print(f"load average at the start: {os.getloadavg()[0]:.1f}\n\n| clusters | request | per s | p50 | p99 | CPU of the server for each | beside the first |\n|---:|---|---:|---:|---:|---:|---:|")
         for count in args.clusters:
             plane.stop()
             settle(plane)
-            ids = grow(plane, first, count)
+            begun = time.monotonic()
+            fresh = grow(plane, plain, "plain", ENABLED)
+            ids += grow(plane, first, "copy", count - len(ids) - 1) + fresh
+            print(f"{count:,} clusters are there after {time.monotonic() - begun:.0f} s", file=sys.stderr)
             plane.start()
-            rate, p50, p99, cpu = read_cmek(plane, top, ids, args)
-            costs.append(cpu)
-            print(f"| {count:,} | {rate:,.0f} | {p50:.2f} ms | {p99:.2f} ms | {cpu:.0f} us | {cpu / costs[0]:.2f}x |", flush=True)
+            for name, (rate, p50, p99, cpu) in measure_size(plane, top, ids, fresh, args).items():
+                print(f"| {count:,} | {name} | {rate:,.0f} | {p50:.2f} ms | {p99:.2f} ms | {cpu:.0f} us "
+                      f"| {cpu / base.setdefault(name, cpu):.2f}x |", flush=True)
     finally:
         plane.stop()
 
@@ -253,12 +302,14 @@ def main():
     p.add_argument("--clusters", type=lambda text: [int(n) for n in text.split(",")], default=[1000, 10000, 100000])
     p.add_argument("--nodes", type=int, default=1000)
     p.add_argument("--connections", type=int, default=16)
+    p.add_argument("--only", choices=("growth", "revoke"))
     args = p.parse_args()
     top = Path(tempfile.mkdtemp(prefix="keystead-bench-api-", dir="/var/tmp"))
     try:
         for part, measure in (("growth", measure_growth), ("revoke", measure_revoke)):
-            (top / part).mkdir()
-            measure(top / part, args)
+            if args.only in (None, part):
+                (top / part).mkdir()
+                measure(top / part, args)
     finally:
         shutil.rmtree(top, ignore_errors=True)
 
