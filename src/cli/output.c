@@ -4,6 +4,7 @@
  */
 #include "cli/output.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
@@ -231,6 +232,7 @@ static void print_lists(const struct table *t)
 {
     size_t column = 0;
 
+    assert(t->columns > 0);
     for (size_t i = 0; i < t->columns; i++)
         if (text_width(t->cells[i]) + GAP > column)
             column = text_width(t->cells[i]) + GAP;
