@@ -223,6 +223,20 @@ def test_organisations__platform_sees_no_cluster(world):
 # ---- what is said twice, and what has changed meanwhile
 
 
+def test_platform__told_by_its_administrator__shown_to_customers(world):
+    told = {"aws_account": "444455556666", "aws_principal": "arn:aws:iam::444455556666:role/nodes"}
+    refused = world.plane.ask("PATCH", "/v1/platform", "platform", {**told, "aws_account": "111122223333"})
+    assert refused.status == 400 and "aws_account" in refused.json["detail"]
+    changed = world.plane.made("PATCH", "/v1/platform", "platform", told)
+    assert changed["gcp_project"] is None and world.plane.get("/v1/platform", world.keys["cluster", "VIEWER"]).json == changed
+    principals = world.plane.get("/api/v1/organization", "admin").json["cockroach_cloud_service_principals"]
+    assert principals == {"aws": {"user_arn": told["aws_principal"]}}
+    event = world.plane.get("/v1/audit?order=desc&limit=1&action=platform.change", "platform").json["items"][0]
+    assert event["detail"]["aws_principal"] == told["aws_principal"]
+    world.plane.made("PATCH", "/v1/platform", "platform", dict.fromkeys(told))
+    assert "cockroach_cloud_service_principals" not in world.plane.get("/api/v1/organization", "admin").json
+
+
 def test_idempotency__one_cluster_for_two_requests(world):
     wish = {"name": "once", "regions": [{"name": "us-west-2"}]}
     head = {"Idempotency-Key": "make-once"}
