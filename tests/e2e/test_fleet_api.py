@@ -274,15 +274,18 @@ def test_pages__all_of_them_and_none_twice(world):
 
 
 def test_pages_of_the_dialect__there_and_back(world):
-    def part(page):
-        reply = world.plane.get(f"/api/v1/clusters?pagination.limit=1&pagination.page={page}", "admin").json
-        return reply["clusters"][0]["id"], reply["pagination"]
-    first, beside = part("")
-    assert beside["previous_page"] == ""
-    second, behind = part(beside["next_page"])
-    assert {first, second} == {world.cluster, world.sibling} and behind["next_page"] == ""
-    back, beside = part(behind["previous_page"])
-    assert back == first and beside["previous_page"] == "" and part(beside["next_page"])[0] == second
+    def walk(page, way):
+        seen = []
+        while page is not None:
+            reply = world.plane.get(f"/api/v1/clusters?pagination.limit=1&pagination.page={page}", "admin").json
+            seen.append(reply["clusters"][0]["id"])
+            last, page = reply["pagination"], reply["pagination"][way] or None
+        return seen, last
+    there, last = walk("", "next_page")
+    assert len(there) > 1 and {world.cluster, world.sibling} <= set(there)
+    back, first = walk(last["previous_page"], "previous_page")
+    assert back == there[-2::-1]
+    assert walk(first["next_page"], "next_page")[0] == there[1:]
 
 
 def test_audit__chain_is_whole(world):
