@@ -236,10 +236,11 @@ static void print_lists(const struct table *t)
     for (size_t i = 0; i < t->columns; i++)
         if (text_width(t->cells[i]) + GAP > column)
             column = text_width(t->cells[i]) + GAP;
-    for (size_t i = t->columns; i < t->cell_count; i++) {
-        if (i % t->columns == 0 && i > t->columns)
+    for (size_t row = t->columns; row + t->columns <= t->cell_count; row += t->columns) {
+        if (row > t->columns)
             putchar('\n');
-        print_field(t->cells[i % t->columns], column, t->cells[i]);
+        for (size_t i = 0; i < t->columns; i++)
+            print_field(t->cells[i], column, t->cells[row + i]);
     }
 }
 
