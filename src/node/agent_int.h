@@ -49,13 +49,14 @@ struct holding {
     enum step failed_step;
     struct failure key_failures[KEY_FAILURES];
 
-    bool is_busy;      /* a pass is under way */
-    bool is_urgent;    /* to be locked, or its engine to be stopped, at once */
-    bool is_locking;   /* somebody does it */
-    bool is_proving;   /* a receipt is being made */
-    bool is_watched;   /* it says itself when something changes (watch.c) */
-    bool is_closing;   /* at the end of the agent: no more passes */
-    bool is_unlocking; /* a pass has sent, or is about to send, "unlock" */
+    bool is_busy;         /* a pass is under way */
+    bool is_urgent;       /* to be locked, or its engine to be stopped, at once */
+    bool is_locking;      /* somebody does it */
+    bool is_lock_failing; /* and tries again */
+    bool is_proving;      /* a receipt is being made */
+    bool is_watched;      /* it says itself when something changes (watch.c) */
+    bool is_closing;      /* at the end of the agent: no more passes */
+    bool is_unlocking;    /* a pass has sent, or is about to send, "unlock" */
     uint64_t due_ms;
     bool is_stirred; /* something happened since the last pass began */
 

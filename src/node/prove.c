@@ -65,7 +65,7 @@ static bool claim(struct job *j, const struct prove_facts *facts)
     struct holding *h = j->h;
 
     pthread_mutex_lock(&j->a->mutex);
-    bool is_ours = !h->is_proving && (facts->is_urgent || !h->is_locking) &&
+    bool is_ours = !h->is_proving && (facts->is_urgent || !h->is_locking || h->is_lock_failing) &&
                    !(facts->cause == CAUSE_REVOKED && h->deed.is_receipted);
     h->is_proving = h->is_proving || is_ours;
     pthread_mutex_unlock(&j->a->mutex);

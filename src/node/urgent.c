@@ -63,8 +63,9 @@ static ks_rc insist(struct job *j, ks_rc why)
     CLEANUP(mem_freep) char *text = NULL;
 
     TRY(mem_text(ks_text(why), &text));
-    if (ks_ok(pass_look_now(j)) && is_locked(j))
-        return KS_SUCCESS;
+    ks_rc rc = pass_look_now(j);
+    if (ks_is(rc, KS_E_STATE) || (ks_ok(rc) && is_locked(j)))
+        return rc; /* one that serves another directory is not ours */
     int process = process_of(j);
     int err = process < 0 ? ESRCH : pidfd_send_signal(process, SIGKILL, NULL, 0) != 0 ? errno : 0;
     if (process >= 0)
@@ -119,9 +120,21 @@ static bool is_wanted_locked(struct job *j)
 {
     pthread_mutex_lock(&j->a->mutex);
     const struct wish *w = &j->h->wish;
-    bool is = w->is_present && w->is_revoked && !j->a->is_ending;
+    bool is = w->is_present && w->is_revoked;
     pthread_mutex_unlock(&j->a->mutex);
     return is;
+}
+
+/* Whether to try again. From then on a pass that finds it locked, if not recorded, may say so in a receipt. */
+static bool note_unlocked(struct job *j)
+{
+    bool is_wanted = is_wanted_locked(j);
+
+    pthread_mutex_lock(&j->a->mutex);
+    j->h->is_lock_failing = true;
+    is_wanted = is_wanted && !j->a->is_ending;
+    pthread_mutex_unlock(&j->a->mutex);
+    return is_wanted;
 }
 
 /* Nobody else tries: a volume whose state cannot be found out is in nobody's pass. */
@@ -131,7 +144,7 @@ static ks_rc lock_until_done(struct job *j)
 
     for (;;) {
         ks_rc rc = lock_volume(j);
-        if (ks_ok(rc) || !is_wanted_locked(j))
+        if (ks_ok(rc) || !note_unlocked(j))
             return rc;
         if (!is_told)
             log_line(LOG_ERROR, "volume %s is not locked yet: %s", j->h->id, ks_text(rc));
@@ -206,7 +219,7 @@ static void merge(struct job *j, int64_t engine_stopped_ms)
 
     pthread_mutex_lock(&a->mutex);
     h->engine_stopped_ms = engine_stopped_ms;
-    h->is_locking = false;
+    h->is_locking = h->is_lock_failing = false;
     h->is_news = true;
     pthread_cond_broadcast(&a->news);
     agent_stir(a, h);
@@ -231,7 +244,8 @@ static void serve(struct job *j)
     ks_rc rc = KS_SUCCESS;
     int64_t stopped_ms = stop_engine(j);
 
-    if (j->wish.is_present && j->wish.is_revoked)
+    bool is_revoke = j->wish.is_present && j->wish.is_revoked;
+    if (is_revoke && is_wanted_locked(j)) /* still: its engine took a while */
         rc = lock_and_prove(j, stopped_ms);
     if (!ks_ok(rc))
         log_line(LOG_ERROR, "volume %s: %s", j->h->id, ks_text(rc));

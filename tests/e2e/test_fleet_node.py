@@ -530,6 +530,27 @@ def test_revoke__volume_process_that_does_not_answer__is_killed_and_stays_locked
     assert node.read(volume, "file") == "kept"
 
 
+def test_revoke__cannot_be_recorded__locks_with_a_receipt_and_is_recorded_once_it_can(node, plane):
+    volume = plane.want()
+    plane.wait_reached(volume)
+    node.write(volume, "file", "kept")
+    backing = os.path.join(node.dir, "volumes", volume, "backing")
+    if proc.run(["chattr", "+i", backing], check=False).returncode != 0:
+        pytest.skip("directories cannot be made immutable here")
+    try:
+        plane.want(volume, revoked=True)
+        plane.wait_access("LOCKED", volume)
+        assert not is_readable(node, volume)
+        plane.wait(lambda: plane.receipts_of(volume), "there is a receipt")
+        assert "is not locked yet" in proc.tail(node.log) and not os.path.exists(os.path.join(backing, "revoked"))
+    finally:
+        proc.run(["chattr", "-i", backing])
+    proc.wait_until(lambda: os.path.exists(os.path.join(backing, "revoked")), "it is recorded")
+    plane.restore(volume)
+    plane.wait_access("OPEN", volume)
+    assert node.read(volume, "file") == "kept"
+
+
 def test_volume__absent_while_its_process_is_killed__leaves_no_mount(node, plane):
     volume = plane.want()
     plane.wait_reached(volume)
