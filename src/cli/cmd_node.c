@@ -113,10 +113,8 @@ ks_rc cmd_node_join(struct cli *cli)
     if (gethostname(host, sizeof host) != 0)
         return ks_fail_os(errno, "the host's name");
     TRY(take_dir(cli, &path));
-    ks_rc rc = node_dir_open(path, &dir);
-    if (ks_is(rc, KS_E_BUSY)) /* its agent looks for a new certificate when its own has expired */
-        rc = node_dir_open_beside(path, &dir);
-    TRY(rc);
+    TRY(node_dir_open_to_join(
+        path, &dir)); /* its agent takes up a new certificate when its own has expired */
     const struct join_conf conf = {.dir = dir,
                                    .clock = clock_system(),
                                    .server = cli->texts[OPT_NODE_SERVER],

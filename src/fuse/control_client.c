@@ -2,6 +2,7 @@
 /*
  * fuse/control_client.c - talking to a running volume process.
  */
+#include <poll.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/pidfd.h>
@@ -149,6 +150,12 @@ ks_rc control_process(const char *path, int *ret)
     if (process < 0)
         return errno == ESRCH ? ks_fail(KS_E_NOT_FOUND, "the volume process has ended")
                               : ks_fail_os(errno, "process %d", (int)who.pid);
+    /* one that ended meanwhile has hung up, and its number may be another's */
+    struct pollfd hung_up = {fd, 0, 0};
+    if (poll(&hung_up, 1, 0) != 0) {
+        close(process);
+        return ks_fail(KS_E_NOT_FOUND, "the volume process has ended");
+    }
     *ret = process;
     return KS_SUCCESS;
 }

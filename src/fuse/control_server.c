@@ -108,7 +108,7 @@ static void hear_lock(struct control_peer *peer)
     const char *op = json_string_value(json_object_get(request, "op"));
     if (ks_ok(rc) && op && strcmp(op, "lock") == 0)
         rc = answer(peer, request);
-    else if (ks_ok(rc))
+    else if (ks_ok(rc) || ks_is(rc, KS_E_TIMEOUT)) /* a TIMEOUT would say that this process hangs */
         rc = refuse_busy();
     if (!ks_ok(rc))
         tell_error(peer, rc);

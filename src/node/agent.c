@@ -12,7 +12,12 @@
 #include "fuse/control.h"
 #include "kms/file_store.h"
 
-enum { STOP_ENGINE_MS = 10000, STOP_THREADS_MAX = 16 };
+enum {
+    STOP_ENGINE_MS = 10000,
+    STOP_THREADS_MAX = 16,
+    URGENT_MS_MAX = 20000,
+    URGENT_LOOK_MS = 20,
+};
 static const char PLATFORM_KEY[] = "platform";
 
 /* --- the list --- */
@@ -232,9 +237,35 @@ static void close_all(struct agent *a)
         pthread_join(threads[--count], NULL);
 }
 
+static bool is_any_locking(const struct agent *a)
+{
+    for (const struct holding *h = a->holdings; h; h = h->next)
+        if (h->is_locking)
+            return true;
+    return false;
+}
+
+/* What is urgent is done first; what hangs is left, with everything that it may still touch. */
+static bool wait_urgent(struct agent *a)
+{
+    uint64_t by_ms = clock_boot_ms(a->clock) + URGENT_MS_MAX;
+    bool is_any = true;
+
+    while (is_any && clock_boot_ms(a->clock) < by_ms) {
+        pthread_mutex_lock(&a->mutex);
+        is_any = is_any_locking(a);
+        pthread_mutex_unlock(&a->mutex);
+        if (is_any)
+            clock_sleep_ms(a->clock, URGENT_LOOK_MS);
+    }
+    return !is_any;
+}
+
 /* Engines go on: they are told so before the process ends. */
 static void leave_all(struct agent *a)
 {
+    if (!wait_urgent(a))
+        return;
     for (struct holding *h = a->holdings; h; h = h->next) {
         power_free(h->power, true);
         h->power = NULL;

@@ -77,25 +77,24 @@ static ks_rc open_root(struct node_dir *d)
     return ks_wrap(rc, "%s", d->path);
 }
 
-static ks_rc take_lock(struct node_dir *d)
+static ks_rc take_lock(struct node_dir *d, const char *name, const char *whose)
 {
     struct io_node *node = NULL;
-    ks_rc rc = d->io->ops->create(d->io, d->root, "lock", MODE_FILE, NULL, &d->lock);
+    ks_rc rc = d->io->ops->create(d->io, d->root, name, MODE_FILE, NULL, &d->lock);
 
     if (ks_is_os(rc, EEXIST)) {
-        rc = lookup(d, d->root, "lock", &node);
+        rc = lookup(d, d->root, name, &node);
         if (ks_ok(rc))
             rc = d->io->ops->open(d->io, node, false, &d->lock);
         node_close(d, node);
     }
-    TRY(ks_wrap(rc, "lock in %s", d->path));
+    TRY(ks_wrap(rc, "%s in %s", name, d->path));
     rc = d->io->ops->lock(d->io, d->lock);
-    return rc.cls == KS_CLASS_BUSY
-               ? ks_fail(KS_E_BUSY, "another keystead node works on %s", d->path)
-               : ks_wrap(rc, "lock in %s", d->path);
+    return rc.cls == KS_CLASS_BUSY ? ks_fail(KS_E_BUSY, "another %s works on %s", whose, d->path)
+                                   : ks_wrap(rc, "%s in %s", name, d->path);
 }
 
-static ks_rc open_at(const char *path, struct node_dir **ret)
+static ks_rc open_with(const char *path, const char *lock, const char *whose, struct node_dir **ret)
 {
     CLEANUP(node_dir_closep) struct node_dir *d = NULL;
 
@@ -103,27 +102,23 @@ static ks_rc open_at(const char *path, struct node_dir **ret)
     d->io = io_posix();
     TRY(mem_text(path, &d->path));
     TRY(open_root(d));
-    *ret = TAKE(d);
-    return KS_SUCCESS;
-}
-
-ks_rc node_dir_open_beside(const char *path, struct node_dir **ret)
-{
-    return open_at(path, ret);
-}
-
-ks_rc node_dir_open(const char *path, struct node_dir **ret)
-{
-    CLEANUP(node_dir_closep) struct node_dir *d = NULL;
-
-    TRY(open_at(path, &d));
-    TRY(take_lock(d));
+    TRY(take_lock(d, lock, whose));
     TRY(open_sub(d, "volumes", MODE_OURS, &d->volumes));
     TRY(open_sub(d, "mounts", MODE_ENTER, &d->mounts));
     TRY(open_sub(d, "deleted", MODE_OURS, &d->deleted));
     TRY(open_sub(d, "receipts", MODE_OURS, &d->receipts));
     *ret = TAKE(d);
     return KS_SUCCESS;
+}
+
+ks_rc node_dir_open(const char *path, struct node_dir **ret)
+{
+    return open_with(path, "lock", "keystead node", ret);
+}
+
+ks_rc node_dir_open_to_join(const char *path, struct node_dir **ret)
+{
+    return open_with(path, "join.lock", "keystead node join", ret);
 }
 
 void node_dir_close(struct node_dir *d)

@@ -15,7 +15,7 @@
  *   receipts/ID.json              not yet accepted by the control plane
  *   deleted/ID.TIME/              backing directories of volumes that were taken away
  *   deleted.json                  for how long each of them has been there (node/deleted.h)
- *   lock                          held by the agent
+ *   lock, join.lock               held by the agent, by who joins
  *
  * Engines run as other users and must get to their mount, so DIR and mounts/ can be entered by all; everything else is for the owner.
  */
@@ -33,8 +33,9 @@ enum { NODE_JSON_MAX = 1024 * 1024 };
 /* node_dir_open(path, ret): path must be absolute; it and what is missing in it are made. Takes the lock: BUSY when another agent works
  * on it. */
 ks_rc node_dir_open(const char *path, struct node_dir **ret) KS_MUST;
-/* node_dir_open_beside(path, ret): without the lock, for who replaces documents of the directory itself beside an agent. */
-ks_rc node_dir_open_beside(const char *path, struct node_dir **ret) KS_MUST;
+/* node_dir_open_to_join(path, ret): for who joins, also while an agent works on it: replaces documents of the directory itself, nothing of volumes. BUSY
+ * when somebody else joins. */
+ks_rc node_dir_open_to_join(const char *path, struct node_dir **ret) KS_MUST;
 void node_dir_close(struct node_dir *d);
 void node_dir_closep(struct node_dir **d);
 const char *node_dir_path(const struct node_dir *d);

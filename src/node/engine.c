@@ -28,6 +28,7 @@ enum {
     CHILDREN_MS_MAX = 5000, /* for its children, once it has ended as asked */
     KILL_MS_MAX = 10000,
     LEAVING_MS_MAX = 10000, /* of engine_free */
+    FREE_MS_MAX = 30000,
 };
 
 struct engine {
@@ -456,16 +457,19 @@ ks_rc engine_password(struct engine *e, struct secret **ret)
     return rc;
 }
 
-void engine_free(struct engine *e, bool is_leaving_it)
+bool engine_free(struct engine *e, bool is_leaving_it)
 {
     if (!e)
-        return;
+        return true;
     pthread_mutex_lock(&e->mutex);
     e->is_ending = true;
     e->is_leaving = is_leaving_it;
     e->stop_by_ms = now_ms(e) + LEAVING_MS_MAX;
     wake(e);
     pthread_mutex_unlock(&e->mutex);
-    pthread_join(e->thread, NULL);
+    struct timespec until = clock_deadline(FREE_MS_MAX);
+    if (pthread_clockjoin_np(e->thread, NULL, CLOCK_MONOTONIC, &until) != 0)
+        return false;
     engine_done(e);
+    return true;
 }

@@ -43,8 +43,9 @@ struct engine_conf {
     const char *client_host; /* under which clients reach this host; NULL: address */
     uint16_t port;
     const char *cluster_name;
-    uid_t
-        owner; /* the user and group that the engine is, by number; 0: the first of its template's users */
+    /* owner(owner_arg, ret): the user and group that the engine is, by number; asked before each start. NULL: the first of its template's users. */
+    ks_rc (*owner)(void *owner_arg, uid_t *ret);
+    void *owner_arg;
     struct clock *clock;
     struct random *random;
     /* told(arg): its state changed; from the engine's thread; must only wake others. */
@@ -80,5 +81,6 @@ void engine_status(struct engine *e, struct engine_status *ret);
 /* engine_password(e, ret): of the engine's administrator, made at its initialisation, kept on the volume and in memory while it runs. NOT_FOUND for
  * engines without, while it is not wanted, before it was started, or after it was taken over while the volume is locked. */
 ks_rc engine_password(struct engine *e, struct secret **ret) KS_MUST;
-/* engine_free(e, is_leaving_it): stops it unless it is to go on running without us. NULL does nothing. */
-void engine_free(struct engine *e, bool is_leaving_it);
+/* engine_free(e, is_leaving_it): stops it unless it is to go on running without us. NULL does nothing. False: its thread hangs, also after half a
+ * minute; then it, its template and what its conf names are left for that thread. */
+bool engine_free(struct engine *e, bool is_leaving_it);

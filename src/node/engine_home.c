@@ -175,13 +175,13 @@ static ks_rc read_password(struct engine_home *h, struct io_node *root)
 }
 
 /* A new volume's root is for root alone; the engine must be able to pass, and nobody else: its group may enter, if it has one of its own. */
-static ks_rc let_pass(struct io_node *volume, const struct engine_conf *conf)
+static ks_rc let_pass(struct io_node *volume, uid_t owner)
 {
-    struct stat st, want = {.st_gid = conf->owner};
+    struct stat st, want = {.st_gid = owner};
 
     TRY(io()->ops->stat(io(), volume, &st));
     mode_t mode = st.st_mode & 07777;
-    if (!engine_has_owner(conf))
+    if (owner == 0)
         return mode & S_IXOTH ? KS_SUCCESS : set_mode(volume, mode | S_IXGRP | S_IXOTH);
     want.st_mode = (mode & ~(mode_t)S_IRWXO) | S_IXGRP;
     if (st.st_gid == want.st_gid && mode == want.st_mode)
@@ -217,14 +217,14 @@ ks_rc engine_home_open(const struct engine_conf *conf, struct engine_home **ret)
     return rc;
 }
 
-ks_rc engine_home_admit(struct engine_home *h, const struct engine_conf *conf)
+ks_rc engine_home_admit(struct engine_home *h, const struct engine_conf *conf, uid_t owner)
 {
     CLEANUP(node_close) struct io_node *volume = NULL;
     uint64_t device = 0;
 
     TRY(open_volume(conf, &volume, &device));
     ENSURE(device == h->device, KS_E_STATE, "%s is not on the volume any more", h->path);
-    return ks_wrap(let_pass(volume, conf), "%s", conf->mountpoint);
+    return ks_wrap(let_pass(volume, owner), "%s", conf->mountpoint);
 }
 
 void engine_home_free(struct engine_home *h)

@@ -67,8 +67,6 @@ ks_rc engine_template_parse(const char *name, struct view text,
 /* engine_find_program(t, name, ret): NOT_FOUND with the template's hint. engine_find_user: the first of its users that is there. */
 ks_rc engine_find_program(const struct engine_template *t, const char *name, char **ret) KS_MUST;
 ks_rc engine_find_user(const struct engine_template *t, struct program_user *ret) KS_MUST;
-/* engine_has_owner(conf): it runs as conf->owner, not as a user that its template names. */
-bool engine_has_owner(const struct engine_conf *conf);
 
 /* ---- texts (engine_text.c) ---- */
 
@@ -108,8 +106,8 @@ struct engine_home {
 /* engine_home_open(conf, ret): makes the directory. STATE when another engine lives there or nothing is mounted. Keeps nothing open on the volume. */
 ks_rc engine_home_open(const struct engine_conf *conf, struct engine_home **ret) KS_MUST;
 void engine_home_free(struct engine_home *h);
-/* engine_home_admit(h, conf): the engine may enter the volume, and with an owner no other user. Not while one runs as somebody else. */
-ks_rc engine_home_admit(struct engine_home *h, const struct engine_conf *conf) KS_MUST;
+/* engine_home_admit(h, conf, owner): the engine may enter the volume, and with an owner (not 0) no other user. Not while one runs as somebody else. */
+ks_rc engine_home_admit(struct engine_home *h, const struct engine_conf *conf, uid_t owner) KS_MUST;
 /* engine_home_begin(h, t, user): a new, empty home for an attempt to initialise, its directories made. LIMIT after a hundred. */
 ks_rc engine_home_begin(struct engine_home *h, const struct engine_template *t,
                         const struct program_user *user) KS_MUST;
@@ -142,6 +140,9 @@ ks_rc engine_pid_write(const char *dir, const struct engine_pid *pid) KS_MUST;
 /* One life of an engine: from the open volume to the last of its processes. */
 struct engine_life {
     const struct engine_conf *conf;
+    bool
+        is_adopted; /* it may run as another user than it would be started as: no step is run for it */
+    uid_t owner;    /* 0: it runs as a user that its template names */
     struct program_user user;  /* who it is */
     struct program_user maker; /* who it is while it is initialised */
     struct engine_home *home;  /* NULL: not opened, or taken over */

@@ -233,23 +233,21 @@ ks_rc engine_life_init(struct engine_life *l, const struct engine_conf *conf, in
     return KS_SUCCESS;
 }
 
-bool engine_has_owner(const struct engine_conf *conf)
-{
-    return conf->owner != 0 && !conf->kind->is_shared_user;
-}
-
 /* A user that is named makes what the owner gets then, and passes to it by the owner's group. */
 static ks_rc find_users(struct engine_life *l)
 {
     const struct engine_template *t = l->conf->kind;
     struct program_user *maker = &l->maker;
+    bool is_owned = l->conf->owner && !t->is_shared_user && geteuid() == 0;
 
-    if (!engine_has_owner(l->conf)) {
+    l->owner = 0;
+    if (!is_owned) {
         TRY(engine_find_user(t, &l->user));
         *maker = l->user;
         return KS_SUCCESS;
     }
-    TRY(program_user_of(l->conf->owner, &l->user));
+    TRY(l->conf->owner(l->conf->owner_arg, &l->owner));
+    TRY(program_user_of(l->owner, &l->user));
     *maker = l->user;
     if (json_array_size(t->users) == 0)
         return KS_SUCCESS;
@@ -266,7 +264,8 @@ ks_rc engine_life_adopt(struct engine_life *l)
     TRY(program_adopt(&l->pid.identity, l->pid.program, &l->process));
     /* the volume may be locked; then there is no password to tell */
     IGNORE(engine_home_open(l->conf, &l->home));
-    return find_users(l);
+    l->is_adopted = true;
+    return KS_SUCCESS;
 }
 
 static ks_rc write_files(struct engine_life *l, const struct program_user *user)
@@ -320,10 +319,11 @@ ks_rc engine_life_start(struct engine_life *l)
 
     if (!t->document) /* no engine at all */
         return KS_SUCCESS;
+    l->is_adopted = false;
     TRY(find_users(l));
     engine_home_free(TAKE(l->home));
     TRY(engine_home_open(l->conf, &l->home));
-    TRY(engine_home_admit(l->home, l->conf));
+    TRY(engine_home_admit(l->home, l->conf, l->owner));
     if (t->has_password)
         TRY(engine_home_password(l->home, l->conf->random));
     if (!l->home->is_initialised)
@@ -374,15 +374,15 @@ bool engine_life_is_ready(struct engine_life *l)
         return true;
     if (!takes_connections(l))
         return false;
-    /* one that was taken over had its probe, and without the volume there is no password for another */
-    return !probe->program || !l->home || ks_ok(run_step(l, probe, &l->user, PROBE_MS));
+    /* one that was taken over had its probe */
+    return !probe->program || l->is_adopted || ks_ok(run_step(l, probe, &l->user, PROBE_MS));
 }
 
 ks_rc engine_life_prepare(struct engine_life *l)
 {
     const struct engine_template *t = l->conf->kind;
 
-    if (!l->home || !l->home->is_initialised || l->home->is_prepared)
+    if (l->is_adopted || !l->home || l->home->is_prepared)
         return KS_SUCCESS;
     TRY(ks_wrap(run_steps(l, &t->prepare, &l->user), "%s cannot be prepared", t->name));
     return engine_home_commit(l->home, t->name, true);

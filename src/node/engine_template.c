@@ -6,6 +6,7 @@
 #include <ctype.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "base/yaml.h"
@@ -439,6 +440,8 @@ ks_rc engine_find_user(const struct engine_template *t, struct program_user *ret
         if (!ks_is(rc, KS_E_NOT_FOUND))
             return ks_wrap(rc, "%s", t->name);
     }
+    if (geteuid() != 0) /* who is not root has but one */
+        return program_user_of(1, ret);
     return ks_fail(KS_E_NOT_FOUND, "%s runs as none of its users, which are not here: %s", t->name,
                    t->hint);
 }

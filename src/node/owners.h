@@ -13,7 +13,8 @@
 
 #include "node/dir.h"
 
-enum { OWNERS_FIRST = 1900000000, OWNERS_LAST = 1900065535 };
+/* Above what SSSD and IPA map accounts to, below what would be negative. */
+enum { OWNERS_FIRST = 2100000000, OWNERS_LAST = 2100065535 };
 
 struct owners;
 

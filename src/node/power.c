@@ -59,9 +59,8 @@ ks_rc power_new(const struct power_conf *conf, struct power **ret)
 
 void power_free(struct power *p, bool is_leaving_it)
 {
-    if (!p)
+    if (!p || !engine_free(p->process, is_leaving_it))
         return;
-    engine_free(p->process, is_leaving_it);
     engine_template_free(p->kind);
     pthread_mutex_destroy(&p->mutex);
     mem_free(p->engines_dir);
@@ -75,12 +74,15 @@ void power_free(struct power *p, bool is_leaving_it)
     mem_free(p);
 }
 
-static ks_rc make_engine(const struct power *p, const struct engine_template *kind,
-                         struct engine **ret)
+static ks_rc find_owner(void *power, uid_t *ret)
 {
-    uid_t owner = 0;
+    struct power *p = power;
 
-    TRY(p->conf.owner(p->conf.arg, p->organisation, &owner));
+    return p->conf.owner(p->conf.arg, p->organisation, ret);
+}
+
+static ks_rc make_engine(struct power *p, const struct engine_template *kind, struct engine **ret)
+{
     const struct engine_conf conf = {.kind = kind,
                                      .mountpoint = p->mountpoint,
                                      .state_dir = p->state_dir,
@@ -88,7 +90,8 @@ static ks_rc make_engine(const struct power *p, const struct engine_template *ki
                                      .client_host = p->client_host,
                                      .port = p->conf.port,
                                      .cluster_name = p->cluster_name,
-                                     .owner = owner,
+                                     .owner = find_owner,
+                                     .owner_arg = p,
                                      .clock = p->conf.clock,
                                      .random = p->conf.random,
                                      .told = p->conf.told,
@@ -97,8 +100,7 @@ static ks_rc make_engine(const struct power *p, const struct engine_template *ki
     return engine_new(&conf, ret);
 }
 
-static ks_rc find_engine(const struct power *p, struct engine_template **ret_kind,
-                         struct engine **ret)
+static ks_rc find_engine(struct power *p, struct engine_template **ret_kind, struct engine **ret)
 {
     struct engine_template *kind = NULL;
 

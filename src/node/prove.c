@@ -80,8 +80,10 @@ static void release(struct job *j, enum cause cause, bool is_made)
     h->is_proving = false;
     if (is_made) {
         h->is_deed_saved = false;
-        h->deed.is_receipted =
-            h->wish.is_revoked && (h->deed.is_receipted || cause == CAUSE_REVOKED);
+        /* of a revoke that another one has followed, it is not the receipt */
+        bool is_of_this =
+            cause == CAUSE_REVOKED && h->wish.serials.restore == j->wish.serials.restore;
+        h->deed.is_receipted = h->wish.is_revoked && (h->deed.is_receipted || is_of_this);
         if (j->seen.lock_at[0])
             prove_lock_id(&j->seen, h->deed.last_lock);
     }

@@ -43,6 +43,14 @@ static ks_rc ask_lock(struct job *j)
     return control_call(j->socket, request, LOCK_CALL_MS, &reply);
 }
 
+static bool has_ended(int process)
+{
+    struct pollfd p = {process, POLLIN, 0};
+
+    return poll(&p, 1, 0) != 0;
+}
+
+/* The one that was watched last, if it is the one that is there; else who listens now. */
 static int process_of(struct job *j)
 {
     int process = -1;
@@ -51,8 +59,13 @@ static int process_of(struct job *j)
     if (j->h->process_fd >= 0)
         process = fcntl(j->h->process_fd, F_DUPFD_CLOEXEC, 3);
     pthread_mutex_unlock(&j->a->mutex);
-    if (process < 0) /* it was never watched; who listens there serves this volume */
-        IGNORE(control_process(j->socket, &process));
+    if (process >= 0 && !has_ended(process))
+        return process;
+    if (process >= 0)
+        close(process);
+    process = -1;
+    /* -1 says as much */
+    IGNORE(control_process(j->socket, &process));
     return process;
 }
 
@@ -226,13 +239,13 @@ static void merge(struct job *j, int64_t engine_stopped_ms)
     pthread_mutex_unlock(&a->mutex);
 }
 
-/* How long it took; -1: it is not over. The lock does not wait for that. */
+/* How long it took; -1: it is not over, or not known: one that an earlier life of the agent left was not looked at yet. The lock does not wait. */
 static int64_t stop_engine(struct job *j)
 {
     uint64_t began_ms = clock_boot_ms(j->a->clock);
 
-    if (!j->power || !power_is_on(j->power))
-        return 0;
+    if (!j->power)
+        return j->deed.port ? -1 : 0;
     if (power_off(j->power, ENGINE_MS_MAX))
         return (int64_t)(clock_boot_ms(j->a->clock) - began_ms);
     log_line(LOG_ERROR, "volume %s: its engine does not end", j->h->id);

@@ -104,6 +104,12 @@ static bool obey(struct engine *e, char *line)
     return true;
 }
 
+static ks_rc find_owner(void *text, uid_t *ret)
+{
+    *ret = (uid_t)strtoul(text, NULL, 10);
+    return KS_SUCCESS;
+}
+
 int main(int argc, char **argv)
 {
     struct engine_template *t = NULL;
@@ -125,7 +131,8 @@ int main(int argc, char **argv)
                                      .address = argv[5],
                                      .port = (uint16_t)strtoul(argv[6], NULL, 10),
                                      .cluster_name = "orders 1",
-                                     .owner = (uid_t)strtoul(argv[7], NULL, 10),
+                                     .owner = strcmp(argv[7], "0") == 0 ? NULL : find_owner,
+                                     .owner_arg = argv[7],
                                      .clock = clock_system(),
                                      .random = random_system(),
                                      .told = told};

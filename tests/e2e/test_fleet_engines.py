@@ -250,6 +250,27 @@ def test_home_of_another_user__changes_hands_before_the_start(kind, work, plain)
     driver.end()
 
 
+def test_left_running_as_another_user__is_taken_over_and_changes_hands_with_its_next_start(work, plain):
+    if Redis.missing():
+        pytest.skip("redis is not installed here")
+    templates = os.path.join(work, "templates")
+    os.mkdir(templates)
+    with open(os.path.join(ENGINES, "redis.yml")) as old, open(os.path.join(templates, "redis.yml"), "w") as f:
+        f.write(old.read() + "\nusers: [nobody]\nshared_user: true\n")
+    engine, driver = make(Redis, work, plain, plain=True, templates=templates, owner=0)
+    driver.start()
+    engine.write(1)
+    pid = driver.main_pid()
+    driver.end("leave")
+    again = Driver(work, "redis", plain, plain=True, port=driver.port)
+    assert again.wait("RUNNING")["restarts"] == 0 and again.main_pid() == pid and os.stat(f"/proc/{pid}").st_uid == 65534
+    again.stop()
+    again.start()
+    assert Redis(again).read(1) and os.stat(f"/proc/{again.main_pid()}").st_uid == OWNER
+    again.stop()
+    again.end()
+
+
 @pytest.mark.parametrize("kind", KINDS, ids=lambda k: k.name)
 def test_on_a_volume__locked_under_it__runs_again_with_its_data(kind, work, mounted):
     engine, driver = make(kind, work, mounted.mountpoint)

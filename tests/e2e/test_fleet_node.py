@@ -825,7 +825,6 @@ def test_engine__runs_while_its_volume_is_open__and_outlives_the_agent(idle, pla
         redis(port, password, "GET", "name")
 
 
-@pytest.mark.skipif(not shutil.which("redis-server"), reason="no redis-server on this host")
 def as_number(uid, *argv):
     return ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "--", *argv]
 
@@ -856,7 +855,7 @@ def test_engines__of_several_organisations__run_as_users_that_share_nothing(idle
     first, second, third = volumes = run_engines(idle, plane, "redis", (acme, other, acme))
     owners = [owner_of(idle, v) for v in volumes]
     assert owners[0] == owners[2] != owners[1]
-    assert all(1900000000 <= o <= 1900065535 for o in owners)
+    assert all(2100000000 <= o <= 2100065535 for o in owners)
     for volume, owner in zip(volumes, owners):
         place = os.stat(idle.mountpoint(volume))
         assert (place.st_uid, place.st_gid, stat.S_IMODE(place.st_mode) & 0o7) == (0, owner, 0)
@@ -896,17 +895,41 @@ def test_engines__superuser_of_one_organisation__cannot_read_anothers_open_volum
     assert "not permitted" in ask(f"kill -STOP {pid}") and "Permission denied" in ask(f"ls /proc/{pid}/fd")
 
 
+@pytest.mark.skipif(not shutil.which("redis-server"), reason="redis-server is not installed here")
+def test_engine__left_running_and_owners_cannot_be_read__is_taken_over_and_stopped_by_a_revoke(idle, plane):
+    idle.join()
+    args = ("--engines", os.path.join(ROOT, "engines"), "--ports", "18300-18399", "--leave-running")
+    idle.start(*args)
+    volume, = run_engines(idle, plane, "redis", (str(uuid.uuid4()),))
+    with open(os.path.join(idle.dir, "volumes", volume, "engine", "running.json")) as f:
+        pid = json.load(f)["pid"]
+    idle.stop()
+    with open(os.path.join(idle.dir, "owners.json"), "w") as f:
+        f.write("{")
+    plane.reported.clear()
+    idle.start(*args)
+    plane.wait(lambda: plane.reported.get(volume, {}).get("engine", {}).get("state") == "RUNNING", "it is taken over")
+    assert proc.is_alive(pid)
+    plane.want(volume, revoked=True)
+    plane.wait_access("LOCKED", volume)
+    assert not proc.is_alive(pid)
+    receipt, = plane.wait(lambda: plane.receipts_of(volume), "there is a receipt")
+    assert 0 <= receipt["engine_stopped_ms"] < 3000
+
+
+@pytest.mark.skipif(not shutil.which("redis-server"), reason="redis-server is not installed here")
 def test_engine__owners_cannot_be_read__volumes_go_on_and_it_is_told(idle, plane):
     idle.join()
     with open(os.path.join(idle.dir, "owners.json"), "w") as f:
         f.write("{")
     idle.start("--engines", os.path.join(ROOT, "engines"), "--ports", "18200-18299")
-    volume = plane.want(engine="sqlite" if shutil.which("sqlite3") else "redis")
+    volume = plane.want(engine="redis")
     plane.wait_reached(volume)
     plane.wait(lambda: "owners.json is damaged" in plane.reported[volume]["engine"]["message"], "it is told")
     idle.write(volume, "file", "kept")
 
 
+@pytest.mark.skipif(not shutil.which("redis-server"), reason="no redis-server on this host")
 def test_engine__left_running_by_an_agent__ends_before_its_volume_is_removed(idle, plane):
     idle.join()
     port = proc.free_port()

@@ -246,6 +246,15 @@ static void peers__one_too_many__is_turned_away(void **unused)
     for (int i = 0; i < 2 * CONTROL_LOCK_PEERS; i++)
         check_rc(call(&f, "echo", &reply), BUSY);
     check_ok(call(&f, "lock", &reply)); /* a revoke waits for nobody */
+    int late = connect_raw(&f); /* whose request does not come is not told that the process hangs */
+    char answer[512] = "";
+    for (size_t got = 0; !strchr(answer, '\n') && got < sizeof answer - 1;) {
+        ssize_t n = read(late, answer + got, sizeof answer - 1 - got);
+        assert_true(n > 0);
+        got += (size_t)n;
+    }
+    assert_non_null(strstr(answer, "\"BUSY\""));
+    close(late);
     json_decref(reply);
     for (int i = 0; i < CONTROL_PEERS_MAX; i++)
         close(fds[i]);
