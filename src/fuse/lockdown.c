@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "fuse/mount_point.h"
 #include "fuse/process.h"
 
 enum {
@@ -132,6 +133,10 @@ static void on_give_up(void *arg, const char *why)
     struct process *p = arg;
 
     session_abort(p->session);
+    /* files need no process to be opened again while the kernel has them in memory */
+    ks_rc rc = mount_point_cut_off(p->mountpoint);
+    if (!ks_ok(rc))
+        log_line(LOG_ERROR, "the mount stays: %s", ks_text(rc));
     log_line(LOG_ERROR, "the keys cannot be wiped in time, so this process ends with them: %s",
              why);
     log_flush(LOG_MS_MAX);

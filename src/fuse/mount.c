@@ -335,6 +335,7 @@ static void cut_off(struct process *p)
     volume_set_door(p->volume, VOLUME_DRAINING);
     if (!sweeper_round(p->sweeper, FLUSH_MS_MAX))
         log_line(LOG_ERROR, "the kernel does not finish writing back: unsynced writes are lost");
+    volume_rest(p->volume); /* times that were kept */
 }
 
 /* wipe(p): whether no request was left that could still touch the volume. */

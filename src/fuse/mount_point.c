@@ -147,3 +147,13 @@ ks_rc mount_point_unmount(const char *path, bool is_lazy)
     ENSURE(status == 0, KS_E_BUSY, "%s cannot be unmounted: it is probably in use", path);
     return KS_SUCCESS;
 }
+
+/* A forced unmount fails the requests first, even when it then says "busy". */
+ks_rc mount_point_cut_off(const char *path)
+{
+    if (umount2(path, MNT_FORCE | UMOUNT_NOFOLLOW) == 0 || errno == EINVAL || errno == ENOENT)
+        return KS_SUCCESS;
+    IGNORE(mount_point_drop_names(path)); /* what stays in memory is out of reach all the same */
+    ks_rc rc = mount_point_unmount(path, true);
+    return ks_is_os(rc, EINVAL) ? KS_SUCCESS : rc;
+}

@@ -26,6 +26,13 @@ ks_rc mount_point_prepare(const char *path, const char *source) KS_MUST;
  */
 ks_rc mount_point_drop_names(const char *path) KS_MUST;
 
+/*
+ * mount_point_cut_off(path): takes a mount away whose process is dead or does not answer: every request fails, and nobody
+ * finds a file by its path any more, though the kernel may have its contents in memory. What has not been written back is lost. Nothing
+ * mounted there is fine.
+ */
+ks_rc mount_point_cut_off(const char *path) KS_MUST;
+
 /* mount_point_unmount(path, is_lazy): BUSY while files are open, unless lazy. Through fusermount3 where
  * we are not root. Never from a thread that serves requests. */
 ks_rc mount_point_unmount(const char *path, bool is_lazy) KS_MUST;

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "fuse/control.h"
+#include "fuse/mount_point.h"
 #include "node/agent_int.h"
 
 enum {
@@ -69,6 +70,19 @@ static int process_of(struct job *j)
     return process;
 }
 
+/* Files that the kernel has in memory can be opened and read without any process. */
+static void cut_mount_off(struct job *j)
+{
+    CLEANUP(mem_freep) char *point = NULL;
+    ks_rc rc = node_dir_mount_path(j->a->dir, j->h->id, &point);
+
+    if (ks_ok(rc))
+        rc = mount_point_cut_off(point);
+    if (!ks_ok(rc))
+        log_line(LOG_ERROR, "volume %s: the mount of its ended process stays: %s", j->h->id,
+                 ks_text(rc));
+}
+
 /* It has had its time. If it is only the record that the disk does not take, it is locked. Else whatever hangs in it, its keys go with it:
  * it loses nothing that was acknowledged. */
 static ks_rc insist(struct job *j, ks_rc why)
@@ -88,6 +102,7 @@ static ks_rc insist(struct job *j, ks_rc why)
     log_line(LOG_ERROR,
              "volume %s: its process does not lock, so it is killed, with the keys that it has: %s",
              j->h->id, text);
+    cut_mount_off(j);
     return KS_SUCCESS;
 }
 
@@ -122,8 +137,11 @@ static ks_rc lock_volume(struct job *j)
     for (int i = 0; i < TRIES; i++) {
         TRY(lock_once(j));
         TRY(pass_look_now(j));
-        if (is_locked(j) && (i >= UNLOCK_TRIES || !is_unlocking(j)))
+        if (is_locked(j) && (i >= UNLOCK_TRIES || !is_unlocking(j))) {
+            if (!j->seen.is_running)
+                cut_mount_off(j);
             return KS_SUCCESS;
+        }
         poll(NULL, 0, AGAIN_MS);
     }
     return ks_fail(KS_E_TIMEOUT, "it does not lock");

@@ -41,7 +41,7 @@ ks_rc inode_flush_mtime(struct volume *v, struct inode *i)
     struct stat in = {.st_mtim = i->mtime};
     if (i->has_mtime)
         rc = v->conf.io->ops->setattr(v->conf.io, i->node, IO_ATTR_MTIME, &in);
-    i->has_mtime = false;
+    i->has_mtime = i->has_mtime && !ks_ok(rc);
     pthread_mutex_unlock(&i->times_mutex);
     return rc;
 }
@@ -65,7 +65,7 @@ static void put_seen(struct inode *i, const struct stat *st)
     pthread_mutex_unlock(&i->times_mutex);
 }
 
-static void forget_seen(struct inode *i)
+void inode_forget_seen(struct inode *i)
 {
     pthread_mutex_lock(&i->times_mutex);
     mem_free(TAKE(i->seen));
@@ -112,7 +112,7 @@ ks_rc volume_setattr(struct volume *v, struct inode *i, unsigned attrs, const st
     VOLUME_OPERATION(v, (attrs & ~times) ? NEED_OPEN : NEED_FLUSH);
     TRY(inode_flush_mtime(v, i));
     ks_rc rc = v->conf.io->ops->setattr(v->conf.io, i->node, attrs, in);
-    forget_seen(i);
+    inode_forget_seen(i);
     TRY(rc);
     return inode_stat(v, i, ret);
 }

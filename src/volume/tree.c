@@ -310,6 +310,7 @@ ks_rc volume_link(struct volume *v, struct inode *i, struct inode *dir, const ch
 
     moves_note_inode(v, i);
     TRY(v->conf.io->ops->link(v->conf.io, i->node, dir->node, buf_text(&sealed)));
+    inode_forget_seen(i);
     TRY(inode_stat(v, i, ret_stat));
     inode_ref(v, i);
     return KS_SUCCESS;

@@ -229,6 +229,8 @@ ks_rc inode_load(struct volume *v, struct inode *i) KS_MUST;
  * inode_flush_mtime(v, i): puts it there. */
 void inode_show_mtime(struct inode *i, struct stat *st);
 ks_rc inode_flush_mtime(struct volume *v, struct inode *i) KS_MUST;
+/* inode_forget_seen(i): its attributes have changed in another way than by its times. */
+void inode_forget_seen(struct inode *i);
 
 /* inode_load_empty(i): the same for a backing file that was just seen to have no bytes, without opening it. */
 ks_rc inode_load_empty(struct inode *i) KS_MUST;

@@ -509,11 +509,23 @@ def test_revoke__engine_hangs_in_its_first_initialisation__locks_all_the_same(id
     assert receipt["engine_stopped_ms"] == -1
 
 
+def opens(node, volume):
+    """Whether a file can be opened and read, without asking for anything that the kernel does not have."""
+    try:
+        fd = os.open(os.path.join(node.mountpoint(volume), "file"), os.O_RDONLY)
+        os.pread(fd, 4, 0)
+        os.close(fd)
+        return True
+    except OSError:
+        return False
+
+
 def test_revoke__volume_process_that_does_not_answer__is_killed_and_stays_locked(node, plane):
     volume, other = plane.want(), plane.want()
     plane.wait_reached(volume, other)
     node.write(volume, "file", "kept")
     node.write(other, "file", "kept")
+    assert node.read(volume, "file") == "kept"  # the kernel has it in memory now
     pid = node.status(volume)["volume"]["pid"]
     os.kill(pid, signal.SIGSTOP)
     plane.want(volume, revoked=True)
@@ -522,7 +534,9 @@ def test_revoke__volume_process_that_does_not_answer__is_killed_and_stays_locked
     assert not is_readable(node, other)
     report, = plane.wait_access("LOCKED", volume)
     assert report["cause"] == "REVOKED"
+    assert not opens(node, volume)
     proc.wait_gone(pid)
+    assert not opens(node, volume)
     assert "does not lock, so it is killed" in proc.tail(node.log)
     plane.wait(lambda: plane.receipts_of(volume), "there is a receipt")
     plane.restore(volume)
