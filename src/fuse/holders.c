@@ -39,9 +39,11 @@ struct holders {
     uint64_t spaces[SPACES_MAX];
     size_t space_count;
 
-    pthread_mutex_t mutex; /* of what follows */
-    struct holders_found found;
-    uint64_t began_ms; /* of the last count that came to its end; 0: none */
+    pthread_mutex_t mutex;         /* of what follows */
+    struct holders_found counting; /* the count that is under way */
+    struct holders_found found;    /* the last one that ended */
+    uint64_t began_ms;             /* of that one; 0: there was none */
+    bool is_locking;               /* until holders_take */
 };
 
 static void dir_closep(DIR **d)
@@ -196,7 +198,7 @@ static void note_process(struct holders *h, int process, const char *pid, uint64
 
     comm_of(process, comm);
     pthread_mutex_lock(&h->mutex);
-    struct holders_found *found = &h->found;
+    struct holders_found *found = &h->counting;
     size_t len = strlen(found->names);
     if (found->processes < HOLDERS_NAMED_MAX)
         snprintf(found->names + len, sizeof found->names - len, "%s%.*s[%.10s]", len ? ", " : "",
@@ -225,7 +227,23 @@ static bool is_other_process(const char *name)
     return isdigit((unsigned char)name[0]) && strtol(name, NULL, 10) != (long)getpid();
 }
 
-/* Ours is the first namespace to be learnt: a mount of the volume is most likely there. */
+/* look_at_all(h): whether it came to its end. Ours is the first namespace to be learnt: a mount of the volume is most likely
+ * there. */
+static bool look_at_all(struct holders *h)
+{
+    CLEANUP(dir_closep) DIR *d = open_dir(AT_FDCWD, h->conf.proc);
+
+    if (!d)
+        return false;
+    CLEANUP(fd_closep) int self = openat(dirfd(d), "self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (self >= 0)
+        learn_mounts(h, self);
+    for (struct dirent *e; (e = readdir(d)) && !is_late(h);)
+        if (is_other_process(e->d_name))
+            look_at_process(h, dirfd(d), e->d_name);
+    return !is_late(h);
+}
+
 static void count(void *arg)
 {
     struct holders *h = arg;
@@ -234,21 +252,13 @@ static void count(void *arg)
     h->deadline_ms = began_ms + HOLDERS_SCAN_MS_MAX;
     h->mount_count = h->space_count = 0;
     pthread_mutex_lock(&h->mutex);
-    h->found = (struct holders_found){.is_partial = true};
+    h->counting = (struct holders_found){.is_partial = true};
     pthread_mutex_unlock(&h->mutex);
-    CLEANUP(dir_closep) DIR *d = open_dir(AT_FDCWD, h->conf.proc);
-    if (!d)
-        return;
-    CLEANUP(fd_closep) int self = openat(dirfd(d), "self", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (self >= 0)
-        learn_mounts(h, self);
-    for (struct dirent *e; (e = readdir(d)) && !is_late(h);)
-        if (is_other_process(e->d_name))
-            look_at_process(h, dirfd(d), e->d_name);
-    bool is_partial = is_late(h);
+    bool is_whole = look_at_all(h);
     pthread_mutex_lock(&h->mutex);
-    h->found.is_partial = is_partial;
-    h->began_ms = is_partial ? 0 : began_ms;
+    h->counting.is_partial = !is_whole;
+    h->found = h->counting;
+    h->began_ms = began_ms;
     pthread_mutex_unlock(&h->mutex);
 }
 
@@ -277,23 +287,38 @@ bool holders_stop(struct holders *h, uint32_t timeout_ms)
     return true;
 }
 
-void holders_ask(struct holders *h, uint64_t age_ms_max)
+void holders_count(struct holders *h)
+{
+    pthread_mutex_lock(&h->mutex);
+    h->is_locking = true;
+    pthread_mutex_unlock(&h->mutex);
+    sweeper_ask(h->sweeper);
+}
+
+void holders_take(struct holders *h, uint32_t timeout_ms, struct holders_found *ret)
+{
+    bool is_done = sweeper_await(h->sweeper, timeout_ms);
+
+    pthread_mutex_lock(&h->mutex);
+    *ret = is_done ? h->found : h->counting;
+    h->is_locking = false;
+    pthread_mutex_unlock(&h->mutex);
+    ret->is_partial = ret->is_partial || !is_done;
+}
+
+void holders_look(struct holders *h, uint64_t age_ms_max, struct holders_found *ret)
 {
     uint64_t now = clock_boot_ms(h->conf.clock);
 
     pthread_mutex_lock(&h->mutex);
     bool is_fresh = h->began_ms && now - h->began_ms < age_ms_max;
-    pthread_mutex_unlock(&h->mutex);
-    if (!is_fresh)
+    bool is_wanted = !is_fresh && !h->is_locking;
+    if (is_wanted)
         sweeper_ask(h->sweeper);
-}
-
-void holders_found(struct holders *h, uint32_t timeout_ms, struct holders_found *ret)
-{
-    bool is_done = sweeper_await(h->sweeper, timeout_ms);
-
+    pthread_mutex_unlock(&h->mutex);
+    if (is_wanted)
+        sweeper_await(h->sweeper, HOLDERS_LOOK_MS_MAX);
     pthread_mutex_lock(&h->mutex);
     *ret = h->found;
     pthread_mutex_unlock(&h->mutex);
-    ret->is_partial = ret->is_partial || !is_done;
 }

@@ -19,7 +19,12 @@
 
 struct holders;
 
-enum { HOLDERS_NAMES_BYTES = 256, HOLDERS_NAMED_MAX = 8, HOLDERS_SCAN_MS_MAX = 3000 };
+enum {
+    HOLDERS_NAMES_BYTES = 256,
+    HOLDERS_NAMED_MAX = 8,
+    HOLDERS_SCAN_MS_MAX = 3000,
+    HOLDERS_LOOK_MS_MAX = 250
+};
 
 struct holders_conf {
     struct clock *clock; /* borrowed */
@@ -37,7 +42,10 @@ struct holders_found {
 ks_rc holders_start(const struct holders_conf *conf, struct holders **ret) KS_MUST;
 /* holders_stop(h, timeout_ms): like sweeper_stop; NULL is stopped. */
 bool holders_stop(struct holders *h, uint32_t timeout_ms);
-/* holders_ask(h, age_ms_max): begins to count, unless a count is complete that began within age_ms_max. Never waits. */
-void holders_ask(struct holders *h, uint64_t age_ms_max);
-/* holders_found(h, timeout_ms, ret): what was counted, at the latest after timeout_ms, then as far as that went. */
-void holders_found(struct holders *h, uint32_t timeout_ms, struct holders_found *ret);
+/* For a lock: holders_count(h) begins to count and returns at once; holders_take(h, timeout_ms, ret) must follow: what was
+ * counted, at the latest after timeout_ms, then as far as that went. In between nothing else is counted. */
+void holders_count(struct holders *h);
+void holders_take(struct holders *h, uint32_t timeout_ms, struct holders_found *ret);
+/* holders_look(h, age_ms_max, ret): for whoever is curious: the last count that ended. When that began longer ago, and no lock counts,
+ * another one is begun, for which this waits HOLDERS_LOOK_MS_MAX at most. */
+void holders_look(struct holders *h, uint64_t age_ms_max, struct holders_found *ret);

@@ -18,9 +18,8 @@ enum {
     SECOND_ROUND_MS_MAX = 800,
     SCRUB_MS_MAX = 200,
     LOG_MS_MAX = 100,
-    HANDLES_MS_MAX = 2000,     /* that the report of a lock, not the lock, may wait for the count */
-    HANDLES_SOON_MS = 250,     /* for a status */
-    HANDLES_AGE_MS_MAX = 1000, /* of a count that is told again */
+    HANDLES_MS_MAX = 2000, /* that the report of a lock, not the lock, may wait for the count */
+    HANDLES_AGE_MS_MAX = 60000, /* of a count that is told again */
     GIVE_UP_STATUS = 70,
 };
 
@@ -51,7 +50,7 @@ static void on_drain(void *arg, uint64_t deadline_ms)
 {
     struct process *p = arg;
 
-    holders_ask(p->holders, 0); /* beside the rest: who is cut off closes its files soon */
+    holders_count(p->holders); /* beside the rest: who is cut off closes its files soon */
     bool is_clean = sweeper_round(p->sweeper, left(p, deadline_ms, WRITE_BACK_MS_MAX));
     if (!is_clean)
         log_line(LOG_ERROR, "the kernel does not finish writing back: unsynced writes may be lost");
@@ -114,15 +113,17 @@ static void on_handles(void *arg, uint64_t deadline_ms, struct guard_handles *re
     struct process *p = arg;
     struct holders_found found;
 
-    holders_found(p->holders, left(p, deadline_ms, HANDLES_MS_MAX), &found);
+    holders_take(p->holders, left(p, deadline_ms, HANDLES_MS_MAX), &found);
     *ret = (struct guard_handles){.count = found.handles, .is_partial = found.is_partial};
     snprintf(ret->names, sizeof ret->names, "%s", found.names);
 }
 
-void lockdown_handles(struct process *p, struct guard_handles *ret)
+uint64_t lockdown_handles(struct process *p, bool is_open)
 {
-    holders_ask(p->holders, HANDLES_AGE_MS_MAX);
-    on_handles(p, clock_boot_ms(p->clock) + HANDLES_SOON_MS, ret);
+    struct holders_found found;
+
+    holders_look(p->holders, is_open ? HANDLES_AGE_MS_MAX : UINT64_MAX, &found);
+    return found.handles;
 }
 
 /* The keys are in use and the bound is over. Wiping them under a running request could write garbage;

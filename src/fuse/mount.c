@@ -32,6 +32,7 @@ enum {
     HOUSEKEEPING_MS = 10000,
     STOP_MS_MAX = 20000, /* after a signal, for those who still have files open */
     FLUSH_MS_MAX = 4000,
+    COUNT_MS_MAX = 500,
     DESCRIPTORS_AT_LEAST = 1024,
     OPEN_FILES_MAX = 4096, /* each may have a key in locked memory */
     PROBER_MS_MAX = 6000,
@@ -326,11 +327,12 @@ static void serve(struct process *p, int signals)
 /* cut_off(p): the mount could not be ended, because files are open in it: at least nothing is lost. */
 static void cut_off(struct process *p)
 {
-    struct guard_handles handles;
+    struct holders_found handles;
 
-    lockdown_handles(p, &handles);
+    holders_count(p->holders);
+    holders_take(p->holders, COUNT_MS_MAX, &handles);
     log_line(LOG_WARNING, "ending with %s%llu handles open%s%s",
-             handles.is_partial ? "at least " : "", (unsigned long long)handles.count,
+             handles.is_partial ? "at least " : "", (unsigned long long)handles.handles,
              handles.names[0] ? ", of " : "", handles.names);
     volume_set_door(p->volume, VOLUME_DRAINING);
     if (!sweeper_round(p->sweeper, FLUSH_MS_MAX))

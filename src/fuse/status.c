@@ -147,13 +147,12 @@ ks_rc status_report(struct process *p, json_t **ret)
 {
     CLEANUP(keyring_freep) struct keyring *k = NULL;
     CLEANUP(surveyor_result_done) struct surveyor_result counted = {0};
-    struct guard_handles handles;
     struct guard_status g;
 
     TRY(backing_keyring(p->backing, &k));
-    lockdown_handles(p, &handles);
     TRY(surveyor_last(p->surveyor, &counted));
     guard_status(p->guard, &g);
+    uint64_t handles = lockdown_handles(p, g.state == LEASE_OPEN || g.state == LEASE_GRACE);
     struct counted_generations generations = {counted.generations, counted.count,
                                               counted.as_of_s != 0};
     json_t *status = json_pack(
@@ -165,8 +164,8 @@ ks_rc status_report(struct process *p, json_t **ret)
         "generations", keyring_generations_json(k, &generations, false), "generations_as_of",
         json_moment(counted.as_of_s), "next_data_rotation",
         json_moment(atomic_load(&p->rotation_due)), "rekey", rekey_status(p), "transport",
-        session_is_ring(p->session) ? "IO_URING" : "DEVICE", "handles", number(handles.count),
-        "counters", counters(p), "key_services", key_services(p), "receipt", receipt(&g.receipt));
+        session_is_ring(p->session) ? "IO_URING" : "DEVICE", "handles", number(handles), "counters",
+        counters(p), "key_services", key_services(p), "receipt", receipt(&g.receipt));
     ENSURE(status, KS_E_NO_MEMORY, "no memory for the status");
     *ret = status;
     return KS_SUCCESS;

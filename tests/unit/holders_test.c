@@ -129,8 +129,8 @@ static struct holders_found count(struct bench *b)
 {
     struct holders_found found;
 
-    holders_ask(b->h, 0);
-    holders_found(b->h, SOON_MS, &found);
+    holders_count(b->h);
+    holders_take(b->h, SOON_MS, &found);
     assert_false(found.is_partial);
     return found;
 }
@@ -214,7 +214,7 @@ static void count__own_process__is_left_out(void **state)
     assert_int_equal(count(b).handles, 0);
 }
 
-static void ask__counted_lately__is_not_counted_again(void **state)
+static void look__counted_lately__is_not_counted_again(void **state)
 {
     struct bench *b = *state;
     struct holders_found found;
@@ -222,36 +222,64 @@ static void ask__counted_lately__is_not_counted_again(void **state)
     assert_int_equal(count(b).handles, 0);
     put_process(b, "300", "postgres\n", "mnt:[100]", "/");
     put_descriptor(b, "300", 3, "/volume/a", 40);
-    holders_ask(b->h, UINT64_MAX);
-    holders_found(b->h, SOON_MS, &found);
+    holders_look(b->h, UINT64_MAX, &found);
     assert_int_equal(found.handles, 0);
     assert_int_equal(count(b).handles, 1);
+    holders_look(b->h, UINT64_MAX, &found);
+    assert_int_equal(found.handles, 1);
 }
 
-/* A /proc that never answers: opening a fifo to read waits for somebody who writes. */
-static void found__count_hangs__says_what_is_known(void **state)
+/* A /proc that does not answer: opening a fifo to read waits for somebody who writes. */
+static void hang(struct bench *b, char path[FULL_BYTES])
+{
+    put_process(b, "300", "stuck\n", "mnt:[100]", "/");
+    put_descriptor(b, "300", 3, "/volume/a", 40);
+    snprintf(path, FULL_BYTES, "%s/300/fdinfo/3", b->proc);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkfifo(path, 0600), 0);
+}
+
+static void take__count_hangs__says_what_is_known(void **state)
 {
     struct bench *b = *state;
     struct holders_found found;
-    char path[PATH_BYTES];
+    char path[FULL_BYTES];
 
-    put_process(b, "300", "stuck\n", "mnt:[100]", "/");
-    put_descriptor(b, "300", 3, "/volume/a", 40);
-    snprintf(path, sizeof path, "%s/300/fdinfo/3", b->proc);
-    assert_int_equal(unlink(path), 0);
-    assert_int_equal(mkfifo(path, 0600), 0);
-    holders_ask(b->h, 0);
-    holders_found(b->h, 1, &found);
+    hang(b, path);
+    holders_count(b->h);
+    holders_take(b->h, 1, &found);
     assert_true(found.is_partial);
     assert_int_equal(found.handles, 0);
     int fd = open(path, O_WRONLY | O_CLOEXEC); /* returns when the count is there */
     assert_true(fd >= 0);
     close(fd);
-    holders_found(b->h, SOON_MS, &found);
+    holders_take(b->h, SOON_MS, &found);
     assert_false(found.is_partial);
 }
 
-static void count__no_proc__is_partial(void **state)
+static void look__while_a_lock_counts__begins_no_other_count(void **state)
+{
+    struct bench *b = *state;
+    struct holders_found found;
+    char path[FULL_BYTES], other[PATH_BYTES];
+
+    hang(b, path);
+    holders_count(b->h);
+    holders_look(b->h, 0, &found); /* would wait for the fifo twice */
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    close(fd);
+    assert_int_equal(unlink(path), 0);
+    snprintf(other, sizeof other, "300/fdinfo/3");
+    put_text(b, other, "mnt_id:\t40\n"); /* a count from here on would find it */
+    holders_look(b->h, 0, &found);
+    holders_take(b->h, SOON_MS, &found);
+    assert_false(found.is_partial);
+    assert_int_equal(found.handles, 0);
+    assert_int_equal(count(b).handles, 1);
+}
+
+static void take__no_proc__is_partial(void **state)
 {
     struct holders_conf conf = {clock_system(), "/nowhere", makedev(0, 57)};
     struct holders_found found;
@@ -259,8 +287,8 @@ static void count__no_proc__is_partial(void **state)
 
     (void)state;
     check_ok(holders_start(&conf, &h));
-    holders_ask(h, 0);
-    holders_found(h, SOON_MS, &found);
+    holders_count(h);
+    holders_take(h, SOON_MS, &found);
     assert_true(found.is_partial);
     assert_true(holders_stop(h, SOON_MS));
 }
@@ -276,9 +304,10 @@ int main(void)
         TEST(count__first_process_of_a_namespace_sees_a_part__the_next_is_asked),
         TEST(count__many_processes__names_some),
         TEST(count__own_process__is_left_out),
-        TEST(ask__counted_lately__is_not_counted_again),
-        TEST(found__count_hangs__says_what_is_known),
-        cmocka_unit_test(count__no_proc__is_partial),
+        TEST(look__counted_lately__is_not_counted_again),
+        TEST(take__count_hangs__says_what_is_known),
+        TEST(look__while_a_lock_counts__begins_no_other_count),
+        cmocka_unit_test(take__no_proc__is_partial),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
