@@ -135,7 +135,7 @@ ks_rc volume_fsync(struct volume *v, struct inode *i, bool is_data_only) KS_MUST
 
 /*
  * A sync that is foreseen. After a write and before it is answered, volume_foresee_sync(v, i, ret) says whether this file is used
- * to be synced now; then volume_flush_ahead must be called, best by the same thread right after the answer, and holds whatever
+ * to be synced now; then volume_flush_ahead must be called by the same thread, right after the answer, and holds whatever
  * it needs, also when the kernel forgets i meanwhile. A sync of data that comes before it has ended joins it with volume_join_sync(v, i, w):
  * true means that w->done(w, rc) is called once, by the flushing thread, which then owes w nothing more; false that nothing
  * joins, and volume_fsync is to be called as ever. That one finds a flush that has ended and covers all, too.

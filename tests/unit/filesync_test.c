@@ -179,18 +179,29 @@ static void full_syncs__of_every_write__are_not_foreseen(void **state)
 
 /* --- syncs that come while it runs --- */
 
-static void *run_flush(void *arg)
+/* What a thread of the mount does with a write whose sync is foreseen. */
+static void *run_write(void *arg)
 {
-    volume_flush_ahead(arg);
+    struct bench *b = arg;
+    struct flush_ahead a;
+
+    write_some(b);
+    if (foresee(b, &a))
+        volume_flush_ahead(&a);
     return NULL;
 }
 
-static pthread_t flush_held(struct bench *b, struct flush_ahead *a)
+/* The flush of the thread has begun, on a disk that stands still. */
+static pthread_t flush_held(struct bench *b)
 {
+    struct flush_ahead a;
     pthread_t thread;
 
+    write_foreseen(b, &a);
+    volume_flush_ahead(&a);
+    check_ok(volume_fsync(b->f->v, b->i, true));
     fault_hold(b->io, "sync");
-    assert_int_equal(pthread_create(&thread, NULL, run_flush, a), 0);
+    assert_int_equal(pthread_create(&thread, NULL, run_write, b), 0);
     fault_wait_held(b->io, 1);
     return thread;
 }
@@ -199,11 +210,9 @@ static void sync__while_the_flush_runs__ends_with_it(void **state)
 {
     struct bench *b = *state;
     struct waiting one = {.w.done = on_done}, two = one;
-    struct flush_ahead a;
-
-    write_foreseen(b, &a);
+    pthread_t thread = flush_held(b);
     uint64_t before = volume_counters_get(b->f->v).syncs;
-    pthread_t thread = flush_held(b, &a);
+
     assert_true(volume_join_sync(b->f->v, handle_inode(b->h), &one.w));
     assert_true(volume_join_sync(b->f->v, handle_inode(b->h), &two.w));
     assert_int_equal(one.calls + two.calls, 0);
@@ -232,10 +241,9 @@ static void sync__of_a_write_after_the_flush_began__does_not_join(void **state)
 {
     struct bench *b = *state;
     struct waiting one = {.w.done = on_done};
-    struct flush_ahead a, other;
+    pthread_t thread = flush_held(b);
+    struct flush_ahead other;
 
-    write_foreseen(b, &a);
-    pthread_t thread = flush_held(b, &a);
     write_some(b);
     assert_false(foresee(b, &other));
     assert_false(volume_join_sync(b->f->v, handle_inode(b->h), &one.w));
@@ -346,11 +354,8 @@ static void sync__beside_a_flush_that_fails__fails_too(void **state)
 {
     struct bench *b = *state;
     struct syncing s = {.b = b};
-    struct flush_ahead a;
-    pthread_t other;
+    pthread_t other, thread = flush_held(b);
 
-    write_foreseen(b, &a);
-    pthread_t thread = flush_held(b, &a);
     write_some(b);
     fault_arm(b->io, 1, EIO, false);
     assert_int_equal(pthread_create(&other, NULL, run_sync, &s), 0);
