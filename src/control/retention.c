@@ -2,7 +2,7 @@
 /*
  * control/retention.c - old events, operations and receipts, out of the store in batches.
  *
- * Invariant: nothing is removed that is not in a file. A batch has one file, named by its first record, so that a batch that is taken up
+ * Invariant: no event and no receipt is removed that is not in a file. A batch has one file, named by its first record, so that a batch that is taken up
  * again after a crash writes the same file again.
  */
 #include "control/retention.h"

@@ -2,7 +2,8 @@
 /*
  * control/retention.h - what the store does not keep for ever: old audit events, operations and receipts.
  *
- * Events and receipts are in a file of DIR/audit, durable, before they leave the store; what cannot be written there stays. Each
+ * Events and receipts are in a file of DIR/audit, durable, before they leave the store; what cannot be written there stays. Operations go as
+ * they are: events tell how each began and ended. Receipts stay while their volume is locked, whoever locked it. Each
  * batch is one short transaction with an event of its own, and the chain of the events that stay can be verified as before.
  */
 #pragma once

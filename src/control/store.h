@@ -265,7 +265,7 @@ ks_rc store_receipts(struct store_view *v, const char *cluster, const char *oper
                      size_t *ret_count) KS_MUST;
 
 /* store_operations_ended(v, before, count_max, ret, ret_count): those that ended before then, the earliest first. store_receipts_old: receipts of
- * locks before then that no volume stands on any more, the earliest first. */
+ * locks before then, but for those of volumes that are locked and that of a volume's last revocation, the earliest first. */
 ks_rc store_operations_ended(struct store_view *v, int64_t before, uint32_t count_max,
                              struct operation **ret, size_t *ret_count) KS_MUST;
 ks_rc store_receipts_old(struct store_view *v, int64_t before, uint32_t count_max,

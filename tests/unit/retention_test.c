@@ -280,12 +280,33 @@ static void history__older_than_is_kept__leaves_but_for_what_is_still_so(void **
     assert_true(count_operations() > 4);
     x.fleet.c->audit_keep_s = 0;
     tick(KEEP + RETENTION_LATE_S + 1);
-    assert_int_equal(count_receipts(), 5); /* of the lock that is still so */
-    assert_int_equal(count_lines("receipts-"), 5);
+    assert_int_equal(count_receipts(), 10); /* of volumes that are locked */
     assert_int_equal(count_operations(), 1);
     cmek_check_operation(&x, &running, OPERATION_RUNNING);
     assert_true(verify() > 0);
     cmek_check_status(&x, CMEK_REVOKED);
+    cmek_ask(&x, CMEK_RESTORE, NULL);
+    cmek_run(&x);
+    tick(RETENTION_LOOK_S);
+    assert_int_equal(count_receipts(), 5); /* of the last revocation */
+    assert_int_equal(count_lines("receipts-"), 5);
+}
+
+/* As by the key service, which volumes do not stand on: no revocation. */
+static void a_receipt__of_a_volume_that_is_locked_by_its_key_service__stays(void **state)
+{
+    (void)state;
+    cmek_ask(&x, CMEK_ENABLE, "k1");
+    cmek_run(&x);
+    cmek_ask(&x, CMEK_REVOKE, NULL);
+    cmek_run(&x);
+    cmek_ask(&x, CMEK_RESTORE, NULL);
+    cmek_run(&x);
+    meddle("UPDATE volume SET receipt = ''; UPDATE volume SET access = 'LOCKED', cause = 'DENIED' "
+           "WHERE region = 'west'");
+    assert_int_equal(count_receipts(), 5);
+    tick(KEEP + RETENTION_LATE_S + 1);
+    assert_int_equal(count_receipts(), 3);
 }
 
 static void nothing__when_all_is_kept_for_ever__is_removed(void **state)
@@ -310,6 +331,7 @@ int main(void)
         TEST(events__removed_by_hand__are_missed),
         TEST(more_events__removed_by_hand_after_retention__are_missed),
         TEST(history__older_than_is_kept__leaves_but_for_what_is_still_so),
+        TEST(a_receipt__of_a_volume_that_is_locked_by_its_key_service__stays),
         TEST(nothing__when_all_is_kept_for_ever__is_removed),
     };
 
