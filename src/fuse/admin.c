@@ -21,13 +21,14 @@ enum {
 static ks_rc op_status(struct process *p, json_t *request, struct control_peer *peer, json_t **ret)
 {
     const char *op;
-    int wants_survey = 0;
+    int wants_survey = 0, wants_handles = 1;
 
     (void)peer;
-    UNPACK(request, "{s:s, s?b}", "op", &op, "survey", &wants_survey);
+    UNPACK(request, "{s:s, s?b, s?b}", "op", &op, "survey", &wants_survey, "handles",
+           &wants_handles);
     if (wants_survey)
         TRY(surveyor_wait(p->surveyor, surveyor_ask(p->surveyor), SURVEY_MS_MAX));
-    return status_report(p, ret);
+    return status_report(p, wants_handles, ret);
 }
 
 static ks_rc op_lock(struct process *p, json_t *request, struct control_peer *peer, json_t **ret)

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -27,6 +28,7 @@ enum {
     NAME_BYTES = 32,
     INFO_BYTES = 256,
     LINK_BYTES = 64,
+    NICE_LAST = 19,
 };
 
 struct holders {
@@ -249,6 +251,8 @@ static void count(void *arg)
     struct holders *h = arg;
     uint64_t began_ms = clock_boot_ms(h->conf.clock);
 
+    /* on a host with many volumes all of them may count at once: first comes what they are there for */
+    (void)setpriority(PRIO_PROCESS, 0, NICE_LAST);
     h->deadline_ms = began_ms + HOLDERS_SCAN_MS_MAX;
     h->mount_count = h->space_count = 0;
     pthread_mutex_lock(&h->mutex);

@@ -84,8 +84,9 @@ uint64_t lockdown_handles(struct process *p, bool is_open);
 /* lockdown_sweep(process): one round of clearing the kernel's cache. */
 void lockdown_sweep(void *arg);
 
-/* status.c: status_report(p, ret): the reply to "status" (docs/CONTROL.md). */
-ks_rc status_report(struct process *p, json_t **ret) KS_MUST;
+/* status.c: status_report(p, wants_handles, ret): the reply to "status" (docs/CONTROL.md). To count open files all processes of the
+ * host are looked at. */
+ks_rc status_report(struct process *p, bool wants_handles, json_t **ret) KS_MUST;
 /* status_watch(process): a line of "watch", as a new object; NULL when it cannot be made now. */
 json_t *status_watch(void *arg);
 

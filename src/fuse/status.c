@@ -143,7 +143,7 @@ static json_t *key_services(struct process *p)
     return l.list;
 }
 
-ks_rc status_report(struct process *p, json_t **ret)
+ks_rc status_report(struct process *p, bool wants_handles, json_t **ret)
 {
     CLEANUP(keyring_freep) struct keyring *k = NULL;
     CLEANUP(surveyor_result_done) struct surveyor_result counted = {0};
@@ -152,7 +152,8 @@ ks_rc status_report(struct process *p, json_t **ret)
     TRY(backing_keyring(p->backing, &k));
     TRY(surveyor_last(p->surveyor, &counted));
     guard_status(p->guard, &g);
-    uint64_t handles = lockdown_handles(p, g.state == LEASE_OPEN || g.state == LEASE_GRACE);
+    bool is_open = g.state == LEASE_OPEN || g.state == LEASE_GRACE;
+    uint64_t handles = lockdown_handles(p, wants_handles && is_open);
     struct counted_generations generations = {counted.generations, counted.count,
                                               counted.as_of_s != 0};
     json_t *status = json_pack(

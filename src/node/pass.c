@@ -77,7 +77,7 @@ static ks_rc check_identity(struct job *j)
 
 static ks_rc look_at_process(struct job *j)
 {
-    CLEANUP(json_decrefp) json_t *request = json_pack("{s:s}", "op", "status");
+    CLEANUP(json_decrefp) json_t *request = json_pack("{s:s, s:b}", "op", "status", "handles", 0);
     CLEANUP(json_decrefp) json_t *status = NULL;
 
     ENSURE(request, KS_E_NO_MEMORY, "no memory for a request");
