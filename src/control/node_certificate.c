@@ -29,14 +29,16 @@ ks_rc node_sign(struct control *c, const char *request_pem, const char *node, st
     return KS_SUCCESS;
 }
 
-ks_rc node_reply(struct control *c, const struct node *n, const struct buf *pem, json_t **ret)
+ks_rc node_finish(struct work *w, const struct node *n, const struct buf *pem, json_t **ret)
 {
+    CLEANUP(json_decrefp)
     json_t *reply =
         json_pack("{s:s, s:s, s:s, s:s}", "node", n->id, "region", n->region, "certificate",
-                  buf_text(pem), "authority", authority_pem(c->authority));
+                  buf_text(pem), "authority", authority_pem(w->c->authority));
 
     ENSURE(reply, KS_E_NO_MEMORY, "no memory for a reply");
-    *ret = reply;
+    TRY(work_end(w));
+    *ret = TAKE(reply);
     return KS_SUCCESS;
 }
 
@@ -76,21 +78,13 @@ ks_rc control_node_renew(struct control *c, const char *node, const char *reques
     CLEANUP(work_abandon) struct work w = {0};
     CLEANUP(buf_done) struct buf pem = buf_init(CERTIFICATE_PEM_MAX);
     struct node n;
-    json_t *reply;
 
     TRY(work_begin(c, &w));
     TRY(node_get_joined(store_tx_view(w.tx), node, &n));
     TRY(node_sign(c, request_pem, n.id, &pem, n.certificate));
     TRY(node_keep_renewed(&w, n.id, n.certificate));
     TRY(node_audit(&w, NULL, "node.renew", &n));
-    TRY(node_reply(c, &n, &pem, &reply));
-    ks_rc rc = work_end(&w);
-    if (!ks_ok(rc)) {
-        json_decref(reply);
-        return rc;
-    }
-    *ret = reply;
-    return KS_SUCCESS;
+    return node_finish(&w, &n, &pem, ret);
 }
 
 /* -- who it is --------------------------------------------------------------------------------------------------------- */

@@ -17,9 +17,9 @@ bool node_text_is_plain(const char *text, size_t room);
 /* node_sign(c, request, node, ret_pem, fingerprint): a certificate for the node; USAGE for a request that cannot be taken. */
 ks_rc node_sign(struct control *c, const char *request_pem, const char *node, struct buf *ret_pem,
                 char fingerprint[FINGERPRINT_BYTES]) KS_MUST;
-/* node_reply(c, node, pem, ret): what a node that joined or renewed is told. */
-ks_rc node_reply(struct control *c, const struct node *n, const struct buf *pem,
-                 json_t **ret) KS_MUST;
+/* node_finish(w, node, pem, ret): ends the work; ret: what a node that joined or renewed is told. */
+ks_rc node_finish(struct work *w, const struct node *n, const struct buf *pem,
+                  json_t **ret) KS_MUST;
 ks_rc node_audit(struct work *w, const struct caller *by, const char *action,
                  const struct node *n) KS_MUST;
 /* node_get_joined(v, id, ret): PERMISSION when it was removed. */

@@ -179,7 +179,6 @@ ks_rc control_node_join(struct control *c, const char *token, const char *reques
     CLEANUP(work_abandon) struct work w = {0};
     CLEANUP(buf_done) struct buf pem = buf_init(CERTIFICATE_PEM_MAX);
     struct node n = {.state = NODE_JOINED};
-    json_t *reply;
 
     ENSURE(node_text_is_plain(name, sizeof n.name), KS_E_USAGE,
            "the name of a node has 1 to %d printable characters without blanks", NAME_BYTES - 1);
@@ -190,14 +189,7 @@ ks_rc control_node_join(struct control *c, const char *token, const char *reques
     TRY(check_token(c, token));
     TRY(work_begin(c, &w));
     TRY(join(&w, token, request_pem, &n, &pem));
-    TRY(node_reply(c, &n, &pem, &reply));
-    ks_rc rc = work_end(&w);
-    if (!ks_ok(rc)) {
-        json_decref(reply);
-        return rc;
-    }
-    *ret = reply;
-    return KS_SUCCESS;
+    return node_finish(&w, &n, &pem, ret);
 }
 
 /* -- a certificate that has expired ----------------------------------------------------------------------------------- */
@@ -246,18 +238,10 @@ ks_rc control_node_rejoin(struct control *c, const char *token, const struct nod
     CLEANUP(work_abandon) struct work w = {0};
     CLEANUP(buf_done) struct buf pem = buf_init(CERTIFICATE_PEM_MAX);
     struct node n;
-    json_t *reply;
 
     TRY(check_token(c, token));
     TRY(prove_node(c, ask, &n));
     TRY(work_begin(c, &w));
     TRY(rejoin(&w, token, ask->request, &n, &pem));
-    TRY(node_reply(c, &n, &pem, &reply));
-    ks_rc rc = work_end(&w);
-    if (!ks_ok(rc)) {
-        json_decref(reply);
-        return rc;
-    }
-    *ret = reply;
-    return KS_SUCCESS;
+    return node_finish(&w, &n, &pem, ret);
 }

@@ -300,24 +300,9 @@ ks_rc engine_home_begin(struct engine_home *h, const struct engine_template *t,
 
 /* ---- a home that changes hands ---- */
 
-static ks_rc give_inside(struct io_node *dir, uid_t from, const struct program_user *user,
-                         unsigned depth);
+typedef ks_rc visit_entry(void *arg, struct io_node *dir, const char *name, unsigned depth);
 
-/* Links into somebody else's files stay as they are. */
-static ks_rc give_one(struct io_node *dir, const char *name, uid_t from,
-                      const struct program_user *user, unsigned depth)
-{
-    CLEANUP(node_close) struct io_node *node = NULL;
-    struct stat st;
-
-    TRY(lookup(dir, name, &node, &st));
-    if (S_ISDIR(st.st_mode))
-        TRY(give_inside(node, from, user, depth + 1));
-    return st.st_uid == from ? give_to(node, user) : KS_SUCCESS;
-}
-
-static ks_rc give_inside(struct io_node *dir, uid_t from, const struct program_user *user,
-                         unsigned depth)
+static ks_rc each_entry(struct io_node *dir, unsigned depth, visit_entry *visit, void *arg)
 {
     struct io_dirent e = {.name = "."};
     struct io_dir *list = NULL;
@@ -328,10 +313,39 @@ static ks_rc give_inside(struct io_node *dir, uid_t from, const struct program_u
     while (ks_ok(rc) && e.name[0]) {
         rc = io()->ops->dir_next(io(), list, &e);
         if (ks_ok(rc) && e.name[0] && strcmp(e.name, ".") != 0 && strcmp(e.name, "..") != 0)
-            rc = ks_wrap(give_one(dir, e.name, from, user, depth), "%s", e.name);
+            rc = ks_wrap(visit(arg, dir, e.name, depth), "%s", e.name);
     }
     io()->ops->dir_close(io(), list);
     return rc;
+}
+
+struct giving {
+    uid_t from;
+    const struct program_user *user;
+};
+
+static ks_rc give_inside(struct io_node *dir, uid_t from, const struct program_user *user,
+                         unsigned depth);
+
+/* Links into somebody else's files stay as they are. */
+static ks_rc give_one(void *arg, struct io_node *dir, const char *name, unsigned depth)
+{
+    const struct giving *g = arg;
+    CLEANUP(node_close) struct io_node *node = NULL;
+    struct stat st;
+
+    TRY(lookup(dir, name, &node, &st));
+    if (S_ISDIR(st.st_mode))
+        TRY(give_inside(node, g->from, g->user, depth + 1));
+    return st.st_uid == g->from ? give_to(node, g->user) : KS_SUCCESS;
+}
+
+static ks_rc give_inside(struct io_node *dir, uid_t from, const struct program_user *user,
+                         unsigned depth)
+{
+    struct giving g = {from, user};
+
+    return each_entry(dir, depth, give_one, &g);
 }
 
 /* The home itself is given last: until then it is found not to be given. */
@@ -361,11 +375,12 @@ static ks_rc sync_file(struct io_node *node)
     return rc;
 }
 
-static ks_rc sync_one(struct io_node *dir, const char *name, unsigned depth)
+static ks_rc sync_one(void *arg, struct io_node *dir, const char *name, unsigned depth)
 {
     CLEANUP(node_close) struct io_node *node = NULL;
     struct stat st;
 
+    (void)arg;
     TRY(lookup(dir, name, &node, &st));
     if (S_ISDIR(st.st_mode))
         return sync_tree(node, depth + 1);
@@ -374,19 +389,7 @@ static ks_rc sync_one(struct io_node *dir, const char *name, unsigned depth)
 
 static ks_rc sync_tree(struct io_node *dir, unsigned depth)
 {
-    struct io_dirent e = {.name = "."};
-    struct io_dir *list = NULL;
-
-    ENSURE(depth < DEPTH_MAX, KS_E_LIMIT, "directories are nested deeper than %d", DEPTH_MAX);
-    TRY(io()->ops->dir_open(io(), dir, &list));
-    ks_rc rc = KS_SUCCESS;
-    while (ks_ok(rc) && e.name[0]) {
-        rc = io()->ops->dir_next(io(), list, &e);
-        if (ks_ok(rc) && e.name[0] && strcmp(e.name, ".") != 0 && strcmp(e.name, "..") != 0)
-            rc = ks_wrap(sync_one(dir, e.name, depth), "%s", e.name);
-    }
-    io()->ops->dir_close(io(), list);
-    TRY(rc);
+    TRY(each_entry(dir, depth, sync_one, NULL));
     return io()->ops->sync_dir(io(), dir);
 }
 
