@@ -29,7 +29,7 @@ static const char PLATFORM_FILE[] = "platform.key", ADMIN_FILE[] = "admin.key",
 
 enum { KEEP_DAYS = 400, DAY_S = 86400 };
 
-static int64_t keep_s(const struct cli *cli, size_t option)
+static int64_t keep_s(const struct cli *cli, enum cli_opt option)
 {
     return (int64_t)(args_has(cli, option) ? cli->numbers[option] : KEEP_DAYS) * DAY_S;
 }
