@@ -96,7 +96,8 @@ static void watch_backing(struct process *p)
 }
 
 /* How many descriptors this process may have. Half are for objects that the kernel remembers: when these are more it is
- * made to drop some (start_shedder). Three quarters are for objects and backing files that stay open. */
+ * made to drop some (start_shedder). Three quarters are for objects and backing files that stay open. The last eighth is no
+ * object's: what a program wrote and the kernel keeps can be written back when everything else is used up. */
 static size_t descriptor_limit(void)
 {
     struct rlimit limit = {.rlim_cur = DESCRIPTORS_AT_LEAST};
@@ -116,6 +117,7 @@ static ks_rc make_volume(struct process *p)
         .block_payload = p->block_payload,
         .files_max = OPEN_FILES_MAX,
         .descriptors_max = descriptor_limit() / 4 * 3,
+        .objects_max = descriptor_limit() / 8 * 7,
         .alert = on_alert,
     };
 

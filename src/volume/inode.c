@@ -143,6 +143,8 @@ ks_rc inode_get(struct volume *v, struct io_node *node, const struct stat *st, s
     struct inode *i = table_find(v, st->st_dev, st->st_ino);
     if (i) {
         i->refs++;
+    } else if (v->conf.objects_max && v->inode_count >= v->conf.objects_max) {
+        rc = ks_os(EMFILE);
     } else {
         rc = inode_new(node, st, &i);
         if (ks_ok(rc)) {

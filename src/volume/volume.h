@@ -36,6 +36,8 @@ struct volume_conf {
     size_t files_max; /* backing files that stay open for the next use; 0: a few hundred */
     size_t
         descriptors_max; /* for these and known objects: the more objects, the fewer files; 0: no limit */
+    size_t
+        objects_max; /* known at once; more are refused with EMFILE, so that those that are can be written back. 0: no limit */
     /* alert(arg, text): something the operator must know: damage found, a failed sync. Any thread. NULL: none. */
     void (*alert)(void *arg, const char *text);
     void *alert_arg;

@@ -331,6 +331,29 @@ static void objects__many_are_known__fewer_files_stay_open(void **state)
     forget_many(b, files);
 }
 
+static void objects__as_many_as_there_may_be__more_are_refused_and_these_work(void **state)
+{
+    struct caller me = {geteuid(), getegid()};
+    struct bench *b = *state;
+    struct inode *i = make(b, "file"), *other;
+    uint8_t byte = 7;
+    struct stat st;
+
+    b->f->v->conf.objects_max = volume_inode_count(b->f->v);
+    assert_int_equal(ks_errno(volume_create(b->f->v, volume_root(b->f->v), "more", 0644, &me,
+                                            &other, &st, NULL)),
+                     EMFILE);
+    assert_int_equal(ks_errno(volume_lookup(b->f->v, volume_root(b->f->v), "more", &other, &st)),
+                     ENOENT);
+    check_ok(volume_lookup(b->f->v, volume_root(b->f->v), "file", &other, &st));
+    check_ok(volume_write(b->f->v, i, &byte, 1, 0));
+    check_ok(volume_fsync(b->f->v, i, true));
+    volume_forget(b->f->v, i, 2);
+    b->f->v->conf.objects_max = 0;
+    check_ok(volume_create(b->f->v, volume_root(b->f->v), "more", 0644, &me, &other, &st, NULL));
+    volume_forget(b->f->v, other, 1);
+}
+
 static void descriptors__all_in_use__is_an_error(void **state)
 {
     struct bench *b = *state;
@@ -439,6 +462,7 @@ int main(void)
         TEST(mtime__as_it_was__changes_nothing_below),
         TEST(descriptors__run_out__files_that_nobody_uses_are_closed),
         TEST(objects__many_are_known__fewer_files_stay_open),
+        TEST(objects__as_many_as_there_may_be__more_are_refused_and_these_work),
         TEST(descriptors__all_in_use__is_an_error),
         TEST(file__poisoned_and_forgotten__is_closed_and_stays_poisoned),
         TEST(files__used_by_many_threads_while_they_are_closed__are_right),
