@@ -256,15 +256,12 @@ static ks_rc take_parts(struct taking *t, const struct report *r)
 static ks_rc take_report(struct control *c, struct taking *t, const json_t *document,
                          const struct report *r)
 {
-    CLEANUP(work_abandon) struct work w = {0};
-
     TRY(verify_receipts(c, t, r));
-    TRY(work_begin(c, &w));
-    store_tx_observe(w.tx);
-    t->w = &w;
-    TRY(node_take_report(&w, t->node, document));
+    TRY(work_begin(c, t->w));
+    store_tx_observe(t->w->tx);
+    TRY(node_take_report(t->w, t->node, document));
     TRY(take_parts(t, r));
-    return work_end(&w);
+    return work_end(t->w);
 }
 
 static ks_rc write_reply(const struct taking *t, json_t **ret)
@@ -284,10 +281,12 @@ static ks_rc write_reply(const struct taking *t, json_t **ret)
 ks_rc control_node_report(struct control *c, const char *node, const json_t *report, json_t **ret)
 {
     CLEANUP(taking_freep) struct taking *t = NULL;
+    CLEANUP(work_abandon) struct work w = {0};
     struct report r;
 
     TRY(report_read(report, &r));
     TRY(mem_new(1, sizeof *t, &t));
+    t->w = &w;
     t->node = node;
     t->refused = json_array();
     ENSURE(t->refused, KS_E_NO_MEMORY, "no memory for a report");
