@@ -27,6 +27,7 @@ class Engine:
         self.aux = aux
         self.log = os.path.join(aux, f"{self.name}.log")
         self.pid_file = os.path.join(aux, f"{self.name}.pid")
+        self.last_pid = 0  # of the last start; some take their pid file away a moment before they end
 
     @classmethod
     def missing(cls):
@@ -70,6 +71,7 @@ class Engine:
     def start(self, timeout=60):
         proc.run_daemon(proc.as_user(self.user, self.start_command()), self.log)
         self.wait_ready(timeout)
+        self.last_pid = self.pid()
 
     def wait_ready(self, timeout=60):
         try:
@@ -85,9 +87,9 @@ class Engine:
 
     def kill_whatever_is_left(self):
         """After its volume died: an engine may have ended by itself, or hang on to a dead mount."""
-        pid = self.pid()
-        if pid:
-            proc.kill_tree(pid)
+        for pid in {self.pid(), self.last_pid}:
+            if proc.is_alive(pid):
+                proc.kill_tree(pid)
 
     def stop(self):
         """An orderly end."""
