@@ -17,6 +17,7 @@ from conftest import BUILD, ROOT, peer_dir
 sys.path.insert(0, str(ROOT / "tests/e2e"))
 
 from harness import proc  # noqa: E402
+from harness.clients import Redis  # noqa: E402
 from harness.fleet import Fleet  # noqa: E402
 from harness.keystead import Keystead  # noqa: E402
 
@@ -124,7 +125,7 @@ def test_a_life__from_the_first_apply_to_destroy__every_plan_is_empty_afterwards
     tofu.apply()
     tofu.plan()
     fleet.hurry(tofu.state("cockroach_cluster")["id"])
-    data = fleet.redis(tofu.state("cockroach_cluster")["id"])
+    data = Redis(fleet, tofu.state("cockroach_cluster")["id"])
     data.write("kept")
 
     tofu.write({WEST: "west2", EAST: "east"})
