@@ -89,35 +89,34 @@ static struct inode *step(struct volume *v, bool *ret_is_idle)
     return i;
 }
 
+/* visit_next(v, is_resting): closes the file under the hand when it is idle; when it is not, and all of them rest, writes what it keeps back. */
+static void visit_next(struct volume *v, bool is_resting)
+{
+    bool is_idle = false;
+    struct inode *i = step(v, &is_idle);
+
+    if (!i)
+        return;
+    if (is_idle)
+        close_unused(v, i);
+    else if (is_resting)
+        IGNORE(inode_flush_mtime(v, i)); /* tried again when it is closed */
+    volume_forget(v, i, 1);
+}
+
 /* close_down_to(v, count): closes files that nobody uses until so many are left, those first that were not used lately. */
 static void close_down_to(struct volume *v, size_t count)
 {
     /* Twice round: the first time nobody may be found idle. */
     for (size_t n = 2 * atomic_load(&v->files_open); n > 0 && atomic_load(&v->files_open) > count;
-         n--) {
-        bool is_idle = false;
-        struct inode *i = step(v, &is_idle);
-        if (!i)
-            continue;
-        if (is_idle)
-            close_unused(v, i);
-        volume_forget(v, i, 1);
-    }
+         n--)
+        visit_next(v, false);
 }
 
 void volume_rest(struct volume *v)
 {
-    for (size_t n = atomic_load(&v->files_open); n > 0; n--) {
-        bool is_idle = false;
-        struct inode *i = step(v, &is_idle);
-        if (!i)
-            continue;
-        if (is_idle)
-            close_unused(v, i);
-        else
-            IGNORE(inode_flush_mtime(v, i)); /* tried again when it is closed */
-        volume_forget(v, i, 1);
-    }
+    for (size_t n = atomic_load(&v->files_open); n > 0; n--)
+        visit_next(v, true);
 }
 
 void inode_close(struct volume *v, struct inode *i)
