@@ -4,7 +4,8 @@
  *
  * Invariant: every page is written whole and in place, so each byte that was durable stays
  * readable as its old or its new version whatever subset of pages a power loss lets through. The
- * bytes of a payload behind a block's length are always zero.
+ * bytes of a payload behind a block's length are always zero. Who shares data_lock with a write in place may read a page
+ * in halves, which then does not open: file_block_take.
  */
 #include "base/mem.h"
 #include "volume/volume_int.h"
@@ -85,6 +86,27 @@ static ks_rc read_pages(const struct file_op *op, uint64_t index, size_t count, 
     return KS_SUCCESS;
 }
 
+static ks_rc read_alone(const struct file_op *op, uint64_t index, uint8_t *ret)
+{
+    struct block_hold hold;
+
+    block_locks_take(&op->v->block_locks, op->i->ino, index, 1, &hold);
+    ks_rc rc = read_pages(op, index, 1, ret);
+    block_locks_give(&op->v->block_locks, &hold);
+    return rc;
+}
+
+ks_rc file_block_take(const struct file_op *op, uint64_t index, uint8_t *page, uint8_t *ret_plain,
+                      uint32_t *ret_length)
+{
+    ks_rc rc = decode(op, index, page, ret_plain, ret_length);
+
+    if (rc.cls != KS_CLASS_CORRUPT)
+        return rc;
+    TRY(read_alone(op, index, page));
+    return file_block_decode(op, index, page, ret_plain, ret_length);
+}
+
 ks_rc file_block_read(const struct file_op *op, uint64_t index, uint8_t *ret_plain,
                       uint32_t *ret_length)
 {
@@ -112,7 +134,7 @@ static void slice_in_block(const struct slice *s, uint64_t index, uint32_t paylo
 }
 
 static ks_rc read_block(const struct file_op *op, const struct slice *s, uint64_t index,
-                        const uint8_t *page, uint8_t *out)
+                        uint8_t *page, uint8_t *out)
 {
     uint32_t payload = op->v->conf.block_payload, from, to, length;
     uint8_t *to_out;
@@ -120,8 +142,8 @@ static ks_rc read_block(const struct file_op *op, const struct slice *s, uint64_
     slice_in_block(s, index, payload, &from, &to);
     to_out = out + (index * payload + from - s->at);
     if (to - from == payload)
-        return file_block_decode(op, index, page, to_out, &length);
-    TRY(file_block_decode(op, index, page, op->s->edge, &length));
+        return file_block_take(op, index, page, to_out, &length);
+    TRY(file_block_take(op, index, page, op->s->edge, &length));
     memcpy(to_out, op->s->edge + from, to - from);
     return KS_SUCCESS;
 }
@@ -279,7 +301,8 @@ static ks_rc write_round(const struct file_op *op, const struct seal_job *job, u
         TRY(seal_one(op, &keyed, first + n, op->s->nonces + n * XAES_NONCE_BYTES,
                      pages + (1 + n) * BLOCK_BYTES));
     TRY(write_pages(op, first, count, is_with_header));
-    op->i->has_header = true;
+    if (is_with_header)
+        op->i->has_header = true;
     return KS_SUCCESS;
 }
 
@@ -346,25 +369,80 @@ static ks_rc write_slice(const struct file_op *op, const struct slice *s, const 
     return KS_SUCCESS;
 }
 
+/* Whether a write leaves everything as it is but the contents of a few blocks. */
+static bool stays_in_place(const struct file_op *op, const struct slice *s)
+{
+    uint32_t payload = op->v->conf.block_payload;
+
+    return op->i->has_header && s->at + s->len <= op->i->size &&
+           block_count_of(s->at + s->len, payload) - s->at / payload <= BLOCK_HOLD_MAX;
+}
+
+/* data_lock is held for reading. Nothing grows, so what fails leaves nothing behind. */
+static ks_rc overwrite_slice(const struct file_op *op, const struct slice *s, const uint8_t *in)
+{
+    uint32_t payload = op->v->conf.block_payload;
+    uint64_t first = s->at / payload, end = block_count_of(s->at + s->len, payload);
+    struct block_hold hold;
+    struct seal_job job = {
+        .s = s, .in = in, .new_size = op->i->size, .generation = keyset_newest(op->v->keys)};
+
+    if (atomic_load(&op->i->is_poisoned))
+        return ks_os(EIO);
+    block_locks_take(&op->v->block_locks, op->i->ino, first, (size_t)(end - first), &hold);
+    ks_rc rc = write_rounds(op, &job);
+    block_locks_give(&op->v->block_locks, &hold);
+    return rc;
+}
+
+/* Gives data_lock back, which is held in either way. */
+static void unlock_after(struct inode *i, ks_rc rc)
+{
+    if (ks_ok(rc))
+        file_unlock_written(i);
+    else
+        file_unlock_changed(i);
+}
+
+/* *ret_is_done is false when the write does more than that: nothing has happened then. */
+static ks_rc write_in_place(const struct file_op *op, const struct slice *s, const uint8_t *in,
+                            bool *ret_is_done)
+{
+    pthread_rwlock_rdlock(&op->i->data_lock);
+    *ret_is_done = stays_in_place(op, s);
+    if (!*ret_is_done) {
+        pthread_rwlock_unlock(&op->i->data_lock);
+        return KS_SUCCESS;
+    }
+    ks_rc rc = overwrite_slice(op, s, in);
+    unlock_after(op->i, rc);
+    return rc;
+}
+
+static ks_rc write_alone(const struct file_op *op, const struct slice *s, const uint8_t *in)
+{
+    pthread_rwlock_wrlock(&op->i->data_lock);
+    ks_rc rc = write_slice(op, s, in);
+    unlock_after(op->i, rc);
+    return rc;
+}
+
 ks_rc volume_write(struct volume *v, struct inode *i, const void *in, size_t len, uint64_t at)
 {
     FOREGROUND(v);
     VOLUME_OPERATION(v, NEED_FLUSH);
     CLEANUP(file_op_end) struct file_op op = {0};
     struct slice s = {at, len};
+    bool is_done;
 
     if (!range_is_legal(at, len, v->conf.block_payload))
         return ks_os(EFBIG);
     if (len == 0)
         return KS_SUCCESS;
     TRY(file_op_begin(v, i, &op));
-    pthread_rwlock_wrlock(&op.i->data_lock);
-    ks_rc rc = write_slice(&op, &s, in);
-    if (ks_ok(rc))
-        file_unlock_written(op.i);
-    else
-        file_unlock_changed(op.i);
-    TRY(rc);
+    TRY(write_in_place(&op, &s, in, &is_done));
+    if (!is_done)
+        TRY(write_alone(&op, &s, in));
     atomic_fetch_add(&v->writes, 1);
     atomic_fetch_add(&v->bytes_written, len);
     return KS_SUCCESS;

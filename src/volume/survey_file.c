@@ -31,18 +31,12 @@ static void damaged(struct survey_hand *h, struct survey_file *f, uint64_t block
 
 /* --- one round of pages, counted and verified --- */
 
-static ks_rc count_page(struct survey_hand *h, struct survey_file *f, uint64_t index,
-                        const uint8_t *page, bool *ret_is_sound)
+static ks_rc count_page(struct survey_hand *h, const uint8_t *page)
 {
     struct block_meta meta;
     enum page_kind kind;
-    ks_rc rc = block_parse(page, h->all->conf->block_payload, &kind, &meta);
 
-    *ret_is_sound = ks_ok(rc);
-    if (!ks_ok(rc)) {
-        damaged(h, f, index, rc);
-        return KS_SUCCESS;
-    }
+    TRY(block_parse(page, h->all->conf->block_payload, &kind, &meta));
     if (kind == PAGE_ZERO) {
         h->s.holes++;
         return KS_SUCCESS;
@@ -51,16 +45,29 @@ static ks_rc count_page(struct survey_hand *h, struct survey_file *f, uint64_t i
     return survey_count(&h->s, meta.generation, 1);
 }
 
-static ks_rc verify_page(struct survey_hand *h, struct survey_file *f, const struct file_op *op,
-                         uint64_t index, const uint8_t *page)
+static ks_rc verify_page(struct survey_hand *h, const struct file_op *op, uint64_t index,
+                         uint8_t *page)
 {
     uint32_t length;
-    ks_rc rc = file_block_decode(op, index, page, h->plain, &length);
+    ks_rc rc = file_block_take(op, index, page, h->plain, &length);
 
     mem_wipe(h->plain, sizeof h->plain);
-    if (rc.cls != KS_CLASS_CORRUPT)
-        return rc;
-    damaged(h, f, index, rc);
+    return rc;
+}
+
+/* First verified, which may read the page once more. */
+static ks_rc take_page(struct survey_hand *h, struct survey_file *f, const struct file_op *op,
+                       uint64_t index, uint8_t *page)
+{
+    ks_rc verified = op ? verify_page(h, op, index, page) : KS_SUCCESS;
+
+    if (!ks_ok(verified) && verified.cls != KS_CLASS_CORRUPT)
+        return verified;
+    ks_rc counted = count_page(h, page);
+    if (!ks_ok(counted) && counted.cls != KS_CLASS_CORRUPT)
+        return counted;
+    if (!ks_ok(verified) || !ks_ok(counted))
+        damaged(h, f, index, ks_ok(verified) ? counted : verified);
     return KS_SUCCESS;
 }
 
@@ -68,17 +75,12 @@ static ks_rc read_and_take(struct survey_hand *h, struct survey_file *f, const s
                            uint64_t first, size_t *count)
 {
     struct io *io = h->all->conf->io;
-    bool is_sound;
     size_t len;
 
     TRY(io->ops->pread(io, f->file, h->pages, *count * BLOCK_BYTES, block_offset(first), &len));
     *count = len / BLOCK_BYTES;
-    for (size_t n = 0; n < *count; n++) {
-        const uint8_t *page = h->pages + n * BLOCK_BYTES;
-        TRY(count_page(h, f, first + n, page, &is_sound));
-        if (is_sound && op)
-            TRY(verify_page(h, f, op, first + n, page));
-    }
+    for (size_t n = 0; n < *count; n++)
+        TRY(take_page(h, f, op, first + n, h->pages + n * BLOCK_BYTES));
     return KS_SUCCESS;
 }
 

@@ -41,6 +41,7 @@ ks_rc volume_new(const struct volume_conf *conf, struct volume **ret)
     pthread_mutex_init(&v->pool_mutex, NULL);
     pthread_mutex_init(&v->moves_mutex, NULL);
     pthread_mutex_init(&v->spots_mutex, NULL);
+    block_locks_init(&v->block_locks);
     ks_rc rc = table_init(v);
     if (!ks_ok(rc)) {
         volume_free(v);
@@ -216,6 +217,7 @@ void volume_free(struct volume *v)
     pthread_mutex_destroy(&v->files_mutex);
     pthread_mutex_destroy(&v->moves_mutex);
     pthread_mutex_destroy(&v->spots_mutex);
+    block_locks_done(&v->block_locks);
     mem_free(v);
 }
 

@@ -2,7 +2,7 @@
 /*
  * volume/volume_int.h - the insides of a volume, for the files of this folder and their tests only.
  *
- * Lock order: door (an operation is counted) < volume.keys_lock (read) < inode.data_lock < inode.open_mutex
+ * Lock order: door (an operation is counted) < volume.keys_lock (read) < inode.data_lock < volume.block_locks < inode.open_mutex
  * < volume.files_mutex < volume.table_mutex < volume.pool_mutex < inode.keys_mutex; inode.sync_mutex,
  * inode.flush.mutex, volume.spaces_mutex, volume.moves_mutex, volume.spots_mutex (leaves).
  */
@@ -14,6 +14,7 @@
 #include "base/secret.h"
 #include "crypto/xaes.h"
 #include "volume/block.h"
+#include "volume/block_locks.h"
 #include "volume/foresight.h"
 #include "volume/names.h"
 #include "volume/volume.h"
@@ -64,7 +65,8 @@ struct inode {
     mode_t type;   /* S_IFMT bits */
     uint64_t refs; /* under volume.table_mutex */
 
-    pthread_rwlock_t data_lock; /* size, contents */
+    /* Size and contents. Writes that stay within the blocks there are only share it, and take the locks of those blocks. */
+    pthread_rwlock_t data_lock;
     /* What is known of a regular file; under data_lock once is_loaded. */
     bool is_loaded;
     bool has_header;
@@ -125,6 +127,8 @@ struct volume {
     struct secret *attribute_key;
     struct space *spaces; /* idle ones */
     pthread_mutex_t spaces_mutex;
+
+    struct block_locks block_locks;
 
     pthread_mutex_t table_mutex;
     struct inode **slots;
@@ -259,7 +263,11 @@ ks_rc file_key_derive(const struct keyset *keys, uint32_t generation, const uint
  * text; length 0 and zeros for a hole. Damage is alerted. */
 ks_rc file_block_decode(const struct file_op *op, uint64_t index, const uint8_t *page,
                         uint8_t *ret_plain, uint32_t *ret_length) KS_MUST;
-/* file_block_read(op, index, ret_plain, ret_length): one block from the backing file. */
+/* file_block_take(op, index, page, ret_plain, ret_length): the same for who shares data_lock with writes in place: a page that does
+ * not open may have been read in the middle of one, and is read once more into page without them. */
+ks_rc file_block_take(const struct file_op *op, uint64_t index, uint8_t *page, uint8_t *ret_plain,
+                      uint32_t *ret_length) KS_MUST;
+/* file_block_read(op, index, ret_plain, ret_length): one block from the backing file; nobody may be writing it. */
 ks_rc file_block_read(const struct file_op *op, uint64_t index, uint8_t *ret_plain,
                       uint32_t *ret_length) KS_MUST;
 /* file_block_write(op, index, plain, length): seals and writes one block, with the header if it is missing. */
@@ -274,7 +282,7 @@ ks_rc file_grow(const struct file_op *op, uint64_t size) KS_MUST;
 
 /* file_sync(v, i, file, is_data_only): a failure poisons the file, and a poisoned file fails. */
 ks_rc file_sync(struct volume *v, struct inode *i, struct io_file *file, bool is_data_only) KS_MUST;
-/* file_unlock_changed(i): gives data_lock back that was held for writing, and counts the change: before that moment
+/* file_unlock_changed(i): gives data_lock back under which something was written, and counts the change: before that moment
  * nobody must be told of it. file_unlock_written(i): the same after a whole write, which a sync may follow. */
 void file_unlock_written(struct inode *i);
 void file_unlock_changed(struct inode *i);
