@@ -3,7 +3,7 @@
  * io/fault.c - counts calls and lets one of them fail.
  *
  * Objects are those of the back end below, passed through untouched. A call that fails never reaches
- * it, so it has changed nothing. For tests only.
+ * it, so it has changed nothing, but for a pwrite that is told to write a part first. For tests only.
  */
 #include "io/fault.h"
 
@@ -15,7 +15,7 @@ struct fault {
     struct io io;
     struct io *below;
     pthread_mutex_t mutex; /* guards the rest */
-    uint64_t count, fail_at;
+    uint64_t count, fail_at, part_pages;
     int err;
     bool is_lasting;
     const char *failed;
@@ -210,11 +210,34 @@ static ks_rc fault_pread(struct io *io, struct io_file *file, void *out, size_t 
     return below(io)->ops->pread(below(io), file, out, len, at, ret_len);
 }
 
+/* How many of len bytes at at stand in the first pages of them; never all. */
+static size_t part_of(size_t len, uint64_t at, uint64_t pages)
+{
+    uint64_t first = at / IO_PAGE_BYTES, more = len ? (at + len - 1) / IO_PAGE_BYTES - first : 0;
+
+    if (pages > more)
+        pages = more;
+    return pages ? (size_t)((first + pages) * IO_PAGE_BYTES - at) : 0;
+}
+
+static uint64_t part_pages(struct fault *f)
+{
+    pthread_mutex_lock(&f->mutex);
+    uint64_t pages = f->part_pages;
+    pthread_mutex_unlock(&f->mutex);
+    return pages;
+}
+
 static ks_rc fault_pwrite(struct io *io, struct io_file *file, const void *in, size_t len,
                           uint64_t at)
 {
-    TRY(fault_step(io, "pwrite"));
-    return below(io)->ops->pwrite(below(io), file, in, len, at);
+    ks_rc rc = fault_step(io, "pwrite");
+
+    if (!ks_ok(rc))
+        len = part_of(len, at, part_pages(fault_of(io)));
+    if (len > 0 || ks_ok(rc))
+        TRY(below(io)->ops->pwrite(below(io), file, in, len, at));
+    return rc;
 }
 
 static ks_rc fault_truncate(struct io *io, struct io_file *file, uint64_t size)
@@ -351,6 +374,15 @@ void fault_arm(struct io *io, uint64_t n, int err, bool is_lasting)
     f->err = err;
     f->is_lasting = is_lasting;
     f->failed = NULL;
+    pthread_mutex_unlock(&f->mutex);
+}
+
+void fault_write_part(struct io *io, uint64_t pages)
+{
+    struct fault *f = fault_of(io);
+
+    pthread_mutex_lock(&f->mutex);
+    f->part_pages = pages;
     pthread_mutex_unlock(&f->mutex);
 }
 

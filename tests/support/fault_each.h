@@ -18,6 +18,7 @@ struct fault_case {
     uint64_t n; /* which call, from 1 */
     int err;
     bool is_lasting; /* and all later ones too */
+    uint64_t pages;  /* that a failing pwrite has written before: fault_write_part */
 };
 
 /* One attempt, from a fresh start: arms the fault, runs what is tested and checks what is left. Returns whether
@@ -26,18 +27,41 @@ typedef bool (*fault_try_fn)(void *arg, const struct fault_case *c);
 
 static inline void fault_arm_case(struct io *io, const struct fault_case *c)
 {
+    fault_write_part(io, c->pages);
     fault_arm(io, c->n, c->err, c->is_lasting);
 }
 
-/* fault_each(try_one, arg, err, is_lasting): how many calls failed in turn. */
-static inline size_t fault_each(fault_try_fn try_one, void *arg, int err, bool is_lasting)
+/* fault_each_as(try_one, arg, c): how many calls failed in turn, each as c says. */
+static inline size_t fault_each_as(fault_try_fn try_one, void *arg, struct fault_case c)
 {
-    struct fault_case c = {1, err, is_lasting};
-
+    c.n = 1;
     while (c.n < FAULT_CALLS_MAX && try_one(arg, &c))
         c.n++;
     assert_true(c.n < FAULT_CALLS_MAX);
     return (size_t)c.n - 1;
+}
+
+static inline size_t fault_each(fault_try_fn try_one, void *arg, int err, bool is_lasting)
+{
+    return fault_each_as(try_one, arg, (struct fault_case){.err = err, .is_lasting = is_lasting});
+}
+
+/* fault_each_part(try_one, arg): the disk is full, once and for good, after the first page of a write, and before its
+ * last; the sum. */
+static inline size_t fault_each_part(fault_try_fn try_one, void *arg)
+{
+    static const uint64_t pages[] = {1, UINT64_MAX};
+    struct fault_case c = {.err = ENOSPC};
+    size_t tried = 0;
+
+    for (size_t p = 0; p < sizeof pages / sizeof pages[0]; p++) {
+        c.pages = pages[p];
+        for (int is_lasting = 0; is_lasting < 2; is_lasting++) {
+            c.is_lasting = is_lasting;
+            tried += fault_each_as(try_one, arg, c);
+        }
+    }
+    return tried;
 }
 
 /* fault_each_kind(try_one, arg): with each of EIO, ENOSPC and EDQUOT, once and for good; the sum. */

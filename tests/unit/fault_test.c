@@ -166,6 +166,52 @@ static void arm__lasting__all_later_calls_fail_too(void **state)
     assert_int_equal(st.st_size, 0);
 }
 
+/* How many bytes a failing pwrite of len bytes at at has written; whatever it wrote is what it was given. */
+static size_t written_of(struct fixture *f, uint64_t pages, size_t len, uint64_t at)
+{
+    uint8_t data[4 * IO_PAGE_BYTES], got[4 * IO_PAGE_BYTES];
+    struct stat st;
+    size_t n;
+
+    memset(data, 'x', sizeof data);
+    check_ok(f->below->ops->truncate(f->below, f->file, 0));
+    fault_write_part(f->io, pages);
+    fault_arm(f->io, 1, ENOSPC, false);
+    check_os(f->io->ops->pwrite(f->io, f->file, data, len, at), ENOSPC);
+    check_ok(f->below->ops->file_stat(f->below, f->file, &st));
+    if (st.st_size == 0)
+        return 0;
+    check_ok(f->below->ops->pread(f->below, f->file, got, sizeof got, at, &n));
+    check_bytes(view_of(got, n), view_of(data, (size_t)st.st_size - (size_t)at));
+    return n;
+}
+
+static void write_part__pwrite_fails__has_written_its_first_pages(void **state)
+{
+    enum { PAGE = IO_PAGE_BYTES };
+    struct fixture *f = *state;
+
+    assert_int_equal(written_of(f, 0, 3 * PAGE, 0), 0);
+    assert_int_equal(written_of(f, 1, 3 * PAGE, 0), PAGE);
+    assert_int_equal(written_of(f, 2, 3 * PAGE, PAGE), 2 * PAGE);
+    assert_int_equal(written_of(f, 1, 3 * PAGE, 100), PAGE - 100);
+}
+
+static void write_part__of_one_page__writes_nothing(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(written_of(f, 1, IO_PAGE_BYTES, 0), 0);
+    assert_int_equal(written_of(f, UINT64_MAX, 10, 0), 0);
+}
+
+static void write_part__more_pages_than_there_are__never_writes_the_last(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(written_of(f, UINT64_MAX, 2 * IO_PAGE_BYTES + 1, 0), 2 * IO_PAGE_BYTES);
+}
+
 static void disarmed__counts_and_names_nothing(void **state)
 {
     struct fixture *f = *state;
@@ -230,6 +276,9 @@ int main(void)
         T(arm__every_call__fails_by_name_and_does_nothing),
         T(arm__nth_call__only_that_one_fails),
         T(arm__lasting__all_later_calls_fail_too),
+        T(write_part__pwrite_fails__has_written_its_first_pages),
+        T(write_part__of_one_page__writes_nothing),
+        T(write_part__more_pages_than_there_are__never_writes_the_last),
         T(disarmed__counts_and_names_nothing),
         T(close__is_not_counted),
         T(arm__many_threads__exactly_one_call_fails),
