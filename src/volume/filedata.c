@@ -227,8 +227,29 @@ static ks_rc write_pages(const struct file_op *op, uint64_t first, size_t count,
                            block_offset(first));
 }
 
-/* A failed write must not leave pages behind the end, where they would count as contents later. */
-static void undo_growth(const struct file_op *op)
+static ks_rc write_block(const struct file_op *op, uint64_t index, const uint8_t *plain,
+                         uint32_t length);
+
+/* The last block may have been written as a longer one. */
+static ks_rc shorten_last_block(const struct file_op *op)
+{
+    uint32_t payload = op->v->conf.block_payload, length;
+    uint64_t last = block_count_of(op->i->size, payload) - 1;
+    uint32_t share = op->i->size ? block_share(op->i->size, last, payload) : payload;
+    uint8_t plain[BLOCK_BYTES];
+
+    if (share == payload)
+        return KS_SUCCESS;
+    ks_rc rc = file_block_read(op, last, plain, &length);
+    if (ks_ok(rc) && length > share) {
+        memset(plain + share, 0, payload - share);
+        rc = write_block(op, last, plain, share);
+    }
+    mem_wipe(plain, sizeof plain);
+    return rc.cls == KS_CLASS_CORRUPT ? KS_SUCCESS : rc; /* then it holds nothing of the write */
+}
+
+static ks_rc cut_back(const struct file_op *op)
 {
     struct io *io = op->v->conf.io;
     uint64_t blocks = block_count_of(op->i->size, op->v->conf.block_payload);
@@ -236,11 +257,34 @@ static void undo_growth(const struct file_op *op)
     struct stat st;
 
     op->i->room_end = 0;
-    if (!ks_ok(io->ops->file_stat(io, op->file, &st)) || (uint64_t)st.st_size <= bytes)
-        return;
-    if (!ks_ok(io->ops->truncate(io, op->file, bytes)))
-        volume_alert(op->v, "a failed write left pages behind the end of inode %llu",
-                     (unsigned long long)op->i->ino);
+    TRY(io->ops->file_stat(io, op->file, &st));
+    if ((uint64_t)st.st_size > bytes)
+        TRY(io->ops->truncate(io, op->file, bytes));
+    return shorten_last_block(op);
+}
+
+/* A failed write must not leave anything behind the end, where it would count as contents later. */
+static void undo_growth(const struct file_op *op)
+{
+    ks_rc rc = cut_back(op);
+
+    op->i->is_overgrown = !ks_ok(rc);
+    if (op->i->is_overgrown)
+        volume_alert(
+            op->v,
+            "a failed write left something behind the end of inode %llu (%s): it is tried again "
+            "before the file changes",
+            (unsigned long long)op->i->ino, ks_text(rc));
+}
+
+ks_rc file_change_begin(const struct file_op *op)
+{
+    if (atomic_load(&op->i->is_poisoned))
+        return ks_os(EIO);
+    if (op->i->is_overgrown)
+        TRY(cut_back(op));
+    op->i->is_overgrown = false;
+    return KS_SUCCESS;
 }
 
 struct seal_job {
@@ -354,8 +398,7 @@ static ks_rc write_slice(const struct file_op *op, const struct slice *s, const 
                            .new_size = end > op->i->size ? end : op->i->size,
                            .generation = keyset_newest(op->v->keys)};
 
-    if (atomic_load(&op->i->is_poisoned))
-        return ks_os(EIO);
+    TRY(file_change_begin(op));
     ks_rc rc = write_rounds(op, &job);
     if (!ks_ok(rc)) {
         if (!op->i->has_header)
@@ -448,29 +491,35 @@ ks_rc volume_write(struct volume *v, struct inode *i, const void *in, size_t len
     return KS_SUCCESS;
 }
 
-ks_rc file_block_write(const struct file_op *op, uint64_t index, const uint8_t *plain,
-                       uint32_t length)
+static ks_rc write_block(const struct file_op *op, uint64_t index, const uint8_t *plain,
+                         uint32_t length)
 {
     struct block_place place = place_of(op, index);
     uint32_t generation = keyset_newest(op->v->keys);
     bool is_with_header = !op->i->has_header;
     const struct xaes_key *key;
 
-    if (atomic_load(&op->i->is_poisoned))
-        return ks_os(EIO);
     if (is_with_header)
         TRY(header_make(op, op->s->pages));
     TRY(file_key_get(op, generation, &key));
     TRY(random_fill(op->v->conf.random, op->s->nonces, XAES_NONCE_BYTES));
     TRY(block_seal(op->s->cipher, key, &place, generation, (uint16_t)length, op->s->nonces, plain,
                    op->s->pages + BLOCK_BYTES));
-    ks_rc rc = write_pages(op, index, 1, is_with_header);
-    if (!ks_ok(rc)) {
-        if (!op->i->has_header)
-            inode_drop_keys(op->v, op->i);
-        undo_growth(op);
-        return rc;
-    }
+    TRY(write_pages(op, index, 1, is_with_header));
     op->i->has_header = true;
     return KS_SUCCESS;
+}
+
+ks_rc file_block_write(const struct file_op *op, uint64_t index, const uint8_t *plain,
+                       uint32_t length)
+{
+    if (atomic_load(&op->i->is_poisoned))
+        return ks_os(EIO);
+    ks_rc rc = write_block(op, index, plain, length);
+    if (ks_ok(rc))
+        return rc;
+    if (!op->i->has_header)
+        inode_drop_keys(op->v, op->i); /* they belong to a file id that was never written */
+    undo_growth(op);
+    return rc;
 }

@@ -85,6 +85,7 @@ static ks_rc sweep_locked(struct sweep_file *f, const struct file_op *op, uint64
     uint64_t before = f->s->p->blocks_rewritten;
     struct stat st;
 
+    TRY(file_change_begin(op));
     TRY(op->v->conf.io->ops->stat(op->v->conf.io, f->i->node, &st));
     TRY(sweep_pages(f, op, first, pages, ret_taken));
     if (f->s->p->blocks_rewritten == before)

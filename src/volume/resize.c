@@ -224,8 +224,7 @@ static ks_rc shrink(const struct file_op *op, uint64_t size)
 
 static ks_rc resize(const struct file_op *op, uint64_t size)
 {
-    if (atomic_load(&op->i->is_poisoned))
-        return ks_os(EIO);
+    TRY(file_change_begin(op));
     if (size > op->i->size)
         return file_grow(op, size);
     return size < op->i->size ? shrink(op, size) : KS_SUCCESS;
@@ -323,8 +322,7 @@ static ks_rc fallocate_locked(const struct file_op *op, int mode, uint64_t at, u
     uint64_t size = op->i->size;
     bool is_zeroing = (mode & (MODE_PUNCH_HOLE | MODE_ZERO_RANGE)) != 0;
 
-    if (atomic_load(&op->i->is_poisoned))
-        return ks_os(EIO);
+    TRY(file_change_begin(op));
     if (is_zeroing && at < size)
         TRY(zero_range(op, at, end < size ? end : size));
     if (mode & MODE_PUNCH_HOLE)

@@ -70,7 +70,8 @@ struct inode {
     /* What is known of a regular file; under data_lock once is_loaded. */
     bool is_loaded;
     bool has_header;
-    bool is_stale; /* pages that were never durable stand there without a header */
+    bool is_overgrown; /* a failed write left something behind the end */
+    bool is_stale;     /* pages that were never durable stand there without a header */
     uint8_t file_id[BLOCK_ID_BYTES];
     uint64_t size;
     /* Each growth counts; while the last one is not durable the blocks before the last must not be punched. */
@@ -270,6 +271,9 @@ ks_rc file_block_take(const struct file_op *op, uint64_t index, uint8_t *page, u
 /* file_block_read(op, index, ret_plain, ret_length): one block from the backing file; nobody may be writing it. */
 ks_rc file_block_read(const struct file_op *op, uint64_t index, uint8_t *ret_plain,
                       uint32_t *ret_length) KS_MUST;
+/* file_change_begin(op): what comes before every change of the contents, with data_lock held for writing: EIO for a
+ * poisoned file; removes what a failed write has left behind the end. */
+ks_rc file_change_begin(const struct file_op *op) KS_MUST;
 /* file_block_write(op, index, plain, length): seals and writes one block, with the header if it is missing. */
 ks_rc file_block_write(const struct file_op *op, uint64_t index, const uint8_t *plain,
                        uint32_t length) KS_MUST;
