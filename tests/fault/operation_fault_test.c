@@ -191,6 +191,15 @@ static ks_rc readlink_it(struct volume *v, struct inode *i)
     return KS_SUCCESS;
 }
 
+static ks_rc stat_link(struct volume *v, struct inode *i)
+{
+    struct stat st;
+
+    TRY(volume_getattr(v, i, &st));
+    assert_int_equal(st.st_size, strlen("a/target"));
+    return KS_SUCCESS;
+}
+
 static ks_rc seek_it(struct volume *v, struct inode *i)
 {
     uint64_t at;
@@ -289,6 +298,7 @@ static const struct operation operations[] = {
     {"getxattr", SHOT_FILE, getxattr_it, WHOLE},
     {"listxattr", SHOT_FILE, listxattr_it, WHOLE},
     {"readlink", "link", readlink_it, WHOLE},
+    {"stat of a symlink", "link", stat_link, WHOLE},
     {"seek", SHOT_FILE, seek_it, WHOLE},
     {"read", SHOT_FILE, read_it, WHOLE},
     {"fsync", SHOT_FILE, fsync_it, WHOLE},
