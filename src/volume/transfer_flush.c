@@ -167,6 +167,17 @@ static ks_rc take_existing(struct transfer *t, struct side_node *node, const str
     return KS_SUCCESS;
 }
 
+static ks_rc link_object(struct transfer *t, const struct transfer_spot *spot,
+                         const struct transfer_group *g, const char *temp)
+{
+    ks_rc rc = link_to_group(t, spot, g, temp);
+
+    if (!ks_ok(
+            rc)) /* it may be there though; what cannot be removed now is removed by the next transfer */
+        IGNORE(t->to->ops->unlink(t->to, spot->to, temp));
+    return rc;
+}
+
 static ks_rc copy_or_link(struct transfer *t, const struct transfer_spot *spot,
                           struct side_node *node, const struct stat *st, const char *temp)
 {
@@ -176,7 +187,7 @@ static ks_rc copy_or_link(struct transfer *t, const struct transfer_spot *spot,
         return copy_object(t, spot, node, st, temp);
     if (S_ISREG(st->st_mode))
         t->result->progress.bytes += (uint64_t)st->st_size;
-    return link_to_group(t, spot, g, temp);
+    return link_object(t, spot, g, temp);
 }
 
 /* What was copied before may free the space that is missing now. */
