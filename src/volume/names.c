@@ -156,3 +156,10 @@ ks_rc names_open(struct names *n, enum name_kind kind, const char *text, struct 
         ret->len = before;
     return rc;
 }
+
+/* LIMIT as a code: a record that is too long. As a class it is also want of memory or descriptors. */
+bool names_is_lost(ks_rc rc)
+{
+    return rc.cls == KS_CLASS_CORRUPT || ks_is(rc, KS_E_LIMIT) || ks_is_os(rc, ENOENT) ||
+           ks_is(rc, KS_E_NOT_FOUND);
+}

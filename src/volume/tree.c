@@ -22,14 +22,6 @@ static ks_rc seal(struct volume *v, const char *name, bool is_storing, struct bu
     CLEANUP(buf_done) struct buf var = buf_init(NAME_CIPHER_BYTES);                                \
     TRY(seal((v), (name), (is_storing), &(var)))
 
-/* Whether a name or a target is lost, and not only unreadable just now. LIMIT as a code: a record that is too long. As a
- * class it is also want of memory or descriptors. */
-static bool is_lost(ks_rc rc)
-{
-    return rc.cls == KS_CLASS_CORRUPT || ks_is(rc, KS_E_LIMIT) || ks_is_os(rc, ENOENT) ||
-           ks_is(rc, KS_E_NOT_FOUND);
-}
-
 /*
  * The kernel keeps the number of blocks while a file is open, and programs that save sparse files (tar -S) take a
  * file of no blocks for one of no data: so the header page counts before it is there.
@@ -53,7 +45,7 @@ static ks_rc known_stat(struct volume *v, struct inode *i, struct stat *st)
     if (i->type == S_IFLNK) {
         CLEANUP(buf_done) struct buf target = buf_init(TARGET_PLAIN_MAX + 1);
         ks_rc rc = volume_target(v, i, &target);
-        if (!ks_ok(rc) && !is_lost(rc))
+        if (!ks_ok(rc) && !names_is_lost(rc))
             return rc;
         if (ks_ok(rc))
             st->st_size = (off_t)target.len;
@@ -417,7 +409,7 @@ static ks_rc open_name(struct volume *v, struct io_dirent *e, bool *ret_is_ours)
     if (e->name[0] == 0 || is_dot_name(e->name))
         return KS_SUCCESS;
     ks_rc rc = names_open(v->names, NAME_ENTRY, e->name, &plain);
-    if (is_lost(rc)) {
+    if (names_is_lost(rc)) {
         volume_alert(v, "entry %s is left out: %s", e->name, ks_text(rc));
         *ret_is_ours = false;
         return KS_SUCCESS;
