@@ -2,8 +2,8 @@
 /*
  * volume/backing_remove.c - the end of a volume that holds nothing any more.
  *
- * Order: first it is proved to be empty, then the keyring goes, durably; without it a directory is no volume, and what
- * is left then is what an interrupted creation leaves too.
+ * Order: first it is proved to be empty; then what an empty volume does not need goes, the records of long names; then the
+ * keyring, durably; without it a directory is no volume, and what is left then is what an interrupted creation leaves too.
  */
 #include "volume/backing_int.h"
 
@@ -36,8 +36,8 @@ ks_rc backing_remove(struct backing *b)
 
     TRY(backing_check_exclusive(b));
     TRY(backing_each(io, backing_tree(b), refuse));
-    TRY(remove_keyring(io, dir));
     TRY(backing_each(io, backing_long(b), remove_file));
+    TRY(remove_keyring(io, dir));
     TRY(io->ops->rmdir(io, dir, BACKING_LONG));
     TRY(io->ops->rmdir(io, dir, BACKING_TREE));
     TRY(remove_file(io, dir, "lock"));
