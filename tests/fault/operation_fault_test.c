@@ -389,10 +389,7 @@ static void make_tree(struct bench *b)
 
 static void bench_begin(struct bench *b)
 {
-    size_t now = crash_time(b->template), pages, metadata;
-
-    crash_pending(b->template, now, &pages, &metadata);
-    check_ok(crash_rebuild(b->template, now, metadata, NULL, NULL, &b->disk));
+    b->disk = fault_copy_of(b->template);
     check_ok(fault_new(b->disk, &b->faulty));
 }
 

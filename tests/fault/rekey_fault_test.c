@@ -171,16 +171,6 @@ static ks_rc reencrypt(struct process *p, enum reencrypt_fate *ret_fate)
 
 /* --- one attempt --- */
 
-static struct io *copy_of(struct io *template)
-{
-    size_t now = crash_time(template), pages, metadata;
-    struct io *copy;
-
-    crash_pending(template, now, &pages, &metadata);
-    check_ok(crash_rebuild(template, now, metadata, NULL, NULL, &copy));
-    return copy;
-}
-
 /* As a mount that is started anew finds it. */
 static void check_and_go_on(struct io *disk, bool is_told)
 {
@@ -201,7 +191,7 @@ static void check_and_go_on(struct io *disk, bool is_told)
 
 static bool try_one(void *arg, const struct fault_case *c)
 {
-    struct io *disk = copy_of(arg), *faulty;
+    struct io *disk = fault_copy_of(arg), *faulty;
     enum reencrypt_fate fate;
     struct process p;
 

@@ -16,16 +16,6 @@ struct start {
     struct io *template;
 };
 
-static struct io *copy_of(struct io *template)
-{
-    size_t now = crash_time(template), pages, metadata;
-    struct io *copy;
-
-    crash_pending(template, now, &pages, &metadata);
-    check_ok(crash_rebuild(template, now, metadata, NULL, NULL, &copy));
-    return copy;
-}
-
 static void check_and_go_on(struct transfer_bench *b, struct io *disk, bool is_moved)
 {
     struct transfer_sides s;
@@ -42,7 +32,7 @@ static void check_and_go_on(struct transfer_bench *b, struct io *disk, bool is_m
 static bool try_one(void *arg, const struct fault_case *c)
 {
     struct start *start = arg;
-    struct io *disk = copy_of(start->template), *faulty;
+    struct io *disk = fault_copy_of(start->template), *faulty;
     struct transfer_sides s;
 
     check_ok(fault_new(disk, &faulty));

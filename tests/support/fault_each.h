@@ -9,6 +9,7 @@
 
 #include <errno.h>
 
+#include "io/crash.h"
 #include "io/fault.h"
 
 enum { FAULT_CALLS_MAX = 5000 };
@@ -29,6 +30,17 @@ static inline void fault_arm_case(struct io *io, const struct fault_case *c)
 {
     fault_write_part(io, c->pages);
     fault_arm(io, c->n, c->err, c->is_lasting);
+}
+
+/* fault_copy_of(disk): another file system of io/crash.h with the same contents, for one attempt; crash_free. */
+static inline struct io *fault_copy_of(struct io *disk)
+{
+    size_t now = crash_time(disk), pages, metadata;
+    struct io *copy;
+
+    crash_pending(disk, now, &pages, &metadata);
+    check_ok(crash_rebuild(disk, now, metadata, NULL, NULL, &copy));
+    return copy;
 }
 
 /* fault_each_as(try_one, arg, c): how many calls failed in turn, each as c says. */
