@@ -417,7 +417,7 @@ static bool stays_in_place(const struct file_op *op, const struct slice *s)
 {
     uint32_t payload = op->v->conf.block_payload;
 
-    return op->i->has_header && s->at + s->len <= op->i->size &&
+    return op->i->has_header && !op->i->is_overgrown && s->at + s->len <= op->i->size &&
            block_count_of(s->at + s->len, payload) - s->at / payload <= BLOCK_HOLD_MAX;
 }
 
