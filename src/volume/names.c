@@ -115,14 +115,34 @@ ks_rc names_seal(struct names *n, enum name_kind kind, const char *plain, size_t
     return KS_SUCCESS;
 }
 
+/* Nothing is there, nothing that can be read like a file, or more than was ever written. LIMIT as a code: as a class it is also want
+ * of memory or descriptors. */
+static bool is_no_record(ks_rc rc)
+{
+    return ks_is_os(rc, ENOENT) || ks_is_os(rc, EISDIR) || ks_is_os(rc, ELOOP) ||
+           ks_is_os(rc, ENXIO) || ks_is(rc, KS_E_LIMIT);
+}
+
 static ks_rc load_long(struct names *n, const char *digest, struct buf *ret)
 {
     char right[DIGEST_TEXT_BYTES];
 
-    TRY(atomic_file_read(n->io, n->long_dir, digest, NAME_LONG_MAX, ret));
+    ENSURE(names_is_record(digest), KS_E_FORMAT, "not a name that this volume wrote");
+    ks_rc rc = atomic_file_read(n->io, n->long_dir, digest, NAME_LONG_MAX, ret);
+    ENSURE(!is_no_record(rc), KS_E_CORRUPT, "long name record %s is lost", digest);
+    TRY(rc);
     TRY(digest_text(buf_view(ret), right));
     ENSURE(strcmp(right, digest) == 0, KS_E_CORRUPT, "long name record %s is damaged", digest);
     return KS_SUCCESS;
+}
+
+bool names_is_record(const char *name)
+{
+    static const char base64url[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+    return strlen(name) == DIGEST_TEXT_BYTES - 1 &&
+           strspn(name, base64url) == DIGEST_TEXT_BYTES - 1;
 }
 
 static ks_rc decode(const char *text, struct buf *ret)
@@ -155,11 +175,4 @@ ks_rc names_open(struct names *n, enum name_kind kind, const char *text, struct 
     if (!ks_ok(rc))
         ret->len = before;
     return rc;
-}
-
-/* LIMIT as a code: a record that is too long. As a class it is also want of memory or descriptors. */
-bool names_is_lost(ks_rc rc)
-{
-    return rc.cls == KS_CLASS_CORRUPT || ks_is(rc, KS_E_LIMIT) || ks_is_os(rc, ENOENT) ||
-           ks_is(rc, KS_E_NOT_FOUND);
 }

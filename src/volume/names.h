@@ -39,8 +39,8 @@ void names_free(struct names *n); /* wipes the key */
  */
 ks_rc names_seal(struct names *n, enum name_kind kind, const char *plain, size_t max,
                  bool is_storing, struct buf *ret) KS_MUST;
-/* names_open(n, kind, text, ret): the plain text. FORMAT, AUTH, or NOT_FOUND for a lost long record. */
+/* names_open(n, kind, text, ret): the plain text. Class CORRUPT for what is damaged, also for a long record that is lost. */
 ks_rc names_open(struct names *n, enum name_kind kind, const char *text, struct buf *ret) KS_MUST;
-/* names_is_lost(rc): whether this failure of names_open means that the name is damaged, and not that it cannot be read just
- * now. */
-bool names_is_lost(ks_rc rc);
+
+/* names_is_record(name): whether something of that name in long/ is a record. */
+bool names_is_record(const char *name);

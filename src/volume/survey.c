@@ -111,7 +111,7 @@ static ks_rc push_name(struct walk *w, const char *sealed)
     ks_rc rc = names_open(v->names, NAME_ENTRY, sealed, &plain);
     if (ks_ok(rc))
         return buf_append(&w->path, buf_view(&plain));
-    if (!names_is_lost(rc))
+    if (rc.cls != KS_CLASS_CORRUPT)
         return rc;
     TRY(buf_append(&w->path, view_text(sealed)));
     w->hand->s.names_damaged++;

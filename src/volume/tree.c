@@ -45,7 +45,7 @@ static ks_rc known_stat(struct volume *v, struct inode *i, struct stat *st)
     if (i->type == S_IFLNK) {
         CLEANUP(buf_done) struct buf target = buf_init(TARGET_PLAIN_MAX + 1);
         ks_rc rc = volume_target(v, i, &target);
-        if (!ks_ok(rc) && !names_is_lost(rc))
+        if (!ks_ok(rc) && rc.cls != KS_CLASS_CORRUPT)
             return rc;
         if (ks_ok(rc))
             st->st_size = (off_t)target.len;
@@ -409,7 +409,7 @@ static ks_rc open_name(struct volume *v, struct io_dirent *e, bool *ret_is_ours)
     if (e->name[0] == 0 || is_dot_name(e->name))
         return KS_SUCCESS;
     ks_rc rc = names_open(v->names, NAME_ENTRY, e->name, &plain);
-    if (names_is_lost(rc)) {
+    if (rc.cls == KS_CLASS_CORRUPT) {
         volume_alert(v, "entry %s is left out: %s", e->name, ks_text(rc));
         *ret_is_ours = false;
         return KS_SUCCESS;

@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "base/secret.h"
+#include "io/atomic_file.h"
 #include "io/crash.h"
 #include "volume/names.h"
 
@@ -127,8 +128,7 @@ static void long_name__looked_up_only__stores_nothing(void **state)
 
     name_of_length(200, name);
     check_ok(names_seal(b->names, NAME_ENTRY, name, 255, false, &sealed));
-    ks_rc rc = names_open(b->names, NAME_ENTRY, buf_text(&sealed), &back);
-    assert_false(ks_ok(rc)); /* the record is not there */
+    check_rc(names_open(b->names, NAME_ENTRY, buf_text(&sealed), &back), CORRUPT); /* it is lost */
 }
 
 static void long_name__record_changed__is_corrupt(void **state)
@@ -148,6 +148,30 @@ static void long_name__record_changed__is_corrupt(void **state)
     b->io->ops->close(b->io, file);
     b->io->ops->node_close(b->io, node);
     check_class(names_open(b->names, NAME_ENTRY, buf_text(&sealed), &back), CORRUPT);
+}
+
+/* What may stand where a record is referred to, and is none: longer than any, no file, and what is no name of one. */
+static void long_name__of_what_is_no_record__is_corrupt(void **state)
+{
+    static const char *const texts[] = {"~", "~../../etc/passwd", "~.", "~/", "~short"};
+    static uint8_t zeros[NAME_LONG_MAX + 1];
+    struct bench *b = *state;
+    char name[NAME_LONG_MAX];
+    CLEANUP(buf_done) struct buf sealed = buf_init(256), back = buf_init(8192);
+
+    name_of_length(200, name);
+    check_ok(names_seal(b->names, NAME_ENTRY, name, 255, false, &sealed));
+    const char *record = buf_text(&sealed) + 1;
+    check_ok(atomic_file_write(b->io, b->dir, record, 0600, view_of(zeros, sizeof zeros)));
+    check_class(names_open(b->names, NAME_ENTRY, buf_text(&sealed), &back), CORRUPT);
+    check_ok(b->io->ops->unlink(b->io, b->dir, record));
+    check_ok(b->io->ops->mkdir(b->io, b->dir, record, 0700));
+    check_class(names_open(b->names, NAME_ENTRY, buf_text(&sealed), &back), CORRUPT);
+    check_ok(b->io->ops->rmdir(b->io, b->dir, record));
+    check_ok(b->io->ops->symlink(b->io, b->dir, record, "/etc/passwd"));
+    check_class(names_open(b->names, NAME_ENTRY, buf_text(&sealed), &back), CORRUPT);
+    for (size_t n = 0; n < sizeof texts / sizeof texts[0]; n++)
+        check_class(names_open(b->names, NAME_TARGET, texts[n], &back), CORRUPT);
 }
 
 /* Several workers that make the same long name at once. */
@@ -199,6 +223,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(long_name__stored_by_several_at_once__succeeds_for_all,
                                         bench_new, bench_free),
         cmocka_unit_test_setup_teardown(long_name__record_changed__is_corrupt, bench_new,
+                                        bench_free),
+        cmocka_unit_test_setup_teardown(long_name__of_what_is_no_record__is_corrupt, bench_new,
                                         bench_free),
     };
 
