@@ -73,8 +73,8 @@ static void on_damage(void *arg, const char *path, uint64_t block, const char *w
     v->damage_count++;
     if (v->cli->is_json) {
         json_t *at = block == UINT64_MAX ? json_null() : json_integer((json_int_t)block);
-        json_t *one =
-            json_pack("{s:o, s:o, s:s}", "path", json_text(path), "block", at, "what", what);
+        json_t *one = json_pack("{s:o, s:o, s:o}", "path", json_text(path), "block", at, "what",
+                                json_text(what));
         if (v->damage_count <= DAMAGE_LISTED_MAX)
             json_array_append_new(v->damaged, one);
         else
@@ -183,6 +183,9 @@ static void take_reply(const json_t *reply, struct survey *s)
         {"files_damaged", &s->files_damaged},
         {"blocks_damaged", &s->blocks_damaged},
         {"names_damaged", &s->names_damaged},
+        {"targets_damaged", &s->targets_damaged},
+        {"attributes_damaged", &s->attributes_damaged},
+        {"records_damaged", &s->records_damaged},
         {"files_unfinished", &s->files_unfinished},
     };
 
@@ -223,21 +226,18 @@ static ks_rc verify_running(struct target *t, struct verify *v, struct survey *r
 
 /* ---- the answer ---- */
 
-static bool is_sound(const struct survey *s)
-{
-    return s->files_damaged == 0 && s->blocks_damaged == 0 && s->names_damaged == 0;
-}
-
 static ks_rc print_json(const struct verify *v, const struct survey *s)
 {
     return output_json(json_pack(
-        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:O, s:b, s:b, s:b}", "files",
-        (json_int_t)s->files, "directories", (json_int_t)s->directories, "other",
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:O, s:b, s:b, s:b}",
+        "files", (json_int_t)s->files, "directories", (json_int_t)s->directories, "other",
         (json_int_t)s->other, "blocks", (json_int_t)s->blocks, "holes", (json_int_t)s->holes,
         "bytes", (json_int_t)s->bytes_seen, "files_damaged", (json_int_t)s->files_damaged,
         "blocks_damaged", (json_int_t)s->blocks_damaged, "names_damaged",
-        (json_int_t)s->names_damaged, "files_unfinished", (json_int_t)s->files_unfinished,
-        "damaged", v->damaged, "is_sound", is_sound(s) && !is_interrupted, "is_interrupted",
+        (json_int_t)s->names_damaged, "targets_damaged", (json_int_t)s->targets_damaged,
+        "attributes_damaged", (json_int_t)s->attributes_damaged, "records_damaged",
+        (json_int_t)s->records_damaged, "files_unfinished", (json_int_t)s->files_unfinished,
+        "damaged", v->damaged, "is_sound", survey_is_sound(s) && !is_interrupted, "is_interrupted",
         (int)is_interrupted, "is_keyring_mended", v->is_mended && !v->was_mended));
 }
 
@@ -255,8 +255,8 @@ static ks_rc print_answer(const struct verify *v, const struct survey *s)
     printf("%" PRIu64 " files, %" PRIu64 " directories, %" PRIu64 " other, %" PRIu64
            " blocks, %s: %s\n",
            s->files, s->directories, s->other, s->blocks, bytes,
-           is_sound(s) ? "all sound" : "DAMAGED");
-    print_repair(v, is_sound(s));
+           survey_is_sound(s) ? "all sound" : "DAMAGED");
+    print_repair(v, survey_is_sound(s));
     if (s->files_unfinished > 0)
         printf("%" PRIu64
                " files were being written when the power failed and were never made durable; they "
@@ -296,8 +296,11 @@ ks_rc cmd_volume_verify(struct cli *cli)
         cli->exit_code = EXIT_INTERRUPTED;
         return KS_SUCCESS;
     }
-    ENSURE(is_sound(&survey), KS_E_CORRUPT,
-           "volume %s is damaged: %" PRIu64 " files, %" PRIu64 " blocks, %" PRIu64 " names",
-           t.keyring->label, survey.files_damaged, survey.blocks_damaged, survey.names_damaged);
+    ENSURE(survey_is_sound(&survey), KS_E_CORRUPT,
+           "volume %s is damaged: %" PRIu64 " files, %" PRIu64 " blocks, %" PRIu64
+           " names, %" PRIu64 " symlink targets, %" PRIu64 " attributes, %" PRIu64
+           " records of long names",
+           t.keyring->label, survey.files_damaged, survey.blocks_damaged, survey.names_damaged,
+           survey.targets_damaged, survey.attributes_damaged, survey.records_damaged);
     return KS_SUCCESS;
 }

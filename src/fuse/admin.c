@@ -319,6 +319,9 @@ static json_t *verify_reply(const struct survey *s)
         {"files_damaged", s->files_damaged},
         {"blocks_damaged", s->blocks_damaged},
         {"names_damaged", s->names_damaged},
+        {"targets_damaged", s->targets_damaged},
+        {"attributes_damaged", s->attributes_damaged},
+        {"records_damaged", s->records_damaged},
         {"files_unfinished", s->files_unfinished},
     };
     json_t *reply = json_object();

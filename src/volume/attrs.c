@@ -14,6 +14,7 @@ enum {
     VALUE_MAX = 64 * 1024,
     LIST_MAX = 64 * 1024,
     VALUE_OVERHEAD = XAES_NONCE_BYTES + XAES_TAG_BYTES,
+    PLAIN_MAX = sizeof "user." + NAME_PLAIN_MAX, /* a name in clear */
 };
 
 static const char user_prefix[] = "user.";
@@ -117,12 +118,17 @@ ks_rc volume_setattr(struct volume *v, struct inode *i, unsigned attrs, const st
     return inode_stat(v, i, ret);
 }
 
-ks_rc volume_target(struct volume *v, struct inode *i, struct buf *ret)
+ks_rc node_target(struct volume *v, struct io_node *node, struct buf *ret)
 {
     CLEANUP(buf_done) struct buf sealed = buf_init(TARGET_PLAIN_MAX + 1);
 
-    TRY(v->conf.io->ops->readlink(v->conf.io, i->node, &sealed));
+    TRY(v->conf.io->ops->readlink(v->conf.io, node, &sealed));
     return names_open(v->names, NAME_TARGET, buf_text(&sealed), ret);
+}
+
+ks_rc volume_target(struct volume *v, struct inode *i, struct buf *ret)
+{
+    return node_target(v, i->node, ret);
 }
 
 ks_rc volume_readlink(struct volume *v, struct inode *i, struct buf *ret)
@@ -254,22 +260,30 @@ ks_rc volume_setxattr(struct volume *v, struct inode *i, const char *name, struc
     return io->ops->xattr_set(io, i->node, buf_text(&kept), buf_view(&sealed), flags);
 }
 
+static ks_rc plain_name(struct volume *v, const char *kept, struct buf *ret)
+{
+    CLEANUP(buf_done) struct buf plain = buf_init(NAME_PLAIN_MAX);
+
+    TRY(names_open(v->names, NAME_ATTRIBUTE, kept + strlen(sealed_prefix), &plain));
+    TRY(buf_append(ret, view_text(user_prefix)));
+    return buf_append(ret, buf_view(&plain));
+}
+
 /* One kept name of a list as the plain one; names that are not ours are left out. */
 static ks_rc list_one(struct volume *v, const char *kept, struct buf *ret)
 {
-    CLEANUP(buf_done) struct buf plain = buf_init(NAME_PLAIN_MAX);
+    CLEANUP(buf_done) struct buf plain = buf_init(PLAIN_MAX);
 
     if (is_passed(kept))
         return buf_append(ret, view_of(kept, strlen(kept) + 1));
     if (!has_prefix(kept, sealed_prefix))
         return KS_SUCCESS;
-    ks_rc rc = names_open(v->names, NAME_ATTRIBUTE, kept + strlen(sealed_prefix), &plain);
+    ks_rc rc = plain_name(v, kept, &plain);
     if (rc.cls == KS_CLASS_CORRUPT) {
         volume_alert(v, "attribute %s is left out: %s", kept, ks_text(rc));
         return KS_SUCCESS;
     }
     TRY(rc);
-    TRY(buf_append(ret, view_text(user_prefix)));
     return buf_append(ret, view_of(plain.bytes, plain.len + 1)); /* with its terminator */
 }
 
@@ -291,4 +305,62 @@ ks_rc volume_removexattr(struct volume *v, struct inode *i, const char *name)
 
     TRY(kept_name(v, name, &kept));
     return v->conf.io->ops->xattr_remove(v->conf.io, i->node, buf_text(&kept));
+}
+
+/* --- looking at all of them --- */
+
+static ks_rc check_value(struct volume *v, struct space *s, struct io_node *node, const char *kept)
+{
+    CLEANUP(buf_done) struct buf sealed = buf_init(VALUE_MAX + VALUE_OVERHEAD);
+    CLEANUP(buf_done) struct buf plain = buf_init_wiping(VALUE_MAX);
+    ks_rc rc = v->conf.io->ops->xattr_get(v->conf.io, node, kept, &sealed);
+
+    if (ks_is_os(rc, ENODATA))
+        return KS_SUCCESS; /* removed meanwhile */
+    TRY(rc);
+    return ks_wrap(value_open(v, s, kept, buf_view(&sealed), &plain), "its value");
+}
+
+/* By the name in clear, where that can be had. */
+static ks_rc check_one(struct volume *v, struct space *s, struct io_node *node, const char *kept)
+{
+    CLEANUP(buf_done) struct buf plain = buf_init(PLAIN_MAX);
+
+    if (!has_prefix(kept, sealed_prefix))
+        return KS_SUCCESS;
+    ks_rc rc = plain_name(v, kept, &plain);
+    if (!ks_ok(rc))
+        return ks_wrap(rc, "attribute %s", kept);
+    return ks_wrap(check_value(v, s, node, kept), "attribute %s", buf_text(&plain));
+}
+
+static ks_rc check_listed(struct volume *v, struct io_node *node, const struct buf *kept,
+                          void (*damaged)(void *arg, ks_rc why), void *arg)
+{
+    ks_rc rc = KS_SUCCESS;
+    struct space *s;
+
+    TRY(volume_space_get(v, &s));
+    for (size_t at = 0; at < kept->len && ks_ok(rc);
+         at += strlen((const char *)kept->bytes + at) + 1) {
+        rc = check_one(v, s, node, (const char *)kept->bytes + at);
+        if (rc.cls == KS_CLASS_CORRUPT) {
+            damaged(arg, rc);
+            rc = KS_SUCCESS;
+        }
+    }
+    volume_space_put(v, s);
+    return rc;
+}
+
+ks_rc node_check_attributes(struct volume *v, struct io_node *node,
+                            void (*damaged)(void *arg, ks_rc why), void *arg)
+{
+    CLEANUP(buf_done) struct buf kept = buf_init(LIST_MAX);
+    ks_rc rc = v->conf.io->ops->xattr_list(v->conf.io, node, &kept);
+
+    if (ks_is_os(rc, ENOTSUP))
+        return KS_SUCCESS; /* the host's file system has none */
+    TRY(rc);
+    return kept.len > 0 ? check_listed(v, node, &kept, damaged, arg) : KS_SUCCESS;
 }

@@ -145,6 +145,13 @@ bool names_is_record(const char *name)
            strspn(name, base64url) == DIGEST_TEXT_BYTES - 1;
 }
 
+ks_rc names_check_record(struct names *n, const char *name)
+{
+    CLEANUP(buf_done) struct buf sealed = buf_init(NAME_LONG_MAX);
+
+    return load_long(n, name, &sealed);
+}
+
 static ks_rc decode(const char *text, struct buf *ret)
 {
     size_t room = strlen(text), len = 0;

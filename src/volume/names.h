@@ -42,5 +42,7 @@ ks_rc names_seal(struct names *n, enum name_kind kind, const char *plain, size_t
 /* names_open(n, kind, text, ret): the plain text. Class CORRUPT for what is damaged, also for a long record that is lost. */
 ks_rc names_open(struct names *n, enum name_kind kind, const char *text, struct buf *ret) KS_MUST;
 
-/* names_is_record(name): whether something of that name in long/ is a record. */
+/* names_is_record(name): whether something of that name in long/ is a record. names_check_record(n, name): whether it is as it was
+ * written; class CORRUPT as above. */
 bool names_is_record(const char *name);
+ks_rc names_check_record(struct names *n, const char *name) KS_MUST;

@@ -111,16 +111,11 @@ static ks_rc sweep(struct job *j)
     return rekey_run(&conf, &j->r->swept);
 }
 
-static bool is_damaged(const struct survey *s)
-{
-    return s->files_damaged != 0 || s->blocks_damaged != 0 || s->names_damaged != 0;
-}
-
 /* Counting takes no locks: a page that is just being written may look damaged, but not twice. */
 static ks_rc count_again(struct job *j, struct survey *ret)
 {
     TRY(count(j, REENCRYPT_CHECKING, ret));
-    if (!is_damaged(ret))
+    if (survey_is_sound(ret))
         return KS_SUCCESS;
     survey_done(ret);
     return count(j, REENCRYPT_CHECKING, ret);

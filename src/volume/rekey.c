@@ -255,10 +255,12 @@ static void leave(void *arg)
     (void)arg;
 }
 
-static void other(void *arg, const struct stat *st)
+static ks_rc other(void *arg, struct io_node *node, const struct stat *st)
 {
     (void)arg;
+    (void)node;
     (void)st;
+    return KS_SUCCESS;
 }
 
 /* A removal that is not durable would bring the file back after a power loss. */

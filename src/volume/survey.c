@@ -140,12 +140,15 @@ static ks_rc enter(void *arg, const char *sealed)
     return rc;
 }
 
-static void other(void *arg, const struct stat *st)
+static ks_rc other(void *arg, struct io_node *node, const struct stat *st)
 {
     struct walk *w = arg;
 
     w->hand->s.directories += S_ISDIR(st->st_mode);
     w->hand->s.other += !S_ISDIR(st->st_mode);
+    if (S_ISLNK(st->st_mode))
+        return survey_target(w->hand, buf_text(&w->path), node);
+    return survey_attributes(w->hand, buf_text(&w->path), node);
 }
 
 static const struct walk_visitor visitor = {enter, leave, walk_file, other, NULL};
@@ -153,8 +156,12 @@ static const struct walk_visitor visitor = {enter, leave, walk_file, other, NULL
 static ks_rc walk(struct surveying *all)
 {
     struct walk w = {all, &all->hands[all->hand_count - 1], buf_init(PATH_MAX_BYTES)};
-    ks_rc rc = walk_tree(all->conf->io, all->conf->tree, &visitor, &w);
+    ks_rc rc = survey_records(w.hand);
 
+    if (ks_ok(rc))
+        rc = survey_attributes(w.hand, "/", all->conf->tree);
+    if (ks_ok(rc))
+        rc = walk_tree(all->conf->io, all->conf->tree, &visitor, &w);
     buf_done(&w.path);
     return rc;
 }
@@ -207,6 +214,9 @@ static ks_rc add_up(const struct surveying *all, struct survey *ret)
         ret->files_damaged += s->files_damaged;
         ret->blocks_damaged += s->blocks_damaged;
         ret->names_damaged += s->names_damaged;
+        ret->targets_damaged += s->targets_damaged;
+        ret->attributes_damaged += s->attributes_damaged;
+        ret->records_damaged += s->records_damaged;
         ret->files_unfinished += s->files_unfinished;
         for (size_t g = 0; g < s->generation_count && ks_ok(rc); g++)
             rc = survey_count(ret, s->generations[g].generation, s->generations[g].blocks);
@@ -245,4 +255,10 @@ void survey_done(struct survey *s)
 {
     mem_free(s->generations);
     *s = (struct survey){0};
+}
+
+bool survey_is_sound(const struct survey *s)
+{
+    return s->files_damaged == 0 && s->blocks_damaged == 0 && s->names_damaged == 0 &&
+           s->targets_damaged == 0 && s->attributes_damaged == 0 && s->records_damaged == 0;
 }

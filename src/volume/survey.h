@@ -3,7 +3,8 @@
  * volume/survey.h - walking a whole backing tree: how many bytes each generation holds, and whether every
  * block is sound.
  *
- * Counting needs no key: a block says in clear which generation sealed it. Verifying decrypts everything.
+ * Counting needs no key: a block says in clear which generation sealed it; names, targets of symlinks and attributes are not looked at
+ * then. Verifying decrypts everything.
  * Both can run beside a working mount: verifying takes the locks that readers take. A count taken then is an upper bound for every generation but the
  * newest, because old ones only shrink.
  */
@@ -23,7 +24,8 @@ struct survey_generation {
 
 struct survey {
     uint64_t files, directories, other, blocks, holes, bytes_seen, files_damaged, blocks_damaged,
-        names_damaged,
+        names_damaged, targets_damaged, attributes_damaged,
+        records_damaged,  /* of long names, whether or not anything refers to them */
         files_unfinished; /* unfinished: written but never made durable before a power loss */
     size_t generation_count;
     struct survey_generation *generations; /* owned; ascending */
@@ -39,8 +41,9 @@ struct survey_conf {
     struct volume *volume;
     unsigned
         threads; /* that look at files; 0: one for each processor when verifying, one when counting */
-    /* damaged(arg, path, block, what): each damaged block (block UINT64_MAX: the file or name itself). path is the
-     * plaintext path where names could be decrypted, else the backing path. In no particular order, from several threads,
+    /* damaged(arg, path, block, what): each damaged block; block UINT64_MAX: the file or name itself, the target of a symlink, an
+     * attribute, and what says which. path is the plaintext path where names could be decrypted, else the backing path; "long/..." without
+     * a slash in front is the record of a long name, which is also told with every name that needs it. In no particular order, from several threads,
      * one at a time, like progress. NULL: none */
     void (*damaged)(void *arg, const char *path, uint64_t block, const char *what);
     /* progress(arg, bytes_seen): about once per MiB; false stops the walk with BUSY. NULL: none */
@@ -51,3 +54,5 @@ struct survey_conf {
 /* survey_run(conf, ret): damage is counted, not an error; IO and others end the walk. */
 ks_rc survey_run(const struct survey_conf *conf, struct survey *ret) KS_MUST;
 void survey_done(struct survey *s);
+/* survey_is_sound(s): nothing of what was looked at is damaged. */
+bool survey_is_sound(const struct survey *s);

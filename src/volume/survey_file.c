@@ -213,6 +213,8 @@ static ks_rc begin(struct survey_hand *h, struct survey_part *p)
 
     TRY(open_file(h, f));
     TRY(check_header(h, f, &has_blocks));
+    if (f->inode)
+        TRY(survey_attributes(h, f->path, f->inode->node));
     if (has_blocks && f->inode)
         TRY(load_inode(h, f, &is_sound));
     if (has_blocks && is_sound)

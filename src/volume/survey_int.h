@@ -55,6 +55,13 @@ ks_rc survey_part_take(struct survey_hand *hand, struct survey_part *part) KS_MU
 /* survey_part_drop(conf, part): frees a part that nobody will look at, because the survey ends. */
 void survey_part_drop(const struct survey_conf *conf, struct survey_part *part);
 
+/* What an object holds besides contents; without a volume nothing is looked at. path: of the object.
+ * survey_attributes(hand, path, node), survey_target(hand, path, node): its attributes; the target of a symlink.
+ * survey_records(hand): the records of long names. */
+ks_rc survey_attributes(struct survey_hand *hand, const char *path, struct io_node *node) KS_MUST;
+ks_rc survey_target(struct survey_hand *hand, const char *path, struct io_node *node) KS_MUST;
+ks_rc survey_records(struct survey_hand *hand) KS_MUST;
+
 /* survey_damaged(all, path, block, what): tells conf's damaged. */
 void survey_damaged(struct surveying *all, const char *path, uint64_t block, const char *what);
 /* survey_count(s, generation, blocks): counts them to their generation. */

@@ -295,8 +295,13 @@ bool file_is_log(struct inode *i);
 
 /* inode_stat(v, i, ret): as volume_getattr, inside an operation. */
 ks_rc inode_stat(struct volume *v, struct inode *i, struct stat *ret) KS_MUST;
-/* volume_target(v, i, ret): as volume_readlink, inside an operation. */
+/* volume_target(v, i, ret): as volume_readlink, inside an operation. node_target(v, node, ret): the same of an object that has no inode. */
 ks_rc volume_target(struct volume *v, struct inode *i, struct buf *ret) KS_MUST;
+ks_rc node_target(struct volume *v, struct io_node *node, struct buf *ret) KS_MUST;
+/* node_check_attributes(v, node, damaged, arg): opens every attribute that is encrypted; damaged(arg, why) for each whose name or value is
+ * damaged, which is no error. Inside an operation. */
+ks_rc node_check_attributes(struct volume *v, struct io_node *node,
+                            void (*damaged)(void *arg, ks_rc why), void *arg) KS_MUST;
 
 /* file_load(v, i, file): header, file id and size from the backing file. data_lock is held. */
 ks_rc file_load(struct volume *v, struct inode *i, struct io_file *file) KS_MUST;

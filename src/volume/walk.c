@@ -26,8 +26,8 @@ static ks_rc walk_object(struct walk *w, struct io_node *dir, const char *sealed
     TRY(rc);
     if (S_ISREG(st.st_mode))
         return w->visitor->file(w->arg, node, &st);
-    w->visitor->other(w->arg, &st);
-    if (S_ISDIR(st.st_mode))
+    rc = w->visitor->other(w->arg, node, &st);
+    if (ks_ok(rc) && S_ISDIR(st.st_mode))
         rc = walk_dir(w, node);
     io->ops->node_close(io, node);
     return rc;

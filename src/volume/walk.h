@@ -14,8 +14,8 @@ struct walk_visitor {
     void (*leave)(void *arg);
     /* file(arg, node, st): a regular file; takes node over in any case. */
     ks_rc (*file)(void *arg, struct io_node *node, const struct stat *st) KS_MUST;
-    /* other(arg, st): a directory, before what is in it, or something else. */
-    void (*other)(void *arg, const struct stat *st);
+    /* other(arg, node, st): a directory, before what is in it, or something else. */
+    ks_rc (*other)(void *arg, struct io_node *node, const struct stat *st) KS_MUST;
     /* done(arg, dir): everything in a directory was visited. NULL: none */
     ks_rc (*done)(void *arg, struct io_node *dir) KS_MUST;
 };

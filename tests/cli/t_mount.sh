@@ -15,6 +15,7 @@ k volume status "$m"
 stat -c '%a' run/*.log
 yes 0123456789abcdef | head -c 100000 >"$m/file"
 mkdir "$m/dir"
+ln -s ../file "$m/dir/shortcut"
 ln -s "$PWD/$m" link
 # which key services were asked depends on when
 k volume status "$m" --survey -o json | sed '/"key_services"/,/^  \]/d' | grep -vE '"(reads|writes|syncs|bytes_read|bytes_written|requests_refused|handles|at|wrap|result|message)"'
@@ -72,6 +73,11 @@ k volume unmount v
 echo "# damage"
 file=$(find v/tree -type f -size +100k)
 printf '\377\377\377\377' | dd of="$file" bs=1 seek=9000 conv=notrunc status=none
+k volume verify v
+k volume verify v -o json
+rm "$file"
+link=$(find v/tree -type l)
+ln -sfn not-what-the-volume-wrote "$link"
 k volume verify v
 k volume verify v -o json
 echo "# foreground, ended by a signal"

@@ -181,7 +181,7 @@ static ks_rc check_survey(struct world *w, struct fixture *f)
 
     memcpy(conf.volume_id, w->keys->keyring->volume_id, sizeof conf.volume_id);
     TRY(survey_run(&conf, &s));
-    bool is_sound = s.files_damaged == 0 && s.blocks_damaged == 0 && s.names_damaged == 0;
+    bool is_sound = survey_is_sound(&s);
     survey_done(&s);
     ENSURE(is_sound, KS_E_CORRUPT, "the survey finds damage");
     return KS_SUCCESS;

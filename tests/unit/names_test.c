@@ -164,6 +164,7 @@ static void long_name__of_what_is_no_record__is_corrupt(void **state)
     const char *record = buf_text(&sealed) + 1;
     check_ok(atomic_file_write(b->io, b->dir, record, 0600, view_of(zeros, sizeof zeros)));
     check_class(names_open(b->names, NAME_ENTRY, buf_text(&sealed), &back), CORRUPT);
+    check_class(names_check_record(b->names, record), CORRUPT);
     check_ok(b->io->ops->unlink(b->io, b->dir, record));
     check_ok(b->io->ops->mkdir(b->io, b->dir, record, 0700));
     check_class(names_open(b->names, NAME_ENTRY, buf_text(&sealed), &back), CORRUPT);
@@ -172,6 +173,19 @@ static void long_name__of_what_is_no_record__is_corrupt(void **state)
     check_class(names_open(b->names, NAME_ENTRY, buf_text(&sealed), &back), CORRUPT);
     for (size_t n = 0; n < sizeof texts / sizeof texts[0]; n++)
         check_class(names_open(b->names, NAME_TARGET, texts[n], &back), CORRUPT);
+}
+
+static void record__as_it_was_written__is_sound(void **state)
+{
+    struct bench *b = *state;
+    char name[NAME_LONG_MAX];
+    CLEANUP(buf_done) struct buf sealed = buf_init(256);
+
+    name_of_length(200, name);
+    check_ok(names_seal(b->names, NAME_ENTRY, name, 255, true, &sealed));
+    assert_true(names_is_record(buf_text(&sealed) + 1));
+    assert_false(names_is_record("new.17"));
+    check_ok(names_check_record(b->names, buf_text(&sealed) + 1));
 }
 
 /* Several workers that make the same long name at once. */
@@ -226,6 +240,7 @@ int main(void)
                                         bench_free),
         cmocka_unit_test_setup_teardown(long_name__of_what_is_no_record__is_corrupt, bench_new,
                                         bench_free),
+        cmocka_unit_test_setup_teardown(record__as_it_was_written__is_sound, bench_new, bench_free),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

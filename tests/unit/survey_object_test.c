@@ -1,0 +1,546 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goal: a target of a symlink, an attribute or a record of a long name that was changed gives an error to who uses it, never something
+ * else, and a survey with keys tells each with the path that it belongs to; without keys it looks at none of them. What of
+ * this is not seen is what docs/THREAT-MODEL.md says.
+ */
+#include "tamper_bench.h"
+
+#include "io/atomic_file.h"
+
+enum { VALUE_BYTES = 1024 };
+
+static const struct caller me = {0, 0};
+
+/* --- as the user sees it --- */
+
+static struct inode *lookup(struct tamper *t, const char *name)
+{
+    struct inode *i = volume_root(t->f->v);
+    struct stat st;
+
+    if (name[0])
+        check_ok(volume_lookup(t->f->v, volume_root(t->f->v), name, &i, &st));
+    return i;
+}
+
+static void make_dir(struct tamper *t, const char *name)
+{
+    struct inode *i;
+    struct stat st;
+
+    check_ok(volume_mkdir(t->f->v, volume_root(t->f->v), name, 0755, &me, &i, &st));
+    volume_forget(t->f->v, i, 1);
+}
+
+static void make_link(struct fixture *f, const char *name, const char *target)
+{
+    struct inode *i;
+    struct stat st;
+
+    check_ok(volume_symlink(f->v, volume_root(f->v), name, target, &me, &i, &st));
+    volume_forget(f->v, i, 1);
+}
+
+static ks_rc read_link(struct tamper *t, const char *name, struct buf *ret)
+{
+    struct inode *i = lookup(t, name);
+    ks_rc rc = volume_readlink(t->f->v, i, ret);
+
+    volume_forget(t->f->v, i, 1);
+    return rc;
+}
+
+/* name "": the root */
+static void set_attribute(struct fixture *f, const char *file, const char *name, const char *value)
+{
+    struct inode *i = volume_root(f->v);
+    struct stat st;
+
+    if (file[0])
+        check_ok(volume_lookup(f->v, volume_root(f->v), file, &i, &st));
+    check_ok(volume_setxattr(f->v, i, name, view_text(value), 0));
+    volume_forget(f->v, i, 1);
+}
+
+static ks_rc get_attribute(struct tamper *t, const char *file, const char *name, struct buf *ret)
+{
+    struct inode *i = lookup(t, file);
+    ks_rc rc = volume_getxattr(t->f->v, i, name, ret);
+
+    volume_forget(t->f->v, i, 1);
+    return rc;
+}
+
+static unsigned listed(struct tamper *t)
+{
+    struct io_dirent e = {0};
+    struct handle *h;
+    unsigned count = 0;
+
+    check_ok(volume_opendir(t->f->v, volume_root(t->f->v), &h));
+    do {
+        check_ok(volume_readdir(t->f->v, h, e.next, &e));
+        count += e.name[0] && e.name[0] != '.';
+    } while (e.name[0]);
+    volume_close(t->f->v, h);
+    return count;
+}
+
+/* --- as the meddler does --- */
+
+static struct io_node *node_of(struct fixture *f, const char *name)
+{
+    if (!name[0])
+        return help_root(f->io, "/v/tree");
+    return help_lookup(f->io, f->tree, tamper_cipher(f, NAME_ENTRY, name));
+}
+
+static void retarget(struct tamper *t, const char *name, const char *raw)
+{
+    const char *sealed = tamper_cipher(t->f, NAME_ENTRY, name);
+
+    check_ok(t->io->ops->unlink(t->io, t->f->tree, sealed));
+    check_ok(t->io->ops->symlink(t->io, t->f->tree, sealed, raw));
+}
+
+static void raw_target(struct fixture *f, const char *name, struct buf *ret)
+{
+    struct io_node *node = node_of(f, name);
+
+    check_ok(f->io->ops->readlink(f->io, node, ret));
+    f->io->ops->node_close(f->io, node);
+}
+
+static void kept_name(struct fixture *f, const char *name, char out[IO_NAME_BYTES + 1])
+{
+    snprintf(out, IO_NAME_BYTES + 1, "user.ks.%.240s", tamper_cipher(f, NAME_ATTRIBUTE, name));
+}
+
+static void raw_get(struct fixture *f, const char *file, const char *name, struct buf *ret)
+{
+    char kept[IO_NAME_BYTES + 1];
+    struct io_node *node = node_of(f, file);
+
+    kept_name(f, name, kept);
+    check_ok(f->io->ops->xattr_get(f->io, node, kept, ret));
+    f->io->ops->node_close(f->io, node);
+}
+
+static void raw_set(struct tamper *t, const char *file, const char *name, struct view value)
+{
+    char kept[IO_NAME_BYTES + 1];
+    struct io_node *node = node_of(t->f, file);
+
+    kept_name(t->f, name, kept);
+    check_ok(t->io->ops->xattr_set(t->io, node, kept, value, 0));
+    t->io->ops->node_close(t->io, node);
+}
+
+static void flip_value(struct tamper *t, const char *file, const char *name, size_t at)
+{
+    CLEANUP(buf_done) struct buf value = buf_init(VALUE_BYTES);
+
+    raw_get(t->f, file, name, &value);
+    value.bytes[at] ^= 1;
+    raw_set(t, file, name, buf_view(&value));
+}
+
+/* The record that a long text stands in. */
+static const char *record_of(struct tamper *t, enum name_kind kind, const char *plain)
+{
+    const char *text = tamper_cipher(t->f, kind, plain);
+
+    assert_int_equal(text[0], '~');
+    return text + 1;
+}
+
+static void flip_record(struct tamper *t, const char *record)
+{
+    CLEANUP(buf_done) struct buf bytes = buf_init(NAME_LONG_MAX);
+
+    check_ok(atomic_file_read(t->io, t->f->long_names, record, NAME_LONG_MAX, &bytes));
+    bytes.bytes[bytes.len / 2] ^= 1;
+    check_ok(atomic_file_write(t->io, t->f->long_names, record, 0600, buf_view(&bytes)));
+}
+
+static const char *long_text(char letter, size_t len)
+{
+    static char text[2][NAME_LONG_MAX];
+    char *out = text[letter % 2];
+
+    memset(out, letter, len);
+    out[len] = 0;
+    return out;
+}
+
+/* --- targets of symlinks --- */
+
+static void target_changed__reading_it_fails_and_verify_names_the_link(void **state)
+{
+    struct tamper *t = *state;
+    CLEANUP(buf_done) struct buf raw = buf_init(NAME_LONG_MAX), got = buf_init(NAME_LONG_MAX);
+
+    make_link(t->f, "link", "/etc/ledger");
+    tamper_expect(t, 0, 0, 0);
+    raw_target(t->f, "link", &raw);
+    raw.bytes[5] = raw.bytes[5] == 'A' ? 'B' : 'A';
+    retarget(t, "link", buf_text(&raw));
+    check_class(read_link(t, "link", &got), CORRUPT);
+    assert_int_equal(got.len, 0);
+    tamper_expect_beside(t, 1, 0, 0);
+    tamper_expect_told(t, "/link", UINT64_MAX, "the target of the symlink");
+}
+
+/* Plain text in the place of a sealed one leads nobody there. */
+static void target_in_clear__fails(void **state)
+{
+    struct tamper *t = *state;
+    CLEANUP(buf_done) struct buf got = buf_init(NAME_LONG_MAX);
+
+    make_link(t->f, "link", "/etc/ledger");
+    retarget(t, "link", "/etc/passwd");
+    check_class(read_link(t, "link", &got), CORRUPT);
+    tamper_expect_beside(t, 1, 0, 0);
+}
+
+/* A text in cipher says what it is for. */
+static void name_used_as_the_target_of_a_link__fails(void **state)
+{
+    struct tamper *t = *state;
+    CLEANUP(buf_done) struct buf got = buf_init(NAME_LONG_MAX);
+
+    make_link(t->f, "link", "/etc/ledger");
+    retarget(t, "link", tamper_cipher(t->f, NAME_ENTRY, "one"));
+    check_class(read_link(t, "link", &got), CORRUPT);
+    tamper_expect_beside(t, 1, 0, 0);
+}
+
+static void target_of_another_volume__fails(void **state)
+{
+    struct tamper *t = *state;
+    CLEANUP(buf_done) struct buf raw = buf_init(NAME_LONG_MAX), got = buf_init(NAME_LONG_MAX);
+
+    make_link(t->f, "link", "here");
+    make_link(t->other, "link", "there");
+    raw_target(t->other, "link", &raw);
+    retarget(t, "link", buf_text(&raw));
+    check_class(read_link(t, "link", &got), CORRUPT);
+    tamper_expect_beside(t, 1, 0, 0);
+}
+
+static void targets_exchanged__each_leads_where_the_other_did(void **state)
+{
+    struct tamper *t = *state;
+    CLEANUP(buf_done) struct buf got = buf_init(NAME_LONG_MAX);
+
+    make_link(t->f, "a", "to a");
+    make_link(t->f, "b", "to b");
+    const char *a = tamper_cipher(t->f, NAME_ENTRY, "a"), *b = tamper_cipher(t->f, NAME_ENTRY, "b");
+    check_ok(t->io->ops->rename(t->io, t->f->tree, a, t->f->tree, b, RENAME_EXCHANGE));
+    tamper_restart(t);
+    check_ok(read_link(t, "a", &got));
+    assert_string_equal(buf_text(&got), "to b");
+    tamper_expect(t, 0, 0, 0);
+}
+
+/* --- attributes --- */
+
+/* Nonce, tag, contents; on a file, a directory and the root. */
+static void value_changed__reading_it_fails_and_verify_names_both(void **state)
+{
+    static const size_t places[] = {0, 24, 41};
+    static const char *const files[] = {"one", "dir", ""};
+    static const char *const paths[] = {"/one", "/dir", "/"};
+    struct tamper *t = *state;
+
+    make_dir(t, "dir");
+    for (size_t n = 0; n < sizeof files / sizeof files[0]; n++) {
+        for (size_t p = 0; p < sizeof places / sizeof places[0]; p++) {
+            CLEANUP(buf_done) struct buf got = buf_init(VALUE_BYTES);
+            set_attribute(t->f, files[n], "user.x", "the value");
+            tamper_expect(t, 0, 0, 0);
+            flip_value(t, files[n], "x", places[p]);
+            check_class(get_attribute(t, files[n], "user.x", &got), CORRUPT);
+            tamper_expect_beside(t, 0, 1, 0);
+            tamper_expect_told(t, paths[n], UINT64_MAX, "attribute user.x: its value");
+            set_attribute(t->f, files[n], "user.x", "the value");
+        }
+    }
+}
+
+static void value_cut__fails(void **state)
+{
+    struct tamper *t = *state;
+    CLEANUP(buf_done) struct buf got = buf_init(VALUE_BYTES);
+
+    set_attribute(t->f, "one", "user.x", "the value");
+    raw_set(t, "one", "x", view_text("short"));
+    check_class(get_attribute(t, "one", "user.x", &got), CORRUPT);
+    tamper_expect_beside(t, 0, 1, 0);
+}
+
+static void value_of_another_attribute__fails(void **state)
+{
+    struct tamper *t = *state;
+    CLEANUP(buf_done) struct buf value = buf_init(VALUE_BYTES), got = buf_init(VALUE_BYTES);
+
+    set_attribute(t->f, "one", "user.x", "the value of x");
+    set_attribute(t->f, "one", "user.y", "the value of y");
+    raw_get(t->f, "one", "x", &value);
+    raw_set(t, "one", "y", buf_view(&value));
+    check_class(get_attribute(t, "one", "user.y", &got), CORRUPT);
+    tamper_expect_beside(t, 0, 1, 0);
+    tamper_expect_told(t, "/one", UINT64_MAX, "attribute user.y");
+}
+
+static void value_of_another_volume__fails(void **state)
+{
+    struct tamper *t = *state;
+    CLEANUP(buf_done) struct buf value = buf_init(VALUE_BYTES), got = buf_init(VALUE_BYTES);
+
+    set_attribute(t->f, "one", "user.x", "here");
+    set_attribute(t->other, "one", "user.x", "there");
+    raw_get(t->other, "one", "x", &value);
+    raw_set(t, "one", "x", buf_view(&value));
+    check_class(get_attribute(t, "one", "user.x", &got), CORRUPT);
+    tamper_expect_beside(t, 0, 1, 0);
+}
+
+static void value_of_the_same_attribute_of_another_file__is_taken(void **state)
+{
+    struct tamper *t = *state;
+    CLEANUP(buf_done) struct buf value = buf_init(VALUE_BYTES), got = buf_init(VALUE_BYTES);
+
+    set_attribute(t->f, "one", "user.x", "one's");
+    set_attribute(t->f, "two", "user.x", "two's");
+    raw_get(t->f, "one", "x", &value);
+    raw_set(t, "two", "x", buf_view(&value));
+    check_ok(get_attribute(t, "two", "user.x", &got));
+    check_bytes(buf_view(&got), view_text("one's"));
+    tamper_expect(t, 0, 0, 0);
+}
+
+static void older_value__is_taken(void **state)
+{
+    struct tamper *t = *state;
+    CLEANUP(buf_done) struct buf value = buf_init(VALUE_BYTES), got = buf_init(VALUE_BYTES);
+
+    set_attribute(t->f, "one", "user.x", "old");
+    raw_get(t->f, "one", "x", &value);
+    set_attribute(t->f, "one", "user.x", "new");
+    raw_set(t, "one", "x", buf_view(&value));
+    check_ok(get_attribute(t, "one", "user.x", &got));
+    check_bytes(buf_view(&got), view_text("old"));
+    tamper_expect(t, 0, 0, 0);
+}
+
+/* As when it was removed; the one that stands there instead is told. */
+static void name_changed__is_gone_and_told(void **state)
+{
+    struct tamper *t = *state;
+    CLEANUP(buf_done) struct buf value = buf_init(VALUE_BYTES), list = buf_init(VALUE_BYTES);
+    char kept[IO_NAME_BYTES + 1];
+
+    set_attribute(t->f, "one", "user.x", "the value");
+    raw_get(t->f, "one", "x", &value);
+    struct io_node *node = node_of(t->f, "one");
+    kept_name(t->f, "x", kept);
+    check_ok(t->io->ops->xattr_remove(t->io, node, kept));
+    kept[10] = kept[10] == 'A' ? 'B' : 'A';
+    check_ok(t->io->ops->xattr_set(t->io, node, kept, buf_view(&value), 0));
+    t->io->ops->node_close(t->io, node);
+    check_os(get_attribute(t, "one", "user.x", &list), ENODATA);
+    struct inode *i = lookup(t, "one");
+    check_ok(volume_listxattr(t->f->v, i, &list));
+    volume_forget(t->f->v, i, 1);
+    assert_int_equal(list.len, 0);
+    tamper_expect_beside(t, 0, 1, 0);
+    tamper_expect_told(t, "/one", UINT64_MAX, kept);
+}
+
+/* Labels of the kernel, and what others put on the backing files. */
+static void attributes_that_are_not_encrypted__are_no_damage(void **state)
+{
+    struct tamper *t = *state;
+    struct io_node *node = node_of(t->f, "one");
+
+    check_ok(t->io->ops->xattr_set(t->io, node, "security.label", view_text("a label"), 0));
+    check_ok(t->io->ops->xattr_set(t->io, node, "trusted.x", view_text("?"), 0));
+    check_ok(t->io->ops->xattr_set(t->io, node, "user.backup.time", view_text("now"), 0));
+    t->io->ops->node_close(t->io, node);
+    tamper_expect(t, 0, 0, 0);
+}
+
+static void each_of_several__is_told(void **state)
+{
+    struct tamper *t = *state;
+
+    set_attribute(t->f, "one", "user.x", "x");
+    set_attribute(t->f, "one", "user.y", "y");
+    set_attribute(t->f, "one", "user.z", "z");
+    set_attribute(t->f, "two", "user.x", "x");
+    flip_value(t, "one", "x", 0);
+    flip_value(t, "one", "z", 0);
+    flip_value(t, "two", "x", 0);
+    tamper_expect_beside(t, 0, 3, 0);
+}
+
+/* --- records of long names --- */
+
+static void record_of_a_name_changed__both_are_told_and_the_name_still_leads_there(void **state)
+{
+    struct tamper *t = *state;
+    const char *name = long_text('n', 250);
+
+    tamper_write(t->f, name, true, "x", 1, 0);
+    assert_int_equal(listed(t), 3);
+    tamper_expect(t, 0, 0, 0);
+    flip_record(t, record_of(t, NAME_ENTRY, name));
+    assert_int_equal(listed(t), 2);
+    volume_forget(t->f->v, lookup(t, name), 1);
+    struct survey s = tamper_survey(t);
+    assert_int_equal(s.names_damaged, 1);
+    assert_int_equal(s.records_damaged, 1);
+    assert_int_equal(t->told, 2);
+    assert_false(survey_is_sound(&s));
+}
+
+static void record_removed__its_name_is_told(void **state)
+{
+    struct tamper *t = *state;
+    const char *name = long_text('n', 250);
+
+    tamper_write(t->f, name, true, "x", 1, 0);
+    check_ok(t->io->ops->unlink(t->io, t->f->long_names, record_of(t, NAME_ENTRY, name)));
+    assert_int_equal(listed(t), 2);
+    tamper_expect(t, 0, 0, 1);
+}
+
+static void records_exchanged__are_never_taken_for_each_other(void **state)
+{
+    struct tamper *t = *state;
+    const char *m = long_text('m', 250), *n = long_text('n', 250);
+
+    tamper_write(t->f, m, true, "m", 1, 0);
+    tamper_write(t->f, n, true, "n", 1, 0);
+    const char *a = record_of(t, NAME_ENTRY, m), *b = record_of(t, NAME_ENTRY, n);
+    check_ok(t->io->ops->rename(t->io, t->f->long_names, a, t->f->long_names, b, RENAME_EXCHANGE));
+    assert_int_equal(listed(t), 2);
+    struct survey s = tamper_survey(t);
+    assert_int_equal(s.names_damaged, 2);
+    assert_int_equal(s.records_damaged, 2);
+}
+
+static void record_of_a_target_removed__reading_it_fails(void **state)
+{
+    struct tamper *t = *state;
+    CLEANUP(buf_done) struct buf got = buf_init(NAME_LONG_MAX), raw = buf_init(NAME_LONG_MAX);
+
+    make_link(t->f, "link", long_text('t', 4000));
+    raw_target(t->f, "link", &raw);
+    assert_int_equal(raw.bytes[0], '~');
+    check_ok(t->io->ops->unlink(t->io, t->f->long_names, buf_text(&raw) + 1));
+    check_class(read_link(t, "link", &got), CORRUPT);
+    tamper_expect_beside(t, 1, 0, 0);
+    tamper_expect_told(t, "/link", UINT64_MAX, "is lost");
+}
+
+/* The other attributes are still listed. */
+static void record_of_an_attribute_removed__that_one_is_left_out(void **state)
+{
+    struct tamper *t = *state;
+    CLEANUP(buf_done) struct buf list = buf_init(VALUE_BYTES);
+    char name[IO_NAME_BYTES + 1];
+
+    snprintf(name, sizeof name, "user.%.240s", long_text('a', 240));
+    set_attribute(t->f, "one", name, "long");
+    set_attribute(t->f, "one", "user.x", "short");
+    const char *record = record_of(t, NAME_ATTRIBUTE, name + strlen("user."));
+    check_ok(t->io->ops->unlink(t->io, t->f->long_names, record));
+    struct inode *i = lookup(t, "one");
+    check_ok(volume_listxattr(t->f->v, i, &list));
+    volume_forget(t->f->v, i, 1);
+    check_bytes(buf_view(&list), view_of("user.x", sizeof "user.x"));
+    tamper_expect_beside(t, 0, 1, 0);
+}
+
+/* A later object of that name would find it there. */
+static void record_that_nothing_refers_to__is_looked_at_too(void **state)
+{
+    struct tamper *t = *state;
+    const char *name = long_text('n', 250);
+
+    tamper_write(t->f, name, true, "x", 1, 0);
+    check_ok(volume_unlink(t->f->v, volume_root(t->f->v), name));
+    tamper_expect(t, 0, 0, 0);
+    const char *record = record_of(t, NAME_ENTRY, name);
+    flip_record(t, record);
+    tamper_expect_beside(t, 0, 0, 1);
+    assert_memory_equal(t->path, "long/", strlen("long/"));
+    assert_string_equal(t->path + strlen("long/"), record);
+}
+
+/* Objects on their way, and what a power loss left of a record. */
+static void other_things_in_long__are_no_damage(void **state)
+{
+    struct tamper *t = *state;
+
+    help_put(t->io, t->f->long_names, "new.0", "");
+    help_put(t->io, t->f->long_names, "AAAA.tmp", "half a rec");
+    tamper_expect(t, 0, 0, 0);
+}
+
+/* --- without keys, and behind a closed door --- */
+
+static void count_without_keys__looks_at_none_of_it(void **state)
+{
+    struct tamper *t = *state;
+    const char *name = long_text('n', 250);
+
+    make_link(t->f, "link", "/etc/ledger");
+    tamper_write(t->f, name, true, "x", 1, 0);
+    set_attribute(t->f, "one", "user.x", "x");
+    retarget(t, "link", "/etc/passwd");
+    flip_value(t, "one", "x", 0);
+    flip_record(t, record_of(t, NAME_ENTRY, name));
+    struct survey s = tamper_count(t);
+    assert_true(survey_is_sound(&s));
+    assert_int_equal(t->told, 0);
+    assert_int_equal(s.files, 3);
+    assert_int_equal(s.other, 1);
+    s = tamper_survey(t);
+    assert_int_equal(s.targets_damaged + s.attributes_damaged + s.records_damaged, 3);
+}
+
+#define T(fn) cmocka_unit_test_setup_teardown(fn, tamper_setup, tamper_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(target_changed__reading_it_fails_and_verify_names_the_link),
+        T(target_in_clear__fails),
+        T(name_used_as_the_target_of_a_link__fails),
+        T(target_of_another_volume__fails),
+        T(targets_exchanged__each_leads_where_the_other_did),
+        T(value_changed__reading_it_fails_and_verify_names_both),
+        T(value_cut__fails),
+        T(value_of_another_attribute__fails),
+        T(value_of_another_volume__fails),
+        T(value_of_the_same_attribute_of_another_file__is_taken),
+        T(older_value__is_taken),
+        T(name_changed__is_gone_and_told),
+        T(attributes_that_are_not_encrypted__are_no_damage),
+        T(each_of_several__is_told),
+        T(record_of_a_name_changed__both_are_told_and_the_name_still_leads_there),
+        T(record_removed__its_name_is_told),
+        T(records_exchanged__are_never_taken_for_each_other),
+        T(record_of_a_target_removed__reading_it_fails),
+        T(record_of_an_attribute_removed__that_one_is_left_out),
+        T(record_that_nothing_refers_to__is_looked_at_too),
+        T(other_things_in_long__are_no_damage),
+        T(count_without_keys__looks_at_none_of_it),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
