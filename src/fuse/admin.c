@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "fuse/admin_int.h"
+#include "fuse/keyring_json.h"
 #include "fuse/mount_point.h"
 
 enum {
@@ -293,10 +294,9 @@ static void on_verify_damaged(void *arg, const char *path, uint64_t block, const
 {
     struct verify *v = arg;
     json_t *at = block == UINT64_MAX ? json_null() : json_integer((json_int_t)block);
-    json_t *name = json_string(path);
     CLEANUP(json_freep)
-    json_t *line = json_pack("{s:{s:o, s:o, s:s}}", "damaged", "path", name ? name : json_null(),
-                             "block", at, "what", what);
+    json_t *line = json_pack("{s:{s:o, s:o, s:o}}", "damaged", "path", json_text(path), "block", at,
+                             "what", json_text(what));
 
     if (!line)
         return;

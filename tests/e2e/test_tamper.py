@@ -286,3 +286,13 @@ def test_repair_of_a_mounted_volume__is_refused(volume):
     volume.mount()
     done = volume.cli.run("volume", "verify", volume.mountpoint, "--repair", check=False)
     assert done.returncode == 5 and "unmount it" in done.stderr
+
+
+def test_damage_under_a_name_that_is_no_utf8__is_told_of_a_mounted_volume(volume):
+    volume.mount()
+    write(os.path.join(os.fsencode(volume.mountpoint), b"ledger-\xff"), b"x" * 10 * PAYLOAD)
+    volume.unmount()
+    flip(memory.backing_files(volume, 1)[0], HEADER + 5 * BLOCK)
+    volume.mount()
+    report = json.loads(volume.call("verify", "-o", "json", check=False).stdout)
+    assert [(d["path"], d["block"]) for d in report["damaged"]] == [("/ledger-?", 5)]
