@@ -288,6 +288,160 @@ def test_repair_of_a_mounted_volume__is_refused(volume):
     assert done.returncode == 5 and "unmount it" in done.stderr
 
 
+# --- targets, attributes and long names ---
+
+LONG = "n" * 250
+
+
+@pytest.fixture
+def objects(volume):
+    """What is no file's contents, of an unmounted volume: {name: inode number}, the same in the backing tree."""
+    volume.mount()
+    top = volume.mountpoint
+    write(os.path.join(top, "file"), b"x" * PAYLOAD)
+    os.mkdir(os.path.join(top, "directory"))
+    os.symlink("file", os.path.join(top, "link"))
+    os.symlink("directory", os.path.join(top, "other-link"))
+    for name in ("file", "directory"):
+        os.setxattr(os.path.join(top, name), "user.origin", SECRET)
+    write(os.path.join(top, LONG), b"long")
+    inodes = {name: os.lstat(os.path.join(top, name)).st_ino for name in os.listdir(top)}
+    volume.unmount()
+    return inodes
+
+
+def backing_path(volume, inode):
+    for parent, directories, names in os.walk(os.path.join(volume.backing, "tree")):
+        for name in directories + names:
+            if os.lstat(os.path.join(parent, name)).st_ino == inode:
+                return os.path.join(parent, name)
+
+
+def retarget(volume, objects):
+    path = backing_path(volume, objects["link"])
+    sealed = os.readlink(path)
+    os.unlink(path)
+    os.symlink(sealed[:-2] + ("AA" if not sealed.endswith("AA") else "BB"), path)
+
+
+def change_attribute(volume, objects, name):
+    path = backing_path(volume, objects[name])
+    kept = next(a for a in os.listxattr(path) if a.startswith("user.ks."))
+    value = bytearray(os.getxattr(path, kept))
+    value[-1] ^= 1
+    os.setxattr(path, kept, bytes(value))
+
+
+def change_attribute_of_a_file(volume, objects):
+    change_attribute(volume, objects, "file")
+
+
+def change_attribute_of_a_directory(volume, objects):
+    change_attribute(volume, objects, "directory")
+
+
+def record_path(volume):
+    record, = os.listdir(os.path.join(volume.backing, "long"))
+    return os.path.join(volume.backing, "long", record)
+
+
+def change_record(volume, _):
+    flip(record_path(volume), 100)
+
+
+def cut_record(volume, _):
+    os.truncate(record_path(volume), 100)
+
+
+def remove_record(volume, _):
+    os.unlink(record_path(volume))
+
+
+def record_by_a_symlink(volume, _):
+    path = record_path(volume)
+    os.rename(path, path + ".moved")
+    os.symlink(path + ".moved", path)
+
+
+def use_link(top):
+    os.readlink(os.path.join(top, "link"))
+
+
+def use_file_attribute(top):
+    os.getxattr(os.path.join(top, "file"), "user.origin")
+
+
+def use_directory_attribute(top):
+    os.getxattr(os.path.join(top, "directory"), "user.origin")
+
+
+def counts(report):
+    return {key: n for key, n in report.items() if key.endswith("_damaged") and n}
+
+
+@pytest.mark.parametrize("is_mounted", [True, False], ids=["mounted", "offline"])
+@pytest.mark.parametrize("attack, use, path, what, count", [
+    (retarget, use_link, "/link", "target of the symlink", "targets_damaged"),
+    (change_attribute_of_a_file, use_file_attribute, "/file", "attribute user.origin", "attributes_damaged"),
+    (change_attribute_of_a_directory, use_directory_attribute, "/directory", "attribute user.origin",
+     "attributes_damaged"),
+], ids=["target", "attribute of a file", "attribute of a directory"])
+def test_object_changed__use_gives_eio_and_verify_names_it(attack, use, path, what, count, is_mounted, volume, objects):
+    attack(volume, objects)
+    volume.mount()
+    with pytest.raises(OSError) as error:
+        use(volume.mountpoint)
+    assert error.value.errno == errno.EIO
+    if not is_mounted:
+        volume.unmount()
+    where = volume.mountpoint if is_mounted else volume.backing
+    done = volume.cli.run("volume", "verify", where, "--output", "json", check=False)
+    report = json.loads(done.stdout)
+    assert done.returncode == EXIT_CORRUPT and report["is_sound"] is False
+    assert [(d["path"], d["block"]) for d in report["damaged"]] == [(path, None)]
+    assert what in report["damaged"][0]["what"]
+    assert counts(report) == {count: 1}
+    text = volume.cli.run("volume", "verify", where, check=False)
+    assert f"damaged: {path}: " in text.stdout and what in text.stdout and "DAMAGED" in text.stdout
+
+
+@pytest.mark.parametrize("attack, records", [(change_record, 1), (cut_record, 1), (remove_record, 0), (record_by_a_symlink, 1)],
+                         ids=["changed", "cut", "removed", "symlink"])
+def test_record_of_a_long_name__changed_or_gone__is_told_and_costs_no_other_name(attack, records, volume, objects):
+    attack(volume, objects)
+    volume.mount()
+    assert sorted(os.listdir(volume.mountpoint)) == sorted(set(objects) - {LONG})
+    with open(os.path.join(volume.mountpoint, LONG), "rb") as f:  # who knows the name still gets there
+        assert f.read() == b"long"
+    done = volume.call("verify", "--output", "json", check=False)
+    report = json.loads(done.stdout)
+    assert done.returncode == EXIT_CORRUPT and report["is_sound"] is False
+    assert counts(report) == {"names_damaged": 1, **({"records_damaged": records} if records else {})}
+    assert sum(d["path"].startswith("long/") for d in report["damaged"]) == records
+    assert all(d["block"] is None for d in report["damaged"])
+
+
+def test_count_without_keys__looks_at_none_of_it(volume, objects):
+    retarget(volume, objects)
+    change_attribute_of_a_file(volume, objects)
+    change_record(volume, objects)
+    survey = volume.cli.json("volume", "inspect", volume.backing, "--survey")["survey"]
+    assert (survey["files"], survey["directories"], survey["other"]) == (2, 2, 2)
+    report = json.loads(volume.cli.run("volume", "verify", volume.backing, "-o", "json", check=False).stdout)
+    assert counts(report) == {"targets_damaged": 1, "attributes_damaged": 1, "names_damaged": 1, "records_damaged": 1}
+
+
+def test_symlinks_exchanged__each_leads_where_the_other_did(volume, objects):
+    one, two = backing_path(volume, objects["link"]), backing_path(volume, objects["other-link"])
+    os.rename(one, one + ".x")
+    os.rename(two, one)
+    os.rename(one + ".x", two)
+    volume.mount()
+    assert os.readlink(os.path.join(volume.mountpoint, "link")) == "directory"
+    assert os.readlink(os.path.join(volume.mountpoint, "other-link")) == "file"
+    assert volume.call("verify").returncode == 0
+
+
 def test_damage_under_a_name_that_is_no_utf8__is_told_of_a_mounted_volume(volume):
     volume.mount()
     write(os.path.join(os.fsencode(volume.mountpoint), b"ledger-\xff"), b"x" * 10 * PAYLOAD)
@@ -296,3 +450,212 @@ def test_damage_under_a_name_that_is_no_utf8__is_told_of_a_mounted_volume(volume
     volume.mount()
     report = json.loads(volume.call("verify", "-o", "json", check=False).stdout)
     assert [(d["path"], d["block"]) for d in report["damaged"]] == [("/ledger-?", 5)]
+
+
+# --- what THREAT-MODEL.md says is not seen: it is as it says there, through the mount and for verify ---
+
+
+@pytest.fixture
+def tree(volume):
+    """An unmounted volume with /a/one, /b/two and /three."""
+    volume.mount()
+    top, content = volume.mountpoint, {}
+    for n, name in enumerate(["a/one", "b/two", "three"]):
+        os.makedirs(os.path.dirname(os.path.join(top, name)), exist_ok=True)
+        content[name] = os.urandom(PAYLOAD * (10 + n))
+        write(os.path.join(top, name), content[name])
+    inodes = {name: os.stat(os.path.join(top, name)).st_ino for name in [*content, "a", "b"]}
+    volume.unmount()
+    return content, {name: backing_path(volume, inode) for name, inode in inodes.items()}
+
+
+def contents(top):
+    """{path: data} of all files below."""
+    found = {}
+    for parent, _, names in os.walk(top):
+        for name in names:
+            path = os.path.join(parent, name)
+            with open(path, "rb") as f:
+                found[os.path.relpath(path, top)] = f.read()
+    return found
+
+
+def entry_moved(data, at):
+    os.rename(at["a/one"], os.path.join(at["b"], os.path.basename(at["a/one"])))
+    return {"b/one": data["a/one"], "b/two": data["b/two"], "three": data["three"]}
+
+
+def directory_moved(data, at):
+    os.rename(at["a"], os.path.join(at["b"], os.path.basename(at["a"])))
+    return {"b/a/one": data["a/one"], "b/two": data["b/two"], "three": data["three"]}
+
+
+def directories_exchanged(data, at):
+    os.rename(at["a"], at["a"] + ".x")
+    os.rename(at["b"], at["a"])
+    os.rename(at["a"] + ".x", at["b"])
+    return {"b/one": data["a/one"], "a/two": data["b/two"], "three": data["three"]}
+
+
+def file_removed(data, at):
+    os.unlink(at["a/one"])
+    return {"b/two": data["b/two"], "three": data["three"]}
+
+
+def hard_link_added(data, at):
+    os.link(at["a/one"], os.path.join(at["b"], os.path.basename(at["three"])))
+    return {**data, "b/three": data["a/one"]}
+
+
+def zero_pages_appended(data, at):
+    with open(at["three"], "ab") as f:
+        f.write(bytes(5 * BLOCK))
+    return data
+
+
+def sparse_tail_appended(data, at):
+    os.truncate(at["three"], 1 << 30)
+    return data
+
+
+def cut_at_a_block(data, at):
+    os.truncate(at["three"], HEADER + 4 * BLOCK)
+    return {**data, "three": data["three"][:4 * PAYLOAD]}
+
+
+def cut_to_the_header(data, at):
+    os.truncate(at["three"], HEADER)
+    return {**data, "three": b""}
+
+
+def emptied(data, at):
+    os.truncate(at["three"], 0)
+    return {**data, "three": b""}
+
+
+@pytest.mark.parametrize("attack", [entry_moved, directory_moved, directories_exchanged, file_removed, hard_link_added,
+                                    zero_pages_appended, sparse_tail_appended, cut_at_a_block, cut_to_the_header,
+                                    emptied], ids=lambda attack: attack.__name__)
+def test_structure_changed__is_as_the_threat_model_says(attack, volume, tree):
+    want = attack(*tree)
+    volume.mount()
+    assert contents(volume.mountpoint) == want
+    assert volume.call("verify").returncode == 0
+
+
+def test_file_put_back__is_the_older_one(volume, tree, work):
+    data, at = tree
+    kept = os.path.join(work, "kept")
+    shutil.copy2(at["three"], kept)
+    volume.mount()
+    write(os.path.join(volume.mountpoint, "three"), os.urandom(PAYLOAD * 20))
+    os.unlink(os.path.join(volume.mountpoint, "a/one"))
+    volume.unmount()
+    shutil.copy2(kept, at["three"])
+    volume.mount()
+    assert contents(volume.mountpoint) == {"b/two": data["b/two"], "three": data["three"]}
+    assert volume.call("verify").returncode == 0
+
+
+def test_volume_put_back__is_the_older_one(volume, tree, work):
+    data, _ = tree
+    kept = os.path.join(work, "kept")
+    shutil.copytree(volume.backing, kept, symlinks=True)
+    volume.mount()
+    write(os.path.join(volume.mountpoint, "three"), b"newer")
+    os.unlink(os.path.join(volume.mountpoint, "a/one"))
+    volume.call("rotate", "--level", "data")
+    volume.unmount()
+    shutil.rmtree(volume.backing)
+    shutil.copytree(kept, volume.backing, symlinks=True)
+    volume.mount()
+    assert contents(volume.mountpoint) == data
+    assert volume.call("verify").returncode == 0
+
+
+# --- a keyring that is put back ---
+
+
+def keep_keyring(volume):
+    return {name: open(os.path.join(volume.backing, name), "rb").read() for name in ("keyring.0", "keyring.1")}
+
+
+def put_keyring_back(volume, kept):
+    for name, data in kept.items():
+        write(os.path.join(volume.backing, name), data)
+
+
+def test_keyring_put_back__newer_blocks_fail_and_are_named(volume, tree):
+    data, _ = tree
+    kept = keep_keyring(volume)
+    volume.mount()
+    volume.call("rotate", "--level", "data")
+    write(os.path.join(volume.mountpoint, "newer"), b"x" * 3 * PAYLOAD)
+    volume.unmount()
+    put_keyring_back(volume, kept)
+    volume.mount()
+    with pytest.raises(OSError) as error:
+        with open(os.path.join(volume.mountpoint, "newer"), "rb") as f:
+            f.read()
+    assert error.value.errno == errno.EIO
+    for name, want in data.items():
+        with open(os.path.join(volume.mountpoint, name), "rb") as f:
+            assert f.read() == want
+    done = volume.call("verify", "-o", "json", check=False)
+    assert done.returncode == EXIT_CORRUPT
+    assert sorted((d["path"], d["block"]) for d in json.loads(done.stdout)["damaged"]) == [("/newer", n) for n in range(3)]
+
+
+def test_one_copy_of_the_keyring_put_back__the_newer_one_counts(volume, tree):
+    kept = keep_keyring(volume)
+    volume.mount()
+    volume.call("rotate", "--level", "data")
+    write(os.path.join(volume.mountpoint, "newer"), b"newer")
+    volume.unmount()
+    put_keyring_back(volume, {"keyring.0": kept["keyring.0"]})
+    volume.mount()
+    assert contents(volume.mountpoint) == {**tree[0], "newer": b"newer"}
+    assert len(volume.status()["generations"]) == 2
+
+
+def test_keyring_put_back__a_destroyed_data_key_is_there_again(volume, tree, work):
+    """What a copy of the backing directory from before held is readable again: destroying a data key reaches no copies."""
+    data, at = tree
+    kept, old = keep_keyring(volume), os.path.join(work, "old")
+    shutil.copy2(at["three"], old)
+    volume.mount()
+    volume.call("rotate", "--level", "data")
+    volume.call("rekey")
+    assert [g["state"] for g in volume.status()["generations"]] == ["DESTROYED", "NEWEST"]
+    volume.unmount()
+
+    shutil.copy2(old, at["three"])  # with the keyring of today its key is gone
+    volume.mount()
+    with pytest.raises(OSError) as error:
+        with open(os.path.join(volume.mountpoint, "three"), "rb") as f:
+            f.read()
+    assert error.value.errno == errno.EIO
+    volume.unmount()
+
+    put_keyring_back(volume, kept)
+    volume.mount()
+    with open(os.path.join(volume.mountpoint, "three"), "rb") as f:
+        assert f.read() == data["three"]
+
+
+def test_keyring_put_back__a_removed_wrap_opens_until_its_key_is_disabled(volume, tree, store):
+    store.create("former")
+    volume.cli.run("volume", "add-wrap", volume.backing, *store.spec("former"))
+    former = next(w["id"] for w in volume.cli.json("volume", "inspect", volume.backing)["wraps"] if "former" in w["uri"])
+    kept = keep_keyring(volume)
+    volume.cli.run("volume", "remove-wrap", volume.backing, "--wrap", str(former), "--yes")
+    store.disable("orders")
+    assert volume.mount(check=False).returncode == 3  # the removed wrap is gone
+
+    put_keyring_back(volume, kept)
+    volume.mount()
+    assert contents(volume.mountpoint) == tree[0]
+    volume.unmount()
+
+    store.disable("former")  # at the key service: that no file undoes
+    assert volume.mount(check=False).returncode == 3
