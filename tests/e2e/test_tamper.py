@@ -543,6 +543,19 @@ def test_structure_changed__is_as_the_threat_model_says(attack, volume, tree):
     assert volume.call("verify").returncode == 0
 
 
+def test_mode_and_owner_changed__are_the_new_ones_and_have_no_power_on_the_host(volume, tree):
+    _, at = tree
+    os.chown(at["three"], 4711, 4712)
+    os.chmod(at["three"], 0o4777)
+    os.utime(at["three"], (1, 1))
+    volume.mount()
+    info = os.stat(os.path.join(volume.mountpoint, "three"))
+    assert (info.st_uid, info.st_gid, info.st_mode & 0o7777, info.st_mtime) == (4711, 4712, 0o4777, 1)
+    powers = os.ST_NOSUID | os.ST_NODEV
+    assert os.statvfs(volume.mountpoint).f_flag & powers == powers
+    assert volume.call("verify").returncode == 0
+
+
 def test_file_put_back__is_the_older_one(volume, tree, work):
     data, at = tree
     kept = os.path.join(work, "kept")
@@ -618,7 +631,7 @@ def test_one_copy_of_the_keyring_put_back__the_newer_one_counts(volume, tree):
     assert len(volume.status()["generations"]) == 2
 
 
-def test_keyring_put_back__a_destroyed_data_key_is_there_again(volume, tree, work):
+def test_keyring_put_back__a_destroyed_data_key_is_there_again_until_the_key_of_then_is_disabled(volume, tree, store, work):
     """What a copy of the backing directory from before held is readable again: destroying a data key reaches no copies."""
     data, at = tree
     kept, old = keep_keyring(volume), os.path.join(work, "old")
@@ -637,10 +650,22 @@ def test_keyring_put_back__a_destroyed_data_key_is_there_again(volume, tree, wor
     assert error.value.errno == errno.EIO
     volume.unmount()
 
+    today = keep_keyring(volume)
     put_keyring_back(volume, kept)
     volume.mount()
     with open(os.path.join(volume.mountpoint, "three"), "rb") as f:
         assert f.read() == data["three"]
+    volume.unmount()
+
+    put_keyring_back(volume, today)
+    store.create("next")
+    volume.cli.run("volume", "rotate", volume.backing, "--level", "cmek", *store.spec("next"))
+    store.disable("orders")
+    today = keep_keyring(volume)
+    put_keyring_back(volume, kept)
+    assert volume.mount(check=False).returncode == 3
+    put_keyring_back(volume, today)
+    volume.mount()
 
 
 def test_keyring_put_back__a_removed_wrap_opens_until_its_key_is_disabled(volume, tree, store):
