@@ -247,10 +247,7 @@ ks_rc inode_load(struct volume *v, struct inode *i)
 {
     struct io_file *file;
 
-    pthread_rwlock_rdlock(&i->data_lock);
-    bool is_loaded = i->is_loaded;
-    pthread_rwlock_unlock(&i->data_lock);
-    if (is_loaded)
+    if (atomic_load(&i->is_loaded))
         return KS_SUCCESS;
     TRY(inode_use(v, i, &file));
     pthread_rwlock_wrlock(&i->data_lock);
@@ -263,6 +260,8 @@ ks_rc inode_load(struct volume *v, struct inode *i)
 /* Whoever has written to the file meanwhile has loaded it first. */
 ks_rc inode_load_empty(struct inode *i)
 {
+    if (atomic_load(&i->is_loaded))
+        return KS_SUCCESS;
     pthread_rwlock_wrlock(&i->data_lock);
     if (!i->is_loaded) {
         i->size = 0;

@@ -67,13 +67,14 @@ struct inode {
 
     /* Size and contents. Writes that stay within the blocks there are only share it, and take the locks of those blocks. */
     pthread_rwlock_t data_lock;
-    /* What is known of a regular file; under data_lock once is_loaded. */
-    bool is_loaded;
+    /* What is known of a regular file; under data_lock once is_loaded. Who only wants to know the size waits for no write:
+     * it is there once is_loaded, which is set last and for ever. */
+    atomic_bool is_loaded;
     bool has_header;
     bool is_overgrown; /* a failed write left something behind the end */
     bool is_stale;     /* pages that were never durable stand there without a header */
     uint8_t file_id[BLOCK_ID_BYTES];
-    uint64_t size;
+    _Atomic uint64_t size;
     /* Each growth counts; while the last one is not durable the blocks before the last must not be punched. */
     uint64_t growths;
     _Atomic uint64_t growths_durable;
@@ -227,7 +228,7 @@ bool inode_is_open(struct inode *i);
 
 /* --- inode.c --- */
 
-/* inode_load(v, i): header and size are known afterwards; cheap when they are already. Takes data_lock. */
+/* inode_load(v, i): header and size are known afterwards; cheap when they are already, and then without data_lock. */
 ks_rc inode_load(struct volume *v, struct inode *i) KS_MUST;
 
 /* inode_show_mtime(i, st): the modification time that is not on the backing file yet, if any.

@@ -236,6 +236,7 @@ static void volume__each_call_fails__loses_nothing_and_says_what_it_was(void **s
 
 struct writing {
     struct fixture *f;
+    bool is_there; /* the file, before */
     ks_rc rc;
 };
 
@@ -246,7 +247,7 @@ static void *write_work(void *arg)
     struct inode *i;
     struct handle *h;
 
-    w->rc = fixture_file(w->f, "work", true, &i, &h);
+    w->rc = fixture_file(w->f, "work", !w->is_there, &i, &h);
     if (!ks_ok(w->rc))
         return NULL;
     w->rc = volume_write(w->f->v, handle_inode(h), data, sizeof data, 0);
@@ -284,12 +285,42 @@ static void disk__stands_still_in_a_write__others_go_on_and_nobody_waits_for_eve
     check_all_readable(b);
 }
 
+/* With a size of the backing file that says nothing yet, and with one that was looked into. */
+static void disk__stands_still_in_a_write__the_file_is_looked_up_all_the_same(void **state)
+{
+    struct bench *b = *state;
+    struct writing w = {0};
+    struct inode *i;
+    pthread_t thread;
+    struct stat st;
+
+    check_ok(fixture_open(b->faulty, "/", b->keys, &w.f));
+    for (unsigned k = 0; k < 2; k++) {
+        w.is_there = k == 1;
+        fault_hold(b->faulty, "pwrite");
+        assert_int_equal(pthread_create(&thread, NULL, write_work, &w), 0);
+        fault_wait_held(b->faulty, 1);
+        check_ok(volume_lookup(w.f->v, volume_root(w.f->v), "work", &i, &st));
+        assert_int_equal(st.st_size, w.is_there ? 5000 : 0);
+        check_ok(volume_getattr(w.f->v, i, &st));
+        volume_forget(w.f->v, i, 1);
+        fault_release(b->faulty);
+        pthread_join(thread, NULL);
+        check_ok(w.rc);
+    }
+    fixture_close(w.f);
+    check_all_readable(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(volume__each_call_fails__loses_nothing_and_says_what_it_was),
         cmocka_unit_test_setup_teardown(
             disk__stands_still_in_a_write__others_go_on_and_nobody_waits_for_ever, bench_new,
+            bench_free),
+        cmocka_unit_test_setup_teardown(
+            disk__stands_still_in_a_write__the_file_is_looked_up_all_the_same, bench_new,
             bench_free),
     };
 
