@@ -411,6 +411,16 @@ static void release(struct process *p)
     mem_free(p);
 }
 
+/* A thread that the kernel keeps waiting for what only we could answer outlives the process, with the connection, and whoever
+ * waits for an answer waits for ever. */
+static void abort_requests(struct process *p)
+{
+    ks_rc rc = mount_point_abort(session_device(p->session));
+
+    if (!ks_ok(rc) && !ks_is_os(rc, ENOENT))
+        log_line(LOG_ERROR, "requests that hang stay: %s", ks_text(rc));
+}
+
 /* finish(p): also for a process that failed half-way through its start. */
 static void finish(struct process *p, bool was_started)
 {
@@ -423,10 +433,13 @@ static void finish(struct process *p, bool was_started)
     is_stopped = holders_stop(TAKE(p->holders), FLUSH_MS_MAX) && is_stopped;
     if (p->volume)
         is_stopped = wipe(p) && is_stopped;
-    if (is_stopped && !is_mounted)
+    if (is_stopped && !is_mounted) {
         release(p);
-    else
-        say_farewell(p); /* the rest goes with the process */
+        return;
+    }
+    if (!is_stopped && was_started)
+        abort_requests(p);
+    say_farewell(p); /* the rest goes with the process */
 }
 
 static ks_rc block_signals(int *ret_fd)

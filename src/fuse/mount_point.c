@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -129,6 +130,38 @@ ks_rc mount_point_drop_names(const char *path)
     int err = errno;
     close(fd);
     return n == 0 ? KS_SUCCESS : ks_fail_os(err, "the mount on %s", path);
+}
+
+/* The file system of the kernel's FUSE connections, mounted for us alone and nowhere; -1: errno. */
+static int connections_open(void)
+{
+    int fd = fsopen("fusectl", FSOPEN_CLOEXEC);
+
+    if (fd < 0)
+        return -1;
+    int mounted = fsconfig(fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0
+                      ? fsmount(fd, FSMOUNT_CLOEXEC, 0)
+                      : -1;
+    int err = errno;
+    close(fd);
+    errno = err;
+    return mounted;
+}
+
+ks_rc mount_point_abort(dev_t device)
+{
+    char name[32];
+    int all = connections_open();
+
+    if (all < 0)
+        return ks_fail_os(errno, "the kernel's FUSE connections");
+    snprintf(name, sizeof name, "%u/abort", minor(device));
+    int fd = openat(all, name, O_WRONLY | O_CLOEXEC);
+    int err = fd < 0 || write(fd, "1", 1) != 1 ? errno : 0;
+    if (fd >= 0)
+        close(fd);
+    close(all);
+    return err == 0 ? KS_SUCCESS : ks_fail_os(err, "the FUSE connection %u", minor(device));
 }
 
 ks_rc mount_point_unmount(const char *path, bool is_lazy)

@@ -7,6 +7,8 @@
  */
 #pragma once
 
+#include <sys/types.h>
+
 #include "base/rc.h"
 
 /* mount_point_absolute(path, ret): the absolute path, also when a dead mount lies on it. */
@@ -32,6 +34,13 @@ ks_rc mount_point_drop_names(const char *path) KS_MUST;
  * mounted there is fine.
  */
 ks_rc mount_point_cut_off(const char *path) KS_MUST;
+
+/*
+ * mount_point_abort(device): the kernel fails every request of the mount that shows this device, now and later, also when it was
+ * unmounted lazily and nothing finds it by a path any more. Nothing is written back. PERM where we are not root, NOT_FOUND (ENOENT)
+ * when there is no such mount.
+ */
+ks_rc mount_point_abort(dev_t device) KS_MUST;
 
 /* mount_point_unmount(path, is_lazy): BUSY while files are open, unless lazy. Through fusermount3 where
  * we are not root. Never from a thread that serves requests. */

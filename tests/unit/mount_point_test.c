@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -62,6 +63,16 @@ static void absolute__is_not_there__names_it(void **unused)
     assert_true(ks_is_os(rc, ENOENT));
     check_text(rc, "/nonexistent/place");
     assert_null(got);
+}
+
+static void abort__of_no_mount__is_not_found(void **unused)
+{
+    (void)unused;
+    if (geteuid() != 0)
+        skip(); /* only root may */
+    ks_rc rc = mount_point_abort(makedev(0, 0xfffff));
+    assert_true(ks_is_os(rc, ENOENT));
+    check_text(rc, "1048575");
 }
 
 static void prepare__a_directory__is_fine(void **unused)
@@ -127,6 +138,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(absolute__link_and_dots__is_the_real_place),
         cmocka_unit_test(absolute__is_not_there__names_it),
+        cmocka_unit_test(abort__of_no_mount__is_not_found),
         cmocka_unit_test(prepare__a_directory__is_fine),
         cmocka_unit_test(prepare__a_file__is_refused),
         cmocka_unit_test(prepare__nothing_there__names_it),
