@@ -23,10 +23,7 @@ static ks_rc sync_once(struct volume *v, struct inode *i, struct io_file *file, 
             atomic_store(&i->is_placed, false);
         return KS_SUCCESS;
     }
-    if (!atomic_exchange(&i->is_poisoned, true))
-        atomic_fetch_add(&v->files_poisoned, 1);
-    volume_alert(v, "sync of inode %llu failed (%s): every later write and sync of it fails",
-                 (unsigned long long)i->ino, ks_text(rc));
+    inode_poison(v, i, rc);
     return rc;
 }
 

@@ -198,6 +198,15 @@ void volume_forget(struct volume *v, struct inode *i, uint64_t n)
         inode_close(v, i);
 }
 
+void inode_poison(struct volume *v, struct inode *i, ks_rc why)
+{
+    if (atomic_exchange(&i->is_poisoned, true))
+        return;
+    atomic_fetch_add(&v->files_poisoned, 1);
+    volume_alert(v, "sync of inode %llu failed (%s): every later %ssync of it fails",
+                 (unsigned long long)i->ino, ks_text(why), inode_is_regular(i) ? "write and " : "");
+}
+
 /* Files are closed and forgotten behind a closed door, too: a wipe must not take the pool away from under a key that is on its way. */
 void inode_drop_keys(struct volume *v, struct inode *i)
 {

@@ -448,8 +448,26 @@ ks_rc volume_readdir(struct volume *v, struct handle *h, uint64_t cookie, struct
     return rc;
 }
 
+/* Without memory or descriptors nothing was tried, and nothing is lost. */
+static bool is_want(ks_rc rc)
+{
+    return ks_is_os(rc, ENOMEM) || ks_is_os(rc, EMFILE) || ks_is_os(rc, ENFILE);
+}
+
+/* As of a file. ext4 and XFS stop for good when their journal fails; others may have dropped what they could not write, and a
+ * second sync would know nothing of it. Not one at a time, as of a file: a journal has all who wait for one write of it. */
+static ks_rc sync_dir(struct volume *v, struct inode *dir)
+{
+    if (atomic_load(&dir->is_poisoned))
+        return ks_os(EIO);
+    ks_rc rc = v->conf.io->ops->sync_dir(v->conf.io, dir->node);
+    if (!ks_ok(rc) && !is_want(rc))
+        inode_poison(v, dir, rc);
+    return ks_ok(rc) && atomic_load(&dir->is_poisoned) ? ks_os(EIO) : rc;
+}
+
 ks_rc volume_fsyncdir(struct volume *v, struct handle *h)
 {
     VOLUME_OPERATION(v, NEED_FLUSH);
-    return v->conf.io->ops->sync_dir(v->conf.io, h->inode->node);
+    return sync_dir(v, h->inode);
 }

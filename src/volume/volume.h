@@ -165,6 +165,7 @@ ks_rc volume_seek(struct volume *v, struct inode *i, uint64_t at, enum io_seek w
 ks_rc volume_opendir(struct volume *v, struct inode *dir, struct handle **ret) KS_MUST;
 ks_rc volume_readdir(struct volume *v, struct handle *h, uint64_t cookie,
                      struct io_dirent *ret) KS_MUST; /* empty name at the end */
+/* volume_fsyncdir(v, h): what was done to its entries is durable. A failure is for ever. */
 ks_rc volume_fsyncdir(struct volume *v, struct handle *h) KS_MUST;
 
 /* Extended attributes: user.* are encrypted, names and values; security.* and trusted.* pass as they are. */

@@ -209,6 +209,9 @@ void inode_ref(struct volume *v, struct inode *i);
 /* inode_ref_living(v, i): the same unless nobody refers to it, that is, it may be going away. */
 bool inode_ref_living(struct volume *v, struct inode *i);
 void inode_drop_keys(struct volume *v, struct inode *i);
+/* inode_poison(v, i, why): a sync of it failed, so that nothing that is asked of it later may succeed; counted and told the
+ * first time. */
+void inode_poison(struct volume *v, struct inode *i, ks_rc why);
 /* table_drop_keys(v): no known file has a key any more; nobody may be inside the volume. */
 void table_drop_keys(struct volume *v);
 /* table_collect(v, ret, ret_count): one reference to every known inode, the root last. */

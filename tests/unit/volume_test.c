@@ -451,6 +451,38 @@ static void sync__failed_once__fails_for_ever(void **state)
     fault_free(faulty);
 }
 
+static ks_rc sync_root(struct volume *v)
+{
+    struct handle *h;
+
+    TRY(volume_opendir(v, volume_root(v), &h));
+    ks_rc rc = volume_fsyncdir(v, h);
+    volume_close(v, h);
+    return rc;
+}
+
+static void sync_of_a_directory__failed_once__fails_for_ever(void **state)
+{
+    struct bench *b = *state;
+    struct io *faulty;
+    struct fixture *f;
+
+    check_ok(fault_new(b->io, &faulty));
+    check_ok(fixture_open(faulty, "/", b->keys, &f));
+    fault_arm(faulty, 2, EMFILE, false); /* behind the opening */
+    assert_int_equal(ks_errno(sync_root(f->v)), EMFILE);
+    assert_string_equal(fault_name(faulty), "sync_dir");
+    check_ok(sync_root(f->v)); /* nothing was tried */
+    fault_arm(faulty, 2, ENOSPC, false);
+    assert_int_equal(ks_errno(sync_root(f->v)), ENOSPC);
+    assert_int_equal(ks_errno(sync_root(f->v)), EIO);
+    assert_int_equal(ks_errno(sync_root(f->v)), EIO);
+    assert_int_equal(volume_counters_get(f->v).files_poisoned, 1);
+    assert_int_equal(f->alerts, 1);
+    fixture_close(f);
+    fault_free(faulty);
+}
+
 static void write__out_of_space__leaves_the_old_contents(void **state)
 {
     struct bench *b = *state;
@@ -647,6 +679,7 @@ int main(void)
         TEST(door__closed__lets_nothing_through),
         TEST(door__opened_again_with_keys__serves_open_files),
         TEST(sync__failed_once__fails_for_ever),
+        TEST(sync_of_a_directory__failed_once__fails_for_ever),
         TEST(write__out_of_space__leaves_the_old_contents),
         TEST(file__each_bit_flipped__is_an_error_never_wrong_data),
         TEST(survey__damaged_block__is_named),
