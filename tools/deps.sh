@@ -5,6 +5,7 @@
 #
 #   tools/deps.sh          install what is missing; quick when nothing is
 #   tools/deps.sh --venv   print the path of the Python environment with pytest and stop
+#   tools/deps.sh --also PACKAGE...   install these Debian packages, in the same way, and nothing else
 #
 # Starts no service: packages of database servers would start one, so a policy forbids it while apt
 # runs and what was there before is put back afterwards. Services that run already are left alone.
@@ -47,8 +48,13 @@ retry() {
     done
 }
 
+wanted_packages() {
+    sed -e 's/#.*//' "$here/packages.txt"
+}
+
+# missing_packages <LIST: those of its lines that are not installed.
 missing_packages() {
-    sed -e 's/#.*//' "$here/packages.txt" | while read -r name; do
+    while read -r name; do
         [ -n "$name" ] || continue
         case $(dpkg-query -W -f='${db:Status-Status}' "$name" 2>/dev/null) in
         installed) ;;
@@ -118,11 +124,19 @@ fi
 policy_left=$(ls "$saved" 2>/dev/null || true)
 [ -z "$policy_left" ] || policy_restore
 
-packages=$(missing_packages)
+if [ "${1:-}" = --also ]; then
+    shift
+    packages=$(printf '%s\n' "$@" | missing_packages)
+    # shellcheck disable=SC2086 # one word per package
+    [ -z "$packages" ] || install_packages $packages
+    exit 0
+fi
+
+packages=$(wanted_packages | missing_packages)
 if [ -n "$packages" ]; then
     # shellcheck disable=SC2086 # one word per package
     install_packages $packages
-    left=$(missing_packages)
+    left=$(wanted_packages | missing_packages)
     [ -z "$left" ] || fail "still missing after the installation: $left"
 else
     say "all Debian packages are installed"

@@ -1,14 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# peers.sh - installs key services and clients that are not ours, to test against.
+# peers.sh - installs key services, clients and encrypting file systems that are not ours, to test and measure against.
 #
 #   tools/peers.sh            install what is missing; quick when nothing is
 #   tools/peers.sh --dir      print where they are and stop
 #   tools/peers.sh --python   print the Python interpreter that has pytest and the clients, and stop
 #
-# Everything lives outside the source tree, in KEYSTEAD_CACHE/peers. Each peer is optional: one that cannot be
-# installed here leaves the reason in NAME.missing, which the tests print when they skip.
+# Everything lives outside the source tree, in KEYSTEAD_CACHE/peers, but for what is a package of Debian. Each peer is
+# optional: one that cannot be installed here leaves the reason in NAME.missing, which the tests print when they skip.
 # To add one: a function install_NAME that fills the directory it is given, and its name in the list at the end.
 set -eu
 
@@ -105,6 +105,24 @@ install_terraform() {
         chmod -R u+w "$1/gopath" && rm -rf "$1/gopath"
 }
 
+# debian_install DIR PACKAGE
+debian_install() {
+    mkdir -p "$1" && "$here/deps.sh" --also "$2"
+}
+
+# Encrypting file systems that `bench/run.py --targets all` measures. gocryptfs, which it measures always, is in packages.txt.
+install_securefs() {
+    debian_install "$1" securefs
+}
+
+install_encfs() {
+    debian_install "$1" encfs
+}
+
+install_cryfs() {
+    debian_install "$1" cryfs
+}
+
 # What the installation of a peer depends on: how it is done, the pins, and sources of ours.
 stamp() {
     {
@@ -136,6 +154,6 @@ peer() {
 mkdir -p "$peers"
 exec 9>"$peers/lock"
 flock -w "$seconds_max" 9
-for name in python localemu schemathesis google npm local_kms gcp_kms_emulator terraform; do
+for name in python localemu schemathesis google npm local_kms gcp_kms_emulator terraform securefs encfs cryfs; do
     peer "$name"
 done
