@@ -19,6 +19,7 @@ from targets import USER
 
 SQLITE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "sqlite_bench.py")
 ROWS = {}
+numbers = itertools.count()
 
 
 class Size:
@@ -30,6 +31,7 @@ class Size:
         self.scale = 10 if quick else 50
         self.redis_requests = 20000 if quick else 100000
         self.files = 1000 if quick else 4000
+        self.stat_files = 5000 if quick else 100000
         self.populate = 100000 if quick else 500000
         self.sqlite_rows = 100000 if quick else 300000
         self.clickhouse_rows = 2000000 if quick else 20000000
@@ -149,16 +151,20 @@ def fsops(directory, what, count):
     return float(proc.run([tool, what, directory, str(count)], timeout=600).stdout)
 
 
-def with_files(directory, size, what, warm=False):
-    work = os.path.join(directory, "fio", "files")
-    wipe(work)
+def new_directory(directory):
+    """For many files that are left there: ext4 without a journal makes files slowly for minutes after others were removed."""
+    work = os.path.join(directory, "fio", f"files-{next(numbers)}")
     os.mkdir(work)
+    return work
+
+
+def with_files(directory, size, what, warm=False):
+    work = new_directory(directory)
     result = fsops(work, "create", size.files)
     if warm:
         fsops(work, what, size.files)
     if what != "create":
         result = fsops(work, what, size.files)
-    wipe(work)
     return result
 
 
@@ -179,14 +185,18 @@ def meta_read(directory, size):
 
 @row("stat of files not seen before", "per s")
 def meta_stat(directory, size):
-    work = os.path.join(directory, "fio", "files")
-    wipe(work)
-    os.mkdir(work)
-    fsops(work, "create", size.files)
-    drop_caches()
-    result = fsops(work, "stat", size.files)
-    wipe(work)
-    return result
+    work = os.path.join(directory, "fio", "stat")
+    try:
+        if not os.path.exists(f"{work}/file-{size.stat_files - 1}"):  # made once per target
+            wipe(work)
+            os.mkdir(work)
+            fsops(work, "create", size.stat_files)
+        drop_caches()
+        return fsops(work, "stat", size.stat_files)
+    except AssertionError:  # as many as the passthrough may not have open: it must not stay full
+        wipe(work)
+        drop_caches()
+        raise
 
 
 # --- databases -----------------------------------------------------------------------------------
@@ -194,7 +204,6 @@ def meta_stat(directory, size):
 class Fresh:
     """An engine that lives for one measurement, or, with keep, for all of them on a target."""
     kept = {}
-    numbers = itertools.count()
 
     def __init__(self, cls, directory, keep=False, prepare=None, **attributes):
         self._args = (cls, directory, keep, prepare, attributes)
@@ -205,15 +214,21 @@ class Fresh:
         self.is_kept = keep
         if keep and key in self.kept:
             self.engine = self.kept[key]
+            if not self.engine.pid():  # a measurement was broken off while it was stopped
+                self.engine.start()
             return self.engine
         sub = type(cls.__name__, (cls,), {"user": USER, **attributes})
-        aux = os.path.join(os.environ["KEYSTEAD_BENCH_TOOLS"], f"aux-{next(Fresh.numbers)}-{cls.name}")
+        aux = os.path.join(os.environ["KEYSTEAD_BENCH_TOOLS"], f"aux-{next(numbers)}-{cls.name}")
         self.engine = sub(os.path.join(directory, "db"), aux)
         wipe(self.engine.root)
-        self.engine.init()
-        self.engine.start()
-        if prepare:
-            prepare(self.engine)
+        try:
+            self.engine.init()
+            self.engine.start()
+            if prepare:
+                prepare(self.engine)
+        except BaseException:
+            self.engine.kill_whatever_is_left()
+            raise
         if keep:
             self.kept[key] = self.engine
         return self.engine

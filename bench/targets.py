@@ -65,6 +65,13 @@ class Plain(Target):
         return self.backing
 
 
+def more_files():
+    """The beginning of a command that may have a million files open, where that is allowed: the passthrough has every file
+    open that the kernel remembers."""
+    prefix = ["prlimit", "--nofile=1048576:1048576"]
+    return prefix if proc.run([*prefix, "true"], check=False).returncode == 0 else []
+
+
 class Passthrough(Target):
     """libfuse's own passthrough_ll with all its caches on: what FUSE alone costs."""
     name = "passthrough"
@@ -97,7 +104,7 @@ class Passthrough(Target):
             raise OSError(ctypes.get_errno(), "mount passthrough")
         source = f"source={self.backing},writeback,cache=always,timeout=3600,xattr"
         self._process = subprocess.Popen(
-            proc.as_user(USER, [binary, "-f", "-o", source, f"/dev/fd/{fd}"]), pass_fds=[fd],
+            [*more_files(), *proc.as_user(USER, [binary, "-f", "-o", source, f"/dev/fd/{fd}"])], pass_fds=[fd],
             stdin=subprocess.DEVNULL)
         os.close(fd)
 
