@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is measured. A row has a name, a unit, and a function that measures one target once.
 
-Rows whose figure is a time say so: there lower is better, everywhere else higher is.
+Rows whose figure is a time say so: there lower is better, everywhere else higher is. The bar is what the ratio to plain
+ext4 must reach, the stretch is where it is to end.
 """
 import itertools
 import json
@@ -17,9 +18,12 @@ from harness import proc
 
 from targets import USER
 
-SQLITE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "sqlite_bench.py")
+HERE = os.path.dirname(os.path.abspath(__file__))
+SQLITE = os.path.join(HERE, "sqlite_bench.py")
 ROWS = {}
 numbers = itertools.count()
+WRITE_32 = ("--rw=randwrite", "--bs=4k", "--fdatasync=32")
+MIXED = ("--rw=randrw", "--rwmixread=70", "--bs=8k", "--fdatasync=32")
 
 
 class Size:
@@ -37,9 +41,10 @@ class Size:
         self.clickhouse_rows = 2000000 if quick else 20000000
 
 
-def row(name, unit, is_time=False):
+def row(name, unit, is_time=False, bar=None, stretch=None):
     def add(function):
-        ROWS[name] = {"name": name, "unit": unit, "is_time": is_time, "measure": function}
+        ROWS[name] = {"name": name, "unit": unit, "is_time": is_time, "bar": bar, "stretch": stretch,
+                      "measure": function}
         return function
     return add
 
@@ -48,6 +53,12 @@ def drop_caches():
     os.sync()
     with open("/proc/sys/vm/drop_caches", "w") as f:
         f.write("3\n")
+
+
+def build_tools(directory):
+    """Compiles what rows need into a directory, for this process's lifetime."""
+    os.environ["KEYSTEAD_BENCH_TOOLS"] = directory
+    proc.run(["cc", "-O2", "-o", os.path.join(directory, "fsops"), os.path.join(HERE, "fsops.c")])
 
 
 def wipe(path):
@@ -75,7 +86,7 @@ def laid_out(directory, size):
     return "data"
 
 
-@row("sequential write 1M + fsync", "MB/s")
+@row("sequential write 1M + fsync", "MB/s", bar=0.50, stretch=0.65)
 def fio_seq_write(directory, size):
     path = os.path.join(directory, "fio", "written")
     if os.path.exists(path):
@@ -85,14 +96,14 @@ def fio_seq_write(directory, size):
                "--end_fsync=1")["write"]["bw_bytes"] / 1e6
 
 
-@row("sequential read 1M, cold", "MB/s")
+@row("sequential read 1M, cold", "MB/s", bar=0.75, stretch=0.85)
 def fio_seq_read_cold(directory, size):
     name = laid_out(directory, size)
     drop_caches()
     return fio(directory, size, name, "--rw=read", "--bs=1M")["read"]["bw_bytes"] / 1e6
 
 
-@row("sequential read 1M, warm", "MB/s")
+@row("sequential read 1M, warm", "MB/s", bar=0.90, stretch=0.97)
 def fio_seq_read_warm(directory, size):
     name = laid_out(directory, size)
     fio(directory, size, name, "--rw=read", "--bs=1M")
@@ -100,14 +111,14 @@ def fio_seq_read_warm(directory, size):
                *timed(size))["read"]["bw_bytes"] / 1e6
 
 
-@row("random read 4k, cold, 1 job", "iops")
+@row("random read 4k, cold, 1 job", "iops", bar=0.60, stretch=0.70)
 def fio_rand_read_cold(directory, size):
     name = laid_out(directory, size)
     drop_caches()
     return fio(directory, size, name, "--rw=randread", "--bs=4k", *timed(size))["read"]["iops"]
 
 
-@row("random read 4k, direct, depth 16 x 2", "iops")
+@row("random read 4k, direct, depth 16 x 2", "iops", bar=0.75, stretch=0.85)
 def fio_rand_read_deep(directory, size):
     name = laid_out(directory, size)
     drop_caches()
@@ -115,40 +126,38 @@ def fio_rand_read_deep(directory, size):
                "--direct=1", "--iodepth=16", "--numjobs=2", *timed(size))["read"]["iops"]
 
 
-@row("random read 4k, warm", "iops")
+@row("random read 4k, warm", "iops", bar=0.65, stretch=0.85)
 def fio_rand_read_warm(directory, size):
     name = laid_out(directory, size)
     fio(directory, size, name, "--rw=read", "--bs=1M")
     return fio(directory, size, name, "--rw=randread", "--bs=4k", *timed(size))["read"]["iops"]
 
 
-@row("random write 4k, fsync every one", "iops")
+@row("random write 4k, fsync every one", "iops", bar=0.55, stretch=0.70)
 def fio_rand_write_1(directory, size):
     name = laid_out(directory, size)
     return fio(directory, size, name, "--rw=randwrite", "--bs=4k", "--fdatasync=1",
                *timed(size))["write"]["iops"]
 
 
-@row("random write 4k, fsync every 32", "iops")
+@row("random write 4k, fsync every 32", "iops", bar=0.80, stretch=1.00)
 def fio_rand_write_32(directory, size):
     name = laid_out(directory, size)
-    return fio(directory, size, name, "--rw=randwrite", "--bs=4k", "--fdatasync=32",
-               *timed(size))["write"]["iops"]
+    return fio(directory, size, name, *WRITE_32, *timed(size))["write"]["iops"]
 
 
-@row("mixed 8k 70/30, fsync every 32", "iops")
+@row("mixed 8k 70/30, fsync every 32", "iops", bar=0.75, stretch=0.95)
 def fio_mixed(directory, size):
     name = laid_out(directory, size)
-    done = fio(directory, size, name, "--rw=randrw", "--rwmixread=70", "--bs=8k",
-               "--fdatasync=32", *timed(size))
+    done = fio(directory, size, name, *MIXED, *timed(size))
     return done["read"]["iops"] + done["write"]["iops"]
 
 
 # --- metadata ------------------------------------------------------------------------------------
 
-def fsops(directory, what, count):
+def fsops(directory, what, count, timeout=600):
     tool = os.path.join(os.environ["KEYSTEAD_BENCH_TOOLS"], "fsops")
-    return float(proc.run([tool, what, directory, str(count)], timeout=600).stdout)
+    return float(proc.run([tool, what, directory, str(count)], timeout=timeout).stdout)
 
 
 def new_directory(directory):
@@ -168,17 +177,17 @@ def with_files(directory, size, what, warm=False):
     return result
 
 
-@row("create 4k files", "per s")
+@row("create 4k files", "per s", bar=0.25, stretch=0.35)
 def meta_create(directory, size):
     return with_files(directory, size, "create")
 
 
-@row("rename", "per s")
+@row("rename", "per s", bar=0.20, stretch=0.30)
 def meta_rename(directory, size):
     return with_files(directory, size, "rename")
 
 
-@row("open and read, warm", "per s")
+@row("open and read, warm", "per s", bar=0.20, stretch=0.30)
 def meta_read(directory, size):
     return with_files(directory, size, "read", warm=True)
 
@@ -262,7 +271,7 @@ def tps(engine, size, *options):
     return float(out.split("tps = ")[1].split()[0])
 
 
-@row("pgbench TPC-B, 4 clients", "tps")
+@row("pgbench TPC-B, 4 clients", "tps", bar=0.65, stretch=0.85)
 def pg_tpcb(directory, size):
     with postgres(directory, size) as engine:
         engine.query("checkpoint")
@@ -270,7 +279,7 @@ def pg_tpcb(directory, size):
         return tps(engine, size, "-c", "4")
 
 
-@row("pgbench read-only, hot", "tps")
+@row("pgbench read-only, hot", "tps", bar=0.95, stretch=1.00)
 def pg_hot(directory, size):
     with postgres(directory, size) as engine:
         engine.query("checkpoint")
@@ -278,7 +287,7 @@ def pg_hot(directory, size):
         return tps(engine, size, "-c", "4", "-S")
 
 
-@row("pgbench read-only, cold", "tps")
+@row("pgbench read-only, cold", "tps", bar=0.75, stretch=0.85)
 def pg_cold(directory, size):
     with postgres(directory, size) as engine:
         engine.stop()
@@ -295,22 +304,22 @@ def redis_set(directory, size, appendfsync, clients, requests):
     return float(out.strip().splitlines()[-1].split(",")[1].strip('"'))
 
 
-@row("Redis appendfsync always, 50 clients", "per s")
+@row("Redis appendfsync always, 50 clients", "per s", bar=0.75, stretch=1.00)
 def redis_always_50(directory, size):
     return redis_set(directory, size, "always", 50, size.redis_requests * 2)
 
 
-@row("Redis appendfsync always, 1 client", "per s")
+@row("Redis appendfsync always, 1 client", "per s", bar=0.70, stretch=0.90)
 def redis_always_1(directory, size):
     return redis_set(directory, size, "always", 1, size.redis_requests // 2)
 
 
-@row("Redis everysec, 50 clients", "per s")
+@row("Redis everysec, 50 clients", "per s", bar=0.95, stretch=1.00)
 def redis_everysec(directory, size):
     return redis_set(directory, size, "everysec", 50, size.redis_requests * 5)
 
 
-@row("Redis BGSAVE", "s", is_time=True)
+@row("Redis BGSAVE", "s", is_time=True, bar=1.60, stretch=1.30)
 def redis_bgsave(directory, size):
     with Fresh(Redis, directory, persistence="rdb") as engine, engine.client() as c:
         c.call("DEBUG", "POPULATE", size.populate, "key", 1000)
@@ -334,22 +343,22 @@ def sqlite(directory, size, what, amount):
         wipe(work)
 
 
-@row("SQLite WAL, synchronous FULL", "commits/s")
+@row("SQLite WAL, synchronous FULL", "commits/s", bar=0.45, stretch=0.80)
 def sqlite_full(directory, size):
     return sqlite(directory, size, "full", size.seconds)
 
 
-@row("SQLite WAL, synchronous NORMAL", "commits/s")
+@row("SQLite WAL, synchronous NORMAL", "commits/s", bar=0.75, stretch=0.90)
 def sqlite_normal(directory, size):
     return sqlite(directory, size, "normal", size.seconds)
 
 
-@row("SQLite bulk insert", "s", is_time=True)
+@row("SQLite bulk insert", "s", is_time=True, bar=1.10, stretch=1.00)
 def sqlite_bulk(directory, size):
     return sqlite(directory, size, "bulk", size.sqlite_rows)
 
 
-@row("SQLite 20k updates in one transaction", "s", is_time=True)
+@row("SQLite 20k updates in one transaction", "s", is_time=True, bar=1.20, stretch=1.00)
 def sqlite_update(directory, size):
     return sqlite(directory, size, "update", size.sqlite_rows)
 
@@ -367,7 +376,7 @@ FILL = ("INSERT INTO {table} SELECT number, cityHash64(number) % 1000000, "
 SCAN = "SELECT sum(n), max(a), uniq(s) FROM numbers"
 
 
-@row("ClickHouse insert", "rows/s")
+@row("ClickHouse insert", "rows/s", bar=0.85, stretch=0.95)
 def clickhouse_insert(directory, size):
     with clickhouse(directory, size) as engine:
         engine.query("DROP TABLE IF EXISTS fresh")
@@ -386,14 +395,14 @@ def scan(engine):
     return time.monotonic() - start
 
 
-@row("ClickHouse scan, cold", "s", is_time=True)
+@row("ClickHouse scan, cold", "s", is_time=True, bar=1.50, stretch=1.30)
 def clickhouse_cold(directory, size):
     with clickhouse(directory, size) as engine:
         drop_caches()
         return scan(engine)
 
 
-@row("ClickHouse scan, warm", "s", is_time=True)
+@row("ClickHouse scan, warm", "s", is_time=True, bar=1.05, stretch=1.00)
 def clickhouse_warm(directory, size):
     with clickhouse(directory, size) as engine:
         scan(engine)

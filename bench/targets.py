@@ -5,6 +5,7 @@ All keep their data below one directory of the same disk.
 """
 import ctypes
 import os
+import pwd
 import shutil
 import subprocess
 
@@ -18,6 +19,8 @@ USER = "postgres"  # whom the databases run as; the passthrough must run as the 
 
 class Target:
     name = "?"
+    is_peer = False  # somebody else's encrypting file system
+    is_ours = False
 
     def __init__(self, top, tools):
         self.top = os.path.join(top, self.name)
@@ -114,28 +117,76 @@ class Passthrough(Target):
             self._process.wait(30)
 
 
-class Gocryptfs(Target):
-    name = "gocryptfs"
+class Peer(Target):
+    """An encrypting file system of Debian's, as its manual says, for all users."""
+    is_peer = True
 
     def missing(self):
-        return "" if shutil.which("gocryptfs") else "gocryptfs is not there (apt-get install it)"
+        return "" if shutil.which(self.name) else f"{self.name} is not there (make peers)"
 
     def version(self):
-        return proc.run(["gocryptfs", "-version"]).stdout.split(";")[0]
+        return proc.run(["dpkg-query", "-W", "-f", "${Version}", self.name], check=False).stdout
 
     def mount(self):
-        secret = os.path.join(self.top, "password")
-        with open(secret, "w") as f:
+        self.secret = os.path.join(self.top, "password")
+        with open(self.secret, "w", encoding="ascii") as f:
             f.write("benchmark\n")
         if not os.listdir(self.backing):
-            proc.run(["gocryptfs", "-init", "-q", "-scryptn", "10", "-passfile", secret,
-                      self.backing])
-        proc.run_daemon(["gocryptfs", "-q", "-allow_other", "-passfile", secret, self.backing,
-                         self.mountpoint], os.path.join(self.top, "log"))
+            self.create()
+        self.start()
+
+    def create(self):
+        """For those that do not do it when they mount."""
+
+    def daemon(self, *argv):
+        env = {**os.environ, "HOME": self.top, "CRYFS_FRONTEND": "noninteractive", "CRYFS_NO_UPDATE_CHECK": "true"}
+        proc.run_daemon(["sh", "-c", 'exec "$@" <"$0"', self.secret, *argv], os.path.join(self.top, "log"), env=env)
+
+
+def owned_by_user():
+    """Options of libfuse 2: such a file system makes files of its own user, and the databases insist on theirs."""
+    user = pwd.getpwnam(USER)
+    return f"allow_other,uid={user.pw_uid},gid={user.pw_gid}"
+
+
+class Gocryptfs(Peer):
+    name = "gocryptfs"
+
+    def create(self):
+        proc.run(["gocryptfs", "-init", "-q", "-scryptn", "10", "-passfile", self.secret, self.backing])
+
+    def start(self):
+        self.daemon("gocryptfs", "-q", "-allow_other", "-passfile", self.secret, self.backing, self.mountpoint)
+
+
+class Securefs(Peer):
+    name = "securefs"
+
+    def create(self):
+        proc.run(["securefs", "create", "--keyfile", self.secret, self.backing])
+
+    def start(self):
+        self.daemon("securefs", "mount", "-b", "--keyfile", self.secret, "-o", owned_by_user(), self.backing, self.mountpoint)
+
+
+class Encfs(Peer):
+    """Its standard settings, which authenticate nothing."""
+    name = "encfs"
+
+    def start(self):
+        self.daemon("encfs", "--standard", "--public", "-S", self.backing, self.mountpoint)
+
+
+class Cryfs(Peer):
+    name = "cryfs"
+
+    def start(self):
+        self.daemon("cryfs", self.backing, self.mountpoint, "-o", owned_by_user())
 
 
 class Ours(Target):
     name = "keystead"
+    is_ours = True
     create_options = ()
     mount_options = ()
 
@@ -144,22 +195,21 @@ class Ours(Target):
         return "" if os.access(binary, os.X_OK) else f"{binary} is not there (make build)"
 
     def version(self):
-        return Keystead().run("version").stdout.strip().splitlines()[0]
+        return Keystead().run("version").stdout.strip().splitlines()[0].partition(" ")[2]
 
     def mount(self):
-        if not hasattr(self, "_volume"):
-            cli = Keystead()
+        cli = Keystead()
+        self.volume = Volume(cli, self.backing, self.mountpoint, os.path.join(self.top, "log"))
+        if not os.listdir(self.backing):
             store = KeyStore(cli, os.path.join(self.top, "kms"))
             store.init()
             store.create("bench")
-            self._volume = Volume(cli, self.backing, self.mountpoint,
-                                  os.path.join(self.top, "log"))
-            self._volume.create([store.spec("bench")], *self.create_options)
-        self._volume.mount(*self.mount_options)
+            self.volume.create([store.spec("bench")], *self.create_options)
+        self.volume.mount(*self.mount_options)
 
     def down(self):
-        if hasattr(self, "_volume"):
-            self._volume.unmount(check=False)
+        if hasattr(self, "volume"):
+            self.volume.unmount(check=False)
         super().down()
 
 
@@ -190,5 +240,13 @@ class OursIoUring(Ours):
     mount_options = ("--io-uring",)
 
 
-ALL = [Plain, Passthrough, Gocryptfs, Ours]
-EXTRA = [OursDense, OursIoUring]
+ALL = [Plain, Passthrough, Gocryptfs, Securefs, Encfs, Cryfs, Ours, OursDense, OursIoUring]
+USUAL = [Plain, Passthrough, Gocryptfs, Ours]
+GROUPS = {"usual": USUAL, "peers": [c for c in ALL if c in USUAL or c.is_peer], "all": ALL}
+
+
+def named(names):
+    """The classes that a comma-separated list of targets and groups means, each once; KeyError with the name not known."""
+    known = {c.name: [c] for c in ALL} | GROUPS
+    wanted = {c for name in names.split(",") for c in known[name]}
+    return [c for c in ALL if c in wanted]

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Goal: the benchmark says what its figures mean, misses no bar that is missed, and loses no round when it is interrupted."""
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from harness import proc
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BENCH = os.path.join(ROOT, "bench")
+sys.path.append(BENCH)
+
+import report  # noqa: E402
+import results  # noqa: E402
+import rows  # noqa: E402
+import targets  # noqa: E402
+from rounds import Rounds  # noqa: E402
+
+FAST = {"name": "fast", "unit": "per s", "is_time": False, "bar": 0.50, "stretch": 0.65}
+TIME = {"name": "time", "unit": "s", "is_time": True, "bar": 1.10, "stretch": 1.00}
+FREE = {"name": "free", "unit": "per s", "is_time": False, "bar": None, "stretch": None}
+
+
+def test_ratio__is_made_within_a_round():
+    figures = {"fast": {"ext4": [10, 100, 20], "keystead": [5, 10, 20]}}
+    assert report.ratio(figures, FAST, "keystead") == 0.5
+
+
+def test_ratio__rounds_without_a_figure__are_left_out():
+    figures = {"fast": {"ext4": [10, None, 10], "keystead": [5, 9, None]}}
+    assert report.ratio(figures, FAST, "keystead") == 0.5
+    assert report.ratio({"fast": {"ext4": [10], "keystead": [None]}}, FAST, "keystead") is None
+    assert report.ratio({}, FAST, "keystead") is None
+
+
+@pytest.mark.parametrize("row, figure, is_missed", [
+    (FAST, 49.9, True), (FAST, 50, False), (FAST, 80, False),
+    (TIME, 110.1, True), (TIME, 110, False), (TIME, 90, False),
+    (FREE, 1, False),
+])
+def test_misses__figure_beside_the_bar(row, figure, is_missed):
+    figures = {row["name"]: {"ext4": [100], "keystead": [figure]}}
+    assert bool(report.misses([row], figures, "keystead")) == is_missed
+
+
+def test_misses__row_that_could_not_be_measured__is_no_success():
+    assert report.misses([FAST], {"fast": {"ext4": [1], "keystead": [None]}}, "keystead") == ["fast (not measured)"]
+
+
+def test_behind__names_the_best_peer():
+    figures = {"fast": {"keystead": [10], "a": [11], "b": [20], "c": [None]},
+               "time": {"keystead": [10], "a": [5], "b": [20], "c": [9]}}
+    assert report.behind([FAST, TIME], figures, "keystead", ["a", "b", "c"]) == ["fast (0.500 of b)", "time (2.000x of a)"]
+
+
+def test_behind__level_with_or_ahead_of_all_peers__nothing():
+    figures = {"fast": {"keystead": [10], "a": [10], "b": [9]}, "time": {"keystead": [10], "a": [10], "b": [11]}}
+    assert report.behind([FAST, TIME], figures, "keystead", ["a", "b"]) == []
+
+
+def test_verdict__says_what_was_compared():
+    figures = {"fast": {"ext4": [10], "keystead": [9], "a": [5]}}
+    assert report.verdict([FAST], figures, "keystead", ["a"]) == [
+        "Misses its bar: in no row.", "", "Slower than the best encrypted peer: in no row (measured: a)."]
+    assert report.verdict([FAST], figures, "keystead", [])[-1] == "Slower than the best encrypted peer: none was measured."
+
+
+def test_table__has_bars_and_says_who_was_too_slow():
+    figures = {"fast": {"ext4": [200], "a": [None], "keystead": [100]}, "time": {"ext4": [2], "a": [None], "keystead": [3]}}
+    assert report.table([FAST, TIME], ["ext4", "a", "keystead"], figures, {("fast", "a")})[2:] == [
+        "| fast | 200 per s | too slow | 0.50 | 0.50 / 0.65 |", "| time | 2.00 s | n/a | 1.50x | 1.10x / 1.00x |"]
+
+
+def test_bars__are_there_and_not_behind_their_stretch():
+    with_bar = [r for r in rows.ROWS.values() if r["bar"] is not None]
+    assert len(with_bar) == 26
+    assert {r["name"] for r in rows.ROWS.values()} - {r["name"] for r in with_bar} == {"stat of files not seen before"}
+    assert not [r["name"] for r in with_bar if report.is_worse(r, r["stretch"], r["bar"])]
+
+
+def test_targets__groups_and_names__each_once():
+    assert targets.named("usual") == targets.USUAL
+    assert [c.name for c in targets.named("cryfs,ext4,cryfs,usual")] == ["ext4", "passthrough", "gocryptfs", "cryfs", "keystead"]
+    assert {c.name for c in targets.named("peers") if c.is_peer} == {"gocryptfs", "securefs", "encfs", "cryfs"}
+    with pytest.raises(KeyError, match="nobody"):
+        targets.named("ext4,nobody")
+
+
+def test_results__replaces_its_part_only():
+    text = results.replaced("# Title\n\nby hand\n", "one", "first")
+    text = results.replaced(text, "two", "second")
+    changed = results.replaced(text, "one", "new\n")
+    assert changed == text.replace("first", "new") != text
+    assert changed.startswith("# Title\n\nby hand\n")
+    with pytest.raises(ValueError):
+        results.replaced(changed.replace("<!-- end one -->\n", ""), "one", "lost")
+
+
+def test_rounds__kept_and_read_again(work):
+    kept = Rounds(f"{work}/new/r.json", {"rounds": 2})
+    kept.too_slow.add(("fast", "b"))
+    kept.add("fast", {"a": 1.5, "b": None})
+    again = Rounds.load(kept.path)
+    assert (again.figures, again.too_slow, again.options) == (kept.figures, kept.too_slow, kept.options)
+    assert again.is_done(0, "fast")
+    assert not again.is_done(1, "fast")
+    assert not again.is_done(0, "time")
+
+
+def test_rounds__clear_up__takes_what_a_killed_run_left_and_nothing_else(work):
+    kept = Rounds(f"{work}/r.json", {})
+    for name, is_taken in (("bench-1", True), ("other", False)):
+        kept.top = os.path.join(work, name)
+        os.mkdir(kept.top)
+        open(f"{kept.top}/log", "wb").close()
+        left = subprocess.Popen(["tail", "-f", f"{kept.top}/log"])
+        kept.clear_up("bench-")
+        assert os.path.exists(kept.top) is not is_taken
+        assert proc.is_alive(left.pid) is not is_taken
+        left.kill()
+        left.wait()
+
+
+def bench(work, *args, **kwargs):
+    return subprocess.Popen([sys.executable, "-B", f"{BENCH}/run.py", *args, "--out", f"{work}/table.md"],
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **kwargs)
+
+
+def test_run__interrupted__goes_on_where_it_was(work):
+    options = ("--quick", "--rows", "create|rename", "--targets", "ext4", "--dir", work)
+    first = bench(work, *options, "--rounds", "100000")
+    while "round 2: rename" not in first.stdout.readline():
+        assert first.poll() is None, first.stderr.read()
+    first.send_signal(signal.SIGTERM)
+    _, said = first.communicate(timeout=60)
+    assert first.returncode == 143
+    assert "--resume" in said
+    assert os.listdir(work) == ["table.rounds.json"]
+    with open(f"{work}/table.rounds.json", encoding="utf-8") as f:
+        before = json.load(f)["figures"]
+
+    done = len(before["rename"]["ext4"])
+    second = bench(work, "--resume", "--rounds", str(done + 2))
+    out, said = second.communicate(timeout=60)
+    assert second.returncode == 0, said
+    with open(f"{work}/table.rounds.json", encoding="utf-8") as f:
+        after = json.load(f)["figures"]
+    for row, figures in after.items():
+        assert len(figures["ext4"]) == done + 2
+        assert figures["ext4"][:len(before[row]["ext4"])] == before[row]["ext4"]
+    with open(f"{work}/table.md", encoding="utf-8") as f:
+        assert "| rename | " in f.read()
+    assert f"round {done + 2}: rename" in out
