@@ -45,9 +45,11 @@ fuzz: ## each fuzz target for FUZZ_SECONDS (default 20)
 demo: deps build ## the whole story on this machine; KEEP=1 leaves everything running
 	@KEYSTEAD_BIN=$(CURDIR)/$(BUILD)/release/src/cli/keystead tools/demo/run.sh
 
+bench: export KEYSTEAD_BIN = $(CURDIR)/$(BUILD)/release/src/cli/keystead
 bench: peers build ## measure against plain ext4, a passthrough and gocryptfs, and key services; BENCH_OPTIONS=--quick is short
-	@KEYSTEAD_BIN=$(CURDIR)/$(BUILD)/release/src/cli/keystead bench/kms.py
-	@KEYSTEAD_BIN=$(CURDIR)/$(BUILD)/release/src/cli/keystead bench/run
+	@bench/kms.py
+	@bench/run
+	@bench/scale.py $(filter --quick,$(BENCH_OPTIONS))
 
 peers: deps ## install key services and clients that are not ours, as far as they can be had
 	@tools/peers.sh

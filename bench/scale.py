@@ -1,30 +1,48 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What a volume costs beside time per request: processor time, memory, and how long a mount takes.
+"""What a volume costs beside time per request: processor time, memory, cold attributes, and how long a mount takes.
 
-    bench/scale.py [--files 1000,100000] [--mib 1024] [--dir DIR]
+    bench/scale.py                                    about five minutes; writes its part of bench/RESULTS.md
+    bench/scale.py --files 1000,100000,1000000        a million files too: about ten minutes more
+    bench/scale.py --quick                            smaller, to the terminal only
 
-Prints CPU seconds of the volume process for each GiB written and read, its resident memory before and under that
-load, and the time to mount the volume with so many files in it, which must not depend on their number. Needs root.
+CPU seconds of the volume process for each GiB written and read cold; its memory under load, above what it keeps about the
+files that the kernel remembers; stat of many files that nobody has looked at since the caches were dropped, beside ext4;
+and the time of a mount, which must not depend on the number of files.
+
+Works in DIR/keystead-scale and removes it at the end. When it is interrupted, the files that were made stay there; the
+same call goes on with them. Needs root.
 """
 import argparse
+import fcntl
+import json
 import os
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "tests", "e2e")]
 
+import leftovers  # noqa: E402
+import results  # noqa: E402
+import rows  # noqa: E402
+import targets  # noqa: E402
 from harness import proc  # noqa: E402
-from harness.keystead import KeyStore, Keystead, Volume  # noqa: E402
 
 TICKS = os.sysconf("SC_CLK_TCK")
 MOUNTS = 7
+ROUNDS = 3
+MEMORY_BAR_MIB = 64
+STAT = rows.ROWS["stat of files not seen before"]
+# Many threads with requests of all sizes: as many buffers and threads as the volume process ever has.
+PRESS = ("--rw=randrw", "--bsrange=4k-1M", "--numjobs=16", "--fdatasync=64", "--time_based")
 
+
+# --- one process, as the kernel sees it ----------------------------------------------------------
 
 def cpu_seconds(pid):
     with open(f"/proc/{pid}/stat", encoding="ascii") as f:
@@ -32,87 +50,227 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
-def resident_mib(pid):
+def memory_mib(pid, what):
+    """VmRSS: now, VmHWM: at most since peak_reset."""
     with open(f"/proc/{pid}/status", encoding="ascii") as f:
-        for line in f:
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1]) / 1024
-    return 0.0
+        return next(int(line.split()[1]) / 1024 for line in f if line.startswith(what + ":"))
 
 
-def drop_caches():
-    os.sync()
-    with open("/proc/sys/vm/drop_caches", "w", encoding="ascii") as f:
-        f.write("3")
+def peak_reset(pid):
+    with open(f"/proc/{pid}/clear_refs", "w", encoding="ascii") as f:
+        f.write("5")
 
 
-def fio(directory, rw, mib):
-    proc.run(["fio", "--name=scale", f"--directory={directory}", f"--rw={rw}", "--bs=1M", f"--size={mib}M",
-              "--end_fsync=1", "--minimal"], timeout=600)
+def descriptors(pid):
+    """At least as many as objects are known: each takes one."""
+    return len(os.listdir(f"/proc/{pid}/fd"))
 
 
-def load(volume, mib):
-    """Prints what writing and reading cost the volume process."""
-    print(f"resident after the mount: {resident_mib(volume.pid):.0f} MiB")
-    for rw in ("write", "read"):
-        drop_caches()
-        before = cpu_seconds(volume.pid)
-        fio(volume.mountpoint, rw, mib)
-        spent = (cpu_seconds(volume.pid) - before) * 1024 / mib
-        print(f"{rw}: {spent:.2f} CPU seconds per GiB, resident {resident_mib(volume.pid):.0f} MiB")
+# --- what is measured; each gives lines of a table -----------------------------------------------
+
+def cpu_per_gib(volume, path, size):
+    """[(written, read cold)] of each round, in seconds of the volume process."""
+    spent = []
+    for _ in range(ROUNDS):
+        pair = []
+        for measure in (rows.fio_seq_write, read_cold):
+            before = cpu_seconds(volume.pid)
+            measure(path, size)
+            pair.append((cpu_seconds(volume.pid) - before) * 1024 / size.file_mib)
+        spent.append(pair)
+    written, read = (statistics.median(column) for column in zip(*spent))
+    return [f"| CPU of the volume process per GiB written in order | {written:.2f} s | |",
+            f"| CPU of the volume process per GiB read cold, in order | {read:.2f} s | |"]
 
 
-def fill(volume, have, want):
-    """Empty files, 10 000 to a directory."""
-    for k in range(have, want):
-        directory = os.path.join(volume.mountpoint, f"d{k // 10000}")
-        if k % 10000 == 0 or k == have:
-            os.makedirs(directory, exist_ok=True)
-        os.close(os.open(os.path.join(directory, f"f{k}"), os.O_CREAT | os.O_WRONLY, 0o600))
+def read_cold(path, size):
+    """What was written by the measurement before; rows.fio_seq_read_cold would write its file within the measurement."""
+    rows.drop_caches()
+    rows.fio(path, size, "written", "--rw=read", "--bs=1M")
 
 
-def mount_time(volume):
+def cold_stat(plain, ours, size):
+    """Each asks for the attributes of files that it has not seen since the caches were dropped."""
+    took = {t.name: [] for t in (plain, ours)}
+    for n in range(ROUNDS):
+        for t in (plain, ours)[::1 if n % 2 else -1]:
+            took[t.name].append(1e6 / STAT["measure"](t.path, size))
+    ratio = statistics.median(a / b for a, b in zip(took[ours.name], took[plain.name]))
+    cells = ", ".join(f"{name} {statistics.median(values):.1f} us" for name, values in took.items())
+    return [f"| stat of {size.stat_files:,} files, cold, each | {cells}: {ratio:.2f}x | |"]
+
+
+def per_file_mib(ours, size):
+    """What the volume process keeps for each file that the kernel remembers; the files are there already."""
+    remount(ours.volume)
+    before = memory_mib(ours.volume.pid, "VmRSS")
+    STAT["measure"](ours.path, size)
+    return max(0.0, memory_mib(ours.volume.pid, "VmRSS") - before) / size.stat_files
+
+
+def memory(ours, size):
+    """Each after a fresh mount, so that nothing of an earlier load is left."""
+    each = per_file_mib(ours, size)
+    remount(ours.volume)
+    pid = ours.volume.pid
+    idle = memory_mib(pid, "VmRSS")
+    peak_reset(pid)
+    rows.fio_seq_write(ours.path, size)
+    read_cold(ours.path, size)
+    rows.fio(ours.path, size, "written", *PRESS, f"--runtime={size.seconds}")
+    peak, caches = memory_mib(pid, "VmHWM"), descriptors(pid) * each
+    kept = "kept" if peak - caches <= MEMORY_BAR_MIB else "MISSED"
+    return [f"| memory of the volume process after the mount | {idle:.0f} MiB | |",
+            f"| under load, at most, above what it keeps for known files ({caches:.1f} MiB) | {peak - caches:.0f} MiB | "
+            f"{MEMORY_BAR_MIB} MiB: {kept} |",
+            f"| for each file that the kernel remembers | {each * 1024:.2f} KiB | |"]
+
+
+def remount(volume):
+    volume.unmount()
+    volume.mount()
+
+
+def mount_times(volume):
+    """In milliseconds, caches cold, until the root can be listed."""
     taken = []
     for _ in range(MOUNTS):
         volume.unmount()
-        drop_caches()
+        rows.drop_caches()
         started = time.monotonic()
         volume.mount()
         os.listdir(volume.mountpoint)
-        taken.append(time.monotonic() - started)
-    return statistics.median(taken)
+        taken.append((time.monotonic() - started) * 1000)
+    return taken
+
+
+def mounts(ours, counts, kept):
+    """kept: a file with what was measured before an interruption; there are more files now than there were then."""
+    tree = os.path.join(ours.path, "tree")
+    os.makedirs(tree, exist_ok=True)
+    taken = {int(count): times for count, times in read_json(kept).items()}
+    for count in sorted(set(counts) - taken.keys()):
+        started = time.monotonic()
+        rows.fsops(tree, "tree", count, timeout=7200)
+        print(f"{count:,} files are there ({time.monotonic() - started:.0f} s)", flush=True)
+        taken[count] = mount_times(ours.volume)
+        with open(kept, "w", encoding="ascii") as f:
+            json.dump(taken, f)
+    lines = [f"| mount with {count:,} files, caches cold | {statistics.median(t):.0f} ms ({min(t):.0f} to {max(t):.0f}) | |"
+             for count, t in sorted(taken.items())]
+    return lines + independence(taken)
+
+
+def read_json(path):
+    """What is in the file; nothing when it is not there, or when its writer was killed."""
+    try:
+        with open(path, encoding="ascii") as f:
+            return json.load(f)
+    except (FileNotFoundError, ValueError):
+        return {}
+
+
+def independence(taken):
+    """The verdict: with the most files no mount of ours has to be slower than all of those with the fewest."""
+    few, many = min(taken), max(taken)
+    if few == many:
+        return []
+    is_level = min(taken[many]) <= max(taken[few])
+    return [f"| with {many:,} files to {few:,}, medians | {statistics.median(taken[many]) / statistics.median(taken[few]):.2f}x | "
+            "must not depend on the number: " + ("kept, the times overlap |" if is_level else "MISSED |")]
+
+
+# --- the whole ------------------------------------------------------------------------------------
+
+def parse():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--quick", action="store_true", help="smaller files and fewer, to the terminal only")
+    p.add_argument("--files", help="mount with so many files (default 1000,100000; quick 1000,10000)")
+    p.add_argument("--dir", default=os.environ.get("TMPDIR", "/var/tmp"), help="where to work: a directory on a real disk")
+    p.add_argument("--out", help="which document to write it into (default bench/RESULTS.md; with --quick none)")
+    return p.parse_args()
+
+
+def work_directory(parent):
+    """For this process alone; with the files of an earlier one that was interrupted after it had made its volume."""
+    top = os.path.join(parent, "keystead-scale")
+    os.makedirs(top, exist_ok=True)
+    lock = os.open(top, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        sys.exit(f"another bench/scale.py works in {top}")
+    leftovers.end(top)
+    if read_json(made_mark(top)) != this_run():
+        leftovers.remove_contents(top)
+    return top, lock
+
+
+def made_mark(top):
+    return os.path.join(top, "volume-is-made")
+
+
+def this_run():
+    """What is gone on with must have been begun by the same program with the same arguments."""
+    return {"keystead": targets.Ours("", "").version(), "arguments": sys.argv[1:]}
+
+
+def measure_all(args, top, size, both):
+    tools = os.path.join(top, "tools")
+    os.makedirs(tools, exist_ok=True)
+    rows.build_tools(tools)
+    both += [targets.Plain(top, tools), targets.Ours(top, tools)]
+    for target in both:
+        target.up()
+    with open(made_mark(top), "w", encoding="ascii") as f:
+        json.dump(this_run(), f)
+    plain, ours = both
+    counts = [int(n) for n in (args.files or ("1000,10000" if args.quick else "1000,100000")).split(",")]
+    lines = cpu_per_gib(ours.volume, ours.path, size)
+    lines += cold_stat(plain, ours, size)
+    lines += memory(ours, size)
+    lines += mounts(ours, counts, os.path.join(top, "mounts.json"))
+    head = ["## What a volume costs beside time", "",
+            f"Made by `bench/scale.py{' --quick' if args.quick else ''}{' --files ' + args.files if args.files else ''}` on "
+            f"{time.strftime('%Y-%m-%d')} with keystead {ours.version()}, medians of {ROUNDS}, of {MOUNTS} mounts, files of "
+            f"{size.file_mib} MiB. Machine: {rows.machine()}. Load average of other work at the start: {args.load:.1f}.", "",
+            "| what | | bar |", "|---|---|---|"]
+    return "\n".join(head + lines) + "\n"
 
 
 def main():
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--files", default="1000,100000")
-    p.add_argument("--mib", type=int, default=1024)
-    p.add_argument("--dir", default=os.environ.get("TMPDIR", "/var/tmp"))
-    args = p.parse_args()
+    args = parse()
+    args.load = os.getloadavg()[0]
+    if os.geteuid() != 0:
+        sys.exit("bench/scale.py needs root: it mounts volumes and drops the page cache")
     if not shutil.which("fio"):
-        sys.exit("fio is not there (apt-get install it)")
-    top = tempfile.mkdtemp(prefix="keystead-scale-", dir=args.dir)
-    cli = Keystead()
-    store = KeyStore(cli, os.path.join(top, "kms")).init()
-    store.create("bench")
-    volume = Volume(cli, os.path.join(top, "backing"), os.path.join(top, "mnt"), os.path.join(top, "log"))
+        sys.exit("fio is not there (make deps)")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    proc.adopt_orphans()
+    top, lock = work_directory(args.dir)
+    both, is_interrupted = [], False
     try:
-        volume.create([store.spec("bench")])
-        volume.mount()
-        load(volume, args.mib)
-        have = 0
-        for want in sorted(map(int, args.files.split(","))):
-            fill(volume, have, want)
-            have = want
-            print(f"mount with {want} files, caches cold: {mount_time(volume) * 1000:.0f} ms")
+        text = measure_all(args, top, rows.Size(args.quick), both)
+    except (KeyboardInterrupt, SystemExit):
+        is_interrupted = True
+        print(f"\ninterrupted; {top} stays, and the same call goes on with its files", file=sys.stderr)
+        sys.exit(130)
     finally:
-        volume.unmount(check=False)
-        proc.unmount(volume.mountpoint)
-        shutil.rmtree(top, ignore_errors=True)
+        for target in both:
+            target.down()
+        if not is_interrupted:
+            leftovers.end(top)
+            leftovers.remove_contents(top)
+            os.rmdir(top)
+        os.close(lock)
+    print("\n" + text)
+    out = args.out or (None if args.quick else results.PATH)
+    if out:
+        results.write(out, "scale", text)
 
 
 if __name__ == "__main__":
     try:
         main()
-    except subprocess.CalledProcessError as e:
+    except subprocess.SubprocessError as e:
         sys.exit(str(e))

@@ -17,6 +17,7 @@ sys.path.append(BENCH)
 import report  # noqa: E402
 import results  # noqa: E402
 import rows  # noqa: E402
+import scale  # noqa: E402
 import targets  # noqa: E402
 from rounds import Rounds  # noqa: E402
 
@@ -123,6 +124,39 @@ def test_rounds__clear_up__takes_what_a_killed_run_left_and_nothing_else(work):
         assert proc.is_alive(left.pid) is not is_taken
         left.kill()
         left.wait()
+
+
+def test_mounts__slower_with_more_files__is_missed():
+    few, many = [10, 11, 12], [12, 13, 14]
+    assert "kept" in scale.independence({1000: few, 100000: many})[0]
+    assert "MISSED" in scale.independence({1000: few, 10000: few, 100000: [12.1, 13, 14]})[0]
+    assert scale.independence({1000: few}) == []
+
+
+def test_mounts__measured_before_an_interruption__are_not_measured_with_more_files(work, monkeypatch):
+    made = []
+    monkeypatch.setattr(rows, "fsops", lambda tree, what, count, timeout: made.append(count))
+    monkeypatch.setattr(scale, "mount_times", lambda volume: [5, 6, 7])
+    ours = type("Target", (), {"path": work, "volume": None})
+    with open(f"{work}/kept", "w", encoding="ascii") as f:
+        json.dump({"1000": [1, 2, 3]}, f)
+    lines = scale.mounts(ours, [5000, 1000], f"{work}/kept")
+    assert made == [5000]
+    assert [line.split("|")[2] for line in lines[:2]] == [" 2 ms (1 to 3) ", " 6 ms (5 to 7) "]
+    assert scale.read_json(f"{work}/kept") == {"1000": [1, 2, 3], "5000": [5, 6, 7]}
+
+
+def test_tree__interrupted__goes_on(work, monkeypatch):
+    monkeypatch.setenv("KEYSTEAD_BENCH_TOOLS", "")
+    rows.build_tools(work)
+    tree = os.path.join(work, "tree")
+    os.mkdir(tree)
+    rows.fsops(tree, "tree", 2500)
+    for name in ("dir-2/file-2499", "dir-2/file-2000", "dir-0/file-0"):
+        os.unlink(os.path.join(tree, name))
+    rows.fsops(tree, "tree", 3100)
+    made = {name for _, _, names in os.walk(tree) for name in names}
+    assert made == {f"file-{n}" for n in range(1, 3100)}  # what is whole is not looked at again
 
 
 def bench(work, *args, **kwargs):
