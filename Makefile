@@ -50,6 +50,7 @@ bench: peers build ## measure against plain ext4, a passthrough and gocryptfs, a
 	@bench/kms.py
 	@bench/run
 	@bench/scale.py $(filter --quick,$(BENCH_OPTIONS))
+	@bench/profiles.py $(filter --quick,$(BENCH_OPTIONS))
 
 peers: deps ## install key services and clients that are not ours, as far as they can be had
 	@tools/peers.sh

@@ -419,3 +419,14 @@ def machine():
     debian = subprocess.run(["sh", "-c", ". /etc/os-release && echo $PRETTY_NAME"],
                             capture_output=True, text=True, check=False).stdout.strip()
     return f"{os.cpu_count()} x {model}, {memory} GiB, Linux {release}, {debian}"
+
+
+def disk(directory):
+    """A few words about the file system that everything is measured on; which need not be ext4."""
+    device = os.stat(directory).st_dev
+    name = os.path.basename(os.path.realpath(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}"))
+    try:
+        with open(f"/sys/fs/ext4/{name}/journal_task", encoding="ascii") as f:
+            return "ext4 without a journal" if "none" in f.read() else "ext4 with a journal"
+    except FileNotFoundError:
+        return "not on ext4"

@@ -218,7 +218,7 @@ def described(kept, size):
     o = kept.options
     versions = "; ".join(f"{name} {version}" for name, version in o["versions"].items() if version)
     return ["## The volume", "",
-            f"Machine: {rows_module.machine()}. {versions}".rstrip(". ") + ".", "",
+            f"Machine: {rows_module.machine()}, {rows_module.disk(o['dir'])}. {versions}".rstrip(". ") + ".", "",
             f"Made by `{command(o)}` on {time.strftime('%Y-%m-%d')}: {o['rounds']} interleaved rounds, {size.seconds} s per "
             f"timed row, files of {size.file_mib} MiB, pgbench scale {size.scale}" +
             (f", interrupted {len(kept.loads) - 1} times" if len(kept.loads) > 1 else "") +
