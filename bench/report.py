@@ -62,14 +62,14 @@ def misses(rows, figures, ours):
 
 
 def behind(rows, figures, ours, peers):
-    """The rows in which ours is slower than the best peer in the same rounds."""
+    """The rows in which ours is slower than a peer in the same rounds, with all such peers, the best first."""
     found = []
     for row in rows:
         ratios = {peer: ratio(figures, row, ours, peer) for peer in peers}
         worse = {p: r for p, r in ratios.items() if r is not None and is_worse(row, r, 1)}
         if worse:
-            best = (max if row["is_time"] else min)(worse, key=worse.get)
-            found.append(f"{row['name']} ({show_ratio(row, worse[best], 3)} of {best})")
+            best_first = sorted(worse, key=worse.get, reverse=row["is_time"])
+            found.append(f"{row['name']} ({', '.join(f'{show_ratio(row, worse[p], 3)} of {p}' for p in best_first)})")
     return found
 
 

@@ -235,6 +235,7 @@ def told(kept, rows, targets, size):
         for ours in (t.name for t in targets if t.is_ours):
             lines += [""] + ([f"{ours}:", ""] if ours != targets_module.Ours.name else [])
             lines += report.verdict(rows, kept.figures, ours, peers)
+    lines += [line for t in targets if t.caveat for line in ("", f"{t.name}: {t.caveat}.")]
     return "\n".join(lines) + "\n"
 
 

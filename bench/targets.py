@@ -21,6 +21,7 @@ class Target:
     name = "?"
     is_peer = False  # somebody else's encrypting file system
     is_ours = False
+    caveat = ""  # what its figures must not be read without
 
     def __init__(self, top, tools):
         self.top = os.path.join(top, self.name)
@@ -179,6 +180,7 @@ class Encfs(Peer):
 
 class Cryfs(Peer):
     name = "cryfs"
+    caveat = "its fsync flushes nothing to the disk: strace sees none of its own for 100 of the application's"
 
     def start(self):
         self.daemon("cryfs", self.backing, self.mountpoint, "-o", owned_by_user())

@@ -52,10 +52,10 @@ def test_misses__row_that_could_not_be_measured__is_no_success():
     assert report.misses([FAST], {"fast": {"ext4": [1], "keystead": [None]}}, "keystead") == ["fast (not measured)"]
 
 
-def test_behind__names_the_best_peer():
+def test_behind__names_the_faster_peers__best_first():
     figures = {"fast": {"keystead": [10], "a": [11], "b": [20], "c": [None]},
                "time": {"keystead": [10], "a": [5], "b": [20], "c": [9]}}
-    assert report.behind([FAST, TIME], figures, "keystead", ["a", "b", "c"]) == ["fast (0.500 of b)", "time (2.000x of a)"]
+    assert report.behind([FAST, TIME], figures, "keystead", ["a", "b", "c"]) == ["fast (0.500 of b, 0.909 of a)", "time (2.000x of a, 1.111x of c)"]
 
 
 def test_behind__level_with_or_ahead_of_all_peers__nothing():
