@@ -96,12 +96,13 @@ static bool byte_is_legal(const struct versions *v, size_t newest, size_t at, st
 
 ks_rc versions_check(const struct versions *v, size_t time, struct view got)
 {
-    size_t newest = newest_possible(v, time), end = got.len;
+    size_t newest = newest_possible(v, time), longest = 0;
 
     for (size_t n = 0; n <= newest; n++)
-        end = v->all[n].size > end ? v->all[n].size : end;
-    ENSURE(end <= VERSION_BYTES_MAX, KS_E_CORRUPT, "%zu bytes, more than ever", got.len);
-    for (size_t at = 0; at < end; at++)
+        longest = v->all[n].size > longest ? v->all[n].size : longest;
+    ENSURE(got.len <= longest, KS_E_CORRUPT,
+           "%zu bytes, more than the %zu of any version up to %zu", got.len, longest, newest);
+    for (size_t at = 0; at < longest; at++)
         ENSURE(byte_is_legal(v, newest, at, got), KS_E_CORRUPT,
                "byte %zu of %zu is %u, in no version up to %zu of %zu", at, got.len,
                at < got.len ? got.bytes[at] : 0, newest, v->count);

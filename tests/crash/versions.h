@@ -4,7 +4,8 @@
  *
  * A state after k steps may show, byte by byte, any version from the durable one to the one after step k
  * (the step under way included). A byte that one of these versions does not have may also be zero: what a longer,
- * newer file has not got yet reads as a hole. After a completed sync only one version is left.
+ * newer file has not got yet reads as a hole. No state is longer than the longest of them. After a completed sync only
+ * one version is left.
  */
 #pragma once
 
