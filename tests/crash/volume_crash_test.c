@@ -7,7 +7,8 @@
  * The oracle keeps the contents after each step and knows which mixtures of them are legal: versions.h. Names
  * are the subject of names_crash_test.c.
  *
- * The oracle itself is tested on a layout that is known to lose data: blocks that straddle two pages.
+ * The oracle itself is tested on a layout that is known to lose data, blocks that straddle two pages
+ * (straddling.h): the same steps and the same checks.
  */
 #include "check.h"
 
@@ -16,24 +17,135 @@
 
 #include "base/mem.h"
 #include "enumerate.h"
+#include "straddling.h"
 #include "versions.h"
 #include "volume/volume_int.h"
 #include "volume_fixture.h"
 
+struct layout;
+
 struct history {
     struct io *io;
-    struct fixture_keys *keys;
+    const struct layout *layout;
+    struct fixture_keys *keys; /* ours, of the volume */
     struct fixture *f;
     struct inode *i;
     struct handle *h;
+    struct straddling *straddling; /* of the other one */
     struct versions versions;
     uint32_t payload;
     uint8_t filler; /* each write has bytes of its own */
-    size_t states;
+    size_t states, mismatches;
+    bool is_counting;  /* mismatches are counted, not failures */
     const char *steps; /* for messages */
 };
 
 static struct history history;
+
+/* --- layouts: what the steps of a history run on --- */
+
+struct layout {
+    void (*begin)(struct history *); /* a new, empty file on hy->io */
+    void (*end)(struct history *);
+    ks_rc (*write)(struct history *, const uint8_t *in, size_t len, size_t at);
+    ks_rc (*resize)(struct history *, size_t size);
+    ks_rc (*sync)(struct history *);
+    /* all of the file as a restart on io finds it */
+    ks_rc (*read)(struct history *, struct io *io, uint8_t *out, size_t len, size_t *ret_len);
+};
+
+static void ours_begin(struct history *hy)
+{
+    check_ok(fixture_layout(hy->io, "/"));
+    check_ok(fixture_open(hy->io, "/", hy->keys, &hy->f));
+    check_ok(fixture_file(hy->f, "file", true, &hy->i, &hy->h));
+}
+
+static void ours_end(struct history *hy)
+{
+    fixture_file_close(hy->f, hy->i, hy->h);
+    fixture_close(hy->f);
+}
+
+static ks_rc ours_write(struct history *hy, const uint8_t *in, size_t len, size_t at)
+{
+    return volume_write(hy->f->v, handle_inode(hy->h), in, len, at);
+}
+
+static ks_rc ours_resize(struct history *hy, size_t size)
+{
+    return volume_truncate(hy->f->v, hy->i, size);
+}
+
+static ks_rc ours_sync(struct history *hy)
+{
+    return volume_fsync(hy->f->v, handle_inode(hy->h), true);
+}
+
+static ks_rc ours_read(struct history *hy, struct io *io, uint8_t *out, size_t len, size_t *ret_len)
+{
+    struct fixture *f;
+    struct inode *i;
+    struct handle *h;
+
+    TRY(fixture_open(io, "/", hy->keys, &f));
+    TRY(fixture_file(f, "file", false, &i, &h));
+    ks_rc rc = volume_read(f->v, handle_inode(h), out, len, 0, ret_len);
+    fixture_file_close(f, i, h);
+    unsigned alerts = f->alerts;
+    fixture_close(f);
+    TRY(rc);
+    ENSURE(alerts == 0, KS_E_CORRUPT, "%u blocks reported as damaged", alerts);
+    return KS_SUCCESS;
+}
+
+static const struct layout ours = {ours_begin,  ours_end,  ours_write,
+                                   ours_resize, ours_sync, ours_read};
+
+static void other_begin(struct history *hy)
+{
+    struct io_node *root;
+
+    check_ok(straddling_open(hy->io, true, &hy->straddling));
+    check_ok(hy->io->ops->open_root(hy->io, "/", &root));
+    check_ok(hy->io->ops->sync_dir(hy->io, root));
+    hy->io->ops->node_close(hy->io, root);
+}
+
+static void other_end(struct history *hy)
+{
+    straddling_close(hy->straddling);
+}
+
+static ks_rc other_write(struct history *hy, const uint8_t *in, size_t len, size_t at)
+{
+    return straddling_write(hy->straddling, in, len, at);
+}
+
+static ks_rc other_resize(struct history *hy, size_t size)
+{
+    return straddling_resize(hy->straddling, size);
+}
+
+static ks_rc other_sync(struct history *hy)
+{
+    return straddling_sync(hy->straddling);
+}
+
+static ks_rc other_read(struct history *hy, struct io *io, uint8_t *out, size_t len,
+                        size_t *ret_len)
+{
+    struct straddling *s;
+
+    (void)hy;
+    TRY(straddling_open(io, false, &s));
+    ks_rc rc = straddling_read(s, out, len, ret_len);
+    straddling_close(s);
+    return rc;
+}
+
+static const struct layout other = {other_begin,  other_end,  other_write,
+                                    other_resize, other_sync, other_read};
 
 /* --- steps --- */
 
@@ -46,19 +158,13 @@ static void step_write(struct history *hy, size_t at, size_t len)
 {
     const struct version *v = versions_write(&hy->versions, at, len, ++hy->filler);
 
-    check_ok(volume_write(hy->f->v, handle_inode(hy->h), v->bytes + at, len, at));
+    check_ok(hy->layout->write(hy, v->bytes + at, len, at));
 }
 
 static void step_resize(struct history *hy, size_t size)
 {
     versions_resize(&hy->versions, size);
-    check_ok(volume_truncate(hy->f->v, hy->i, size));
-}
-
-static void step_zero(struct history *hy, int mode, size_t at, size_t len)
-{
-    versions_zero(&hy->versions, at, len);
-    check_ok(volume_fallocate(hy->f->v, handle_inode(hy->h), mode | FALLOC_FL_KEEP_SIZE, at, len));
+    check_ok(hy->layout->resize(hy, size));
 }
 
 static void step_append_short(struct history *hy)
@@ -103,21 +209,28 @@ static void step_empty(struct history *hy)
     step_resize(hy, 0);
 }
 
+static void step_sync(struct history *hy)
+{
+    check_ok(hy->layout->sync(hy));
+    versions_synced(&hy->versions);
+}
+
+/* The rest is for ours only. */
+static void allocate(struct history *hy, int mode, size_t at, size_t len)
+{
+    check_ok(volume_fallocate(hy->f->v, handle_inode(hy->h), mode, at, len));
+}
+
 static void step_punch(struct history *hy)
 {
-    step_zero(hy, FALLOC_FL_PUNCH_HOLE, 500, 8000);
+    versions_zero(&hy->versions, 500, 8000);
+    allocate(hy, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 500, 8000);
 }
 
 static void step_allocate(struct history *hy)
 {
     versions_resize(&hy->versions, size_now(hy) < 9000 ? 9000 : size_now(hy));
-    check_ok(volume_fallocate(hy->f->v, handle_inode(hy->h), 0, 0, 9000));
-}
-
-static void step_sync(struct history *hy)
-{
-    check_ok(volume_fsync(hy->f->v, handle_inode(hy->h), true));
-    versions_synced(&hy->versions);
+    allocate(hy, 0, 0, 9000);
 }
 
 /* A write whose sync is foreseen, flushed before the sync comes. */
@@ -139,47 +252,68 @@ static void step_write_late(struct history *hy)
     step_overwrite(hy);
 }
 
+/* Those up to SYNC are for every layout. */
+enum {
+    APPEND_SHORT,
+    APPEND_LONG,
+    OVERWRITE,
+    WRITE_BEHIND,
+    EXTEND,
+    CUT,
+    CUT_TO_BLOCK,
+    EMPTY,
+    SYNC,
+    PUNCH,
+    ALLOCATE,
+    FLUSH_AHEAD,
+    WRITE_LATE,
+    STEPS
+};
+
 static const struct {
     const char *name;
     void (*run)(struct history *);
-} steps[] = {
-    {"append 200", step_append_short},
-    {"append 5000", step_append_long},
-    {"overwrite 4096", step_overwrite},
-    {"write behind", step_write_behind},
-    {"extend", step_extend},
-    {"cut", step_cut},
-    {"cut to block", step_cut_to_block},
-    {"empty", step_empty},
-    {"punch", step_punch},
-    {"allocate", step_allocate},
-    {"sync", step_sync},
-    {"flush ahead", step_flush_ahead},
-    {"write late", step_write_late},
+} steps[STEPS] = {
+    [APPEND_SHORT] = {"append 200", step_append_short},
+    [APPEND_LONG] = {"append 5000", step_append_long},
+    [OVERWRITE] = {"overwrite 4096", step_overwrite},
+    [WRITE_BEHIND] = {"write behind", step_write_behind},
+    [EXTEND] = {"extend", step_extend},
+    [CUT] = {"cut", step_cut},
+    [CUT_TO_BLOCK] = {"cut to block", step_cut_to_block},
+    [EMPTY] = {"empty", step_empty},
+    [SYNC] = {"sync", step_sync},
+    [PUNCH] = {"punch", step_punch},
+    [ALLOCATE] = {"allocate", step_allocate},
+    [FLUSH_AHEAD] = {"flush ahead", step_flush_ahead},
+    [WRITE_LATE] = {"write late", step_write_late},
 };
-
-enum { STEPS = sizeof steps / sizeof *steps };
 
 /* --- the oracle --- */
 
-static ks_rc check_state(void *arg, struct io *rebuilt, const struct crash_state *state)
+static ks_rc check_contents(struct history *hy, struct io *rebuilt, size_t time)
 {
     static uint8_t got[VERSION_BYTES_MAX + 1];
-    struct history *hy = arg;
-    struct fixture *f;
-    struct inode *i;
-    struct handle *h;
     size_t size = 0;
 
-    TRY(fixture_open(rebuilt, "/", hy->keys, &f));
-    TRY(fixture_file(f, "file", false, &i, &h));
-    ks_rc rc = volume_read(f->v, handle_inode(h), got, sizeof got, 0, &size);
-    fixture_file_close(f, i, h);
-    unsigned alerts = f->alerts;
-    fixture_close(f);
-    TRY(ks_wrap(rc, "%s", hy->steps));
-    ENSURE(alerts == 0, KS_E_CORRUPT, "%s: %u blocks reported as damaged", hy->steps, alerts);
-    return ks_wrap(versions_check(&hy->versions, state->time, view_of(got, size)), "%s", hy->steps);
+    TRY(hy->layout->read(hy, rebuilt, got, sizeof got, &size));
+    return versions_check(&hy->versions, time, view_of(got, size));
+}
+
+static ks_rc check_state(void *arg, struct io *rebuilt, const struct crash_state *state)
+{
+    struct history *hy = arg;
+    ks_rc rc = ks_wrap(check_contents(hy, rebuilt, state->time), "%s", hy->steps);
+
+    hy->mismatches += !ks_ok(rc);
+    return hy->is_counting ? KS_SUCCESS : rc;
+}
+
+/* Without a power loss nothing but the newest version shows. */
+static void check_live(struct history *hy)
+{
+    versions_synced(&hy->versions);
+    check_ok(check_contents(hy, hy->io, crash_time(hy->io)));
 }
 
 /* --- sequences --- */
@@ -189,9 +323,7 @@ static void begin(struct history *hy, size_t size)
     versions_begin(&hy->versions);
     hy->filler = 0;
     check_ok(crash_new(&hy->io));
-    check_ok(fixture_layout(hy->io, "/"));
-    check_ok(fixture_open(hy->io, "/", hy->keys, &hy->f));
-    check_ok(fixture_file(hy->f, "file", true, &hy->i, &hy->h));
+    hy->layout->begin(hy);
     if (size > 0)
         step_write(hy, 0, size);
     step_sync(hy);
@@ -200,8 +332,8 @@ static void begin(struct history *hy, size_t size)
 
 static void end(struct history *hy)
 {
-    fixture_file_close(hy->f, hy->i, hy->h);
-    fixture_close(hy->f);
+    hy->layout->end(hy);
+    check_live(hy);
     crash_free(hy->io);
 }
 
@@ -269,59 +401,43 @@ static void file__sampled_longer_sequences__lose_nothing(void **state)
 
 /* --- the oracle must be able to fail --- */
 
-/* A layout as other file encryptors have it: blocks of 4096 + 32 bytes, one behind the other, each of which a
- * change rewrites as a whole; here the "cipher text" is the block's byte repeated, so half a block shows. */
-static ks_rc straddling_check(void *arg, struct io *rebuilt, const struct crash_state *state)
+/* How many states of a sequence the oracle finds to be wrong. */
+static size_t mismatches(struct history *hy, const struct layout *layout, size_t size,
+                         const size_t *which, size_t count)
 {
-    static uint8_t got[3 * 4128];
-    size_t *lost = arg, len;
-    struct io_node *root, *node;
-    struct io_file *file;
-    struct stat st;
-
-    (void)state;
-    TRY(rebuilt->ops->open_root(rebuilt, "/", &root));
-    TRY(rebuilt->ops->lookup(rebuilt, root, "file", &node, &st));
-    TRY(rebuilt->ops->open(rebuilt, node, true, &file));
-    TRY(rebuilt->ops->pread(rebuilt, file, got, sizeof got, 0, &len));
-    for (size_t b = 0; b < 3; b++)
-        *lost += memcmp(got + b * 4128, got + b * 4128 + 1, 4127) != 0;
-    rebuilt->ops->close(rebuilt, file);
-    rebuilt->ops->node_close(rebuilt, node);
-    rebuilt->ops->node_close(rebuilt, root);
-    return KS_SUCCESS;
+    hy->layout = layout;
+    hy->is_counting = true;
+    hy->mismatches = 0;
+    run_sequence(hy, size, which, count);
+    return hy->mismatches;
 }
 
 static void oracle__blocks_that_straddle_pages__are_seen_to_be_lost(void **state)
 {
-    static uint8_t block[3 * 4128];
-    struct io_node *root, *node;
-    struct io_file *file;
-    struct io *io;
+    static const size_t pairs[][2] = {
+        {OVERWRITE, SYNC},         {APPEND_LONG, SYNC},         {OVERWRITE, APPEND_LONG},
+        {APPEND_LONG, OVERWRITE},  {OVERWRITE, OVERWRITE},      {APPEND_LONG, APPEND_LONG},
+        {APPEND_SHORT, OVERWRITE}, {APPEND_SHORT, APPEND_LONG}, {WRITE_BEHIND, OVERWRITE},
+        {EXTEND, OVERWRITE},
+    };
+    struct history *hy = *state;
     size_t lost = 0;
 
-    (void)state;
-    check_ok(crash_new(&io));
-    check_ok(io->ops->open_root(io, "/", &root));
-    check_ok(io->ops->create(io, root, "file", 0600, &node, &file));
-    memset(block, 1, sizeof block);
-    check_ok(io->ops->pwrite(io, file, block, sizeof block, 0));
-    check_ok(io->ops->sync(io, file, false));
-    size_t from = crash_time(io);
-    memset(block, 2, 4128);
-    check_ok(io->ops->pwrite(io, file, block, 4128, 4128)); /* the second block anew */
-    assert_true(crash_enumerate(io, from, 7, 0, 1, straddling_check, &lost) > 0);
-    assert_true(lost > 0);
-    io->ops->close(io, file);
-    io->ops->node_close(io, node);
-    io->ops->node_close(io, root);
-    crash_free(io);
+    for (size_t n = 0; n < sizeof pairs / sizeof *pairs; n++) {
+        size_t found = mismatches(hy, &other, 7000, pairs[n], 2);
+        if (found == 0)
+            fail_msg("%s, %s: no loss found", steps[pairs[n][0]].name, steps[pairs[n][1]].name);
+        lost += found;
+        assert_int_equal(mismatches(hy, &ours, 7000, pairs[n], 2), 0);
+    }
+    print_message("%zu losses found in %zu states of both layouts\n", lost, hy->states);
 }
 
 static int set_up_with(uint32_t payload, void **state)
 {
     memset(&history, 0, sizeof history);
     history.payload = payload;
+    history.layout = &ours;
     check_ok(fixture_keys_new(payload, &history.keys));
     *state = &history;
     return 0;
@@ -354,7 +470,8 @@ int main(void)
          set_up_dense, tear_down, NULL},
         cmocka_unit_test_setup_teardown(file__sampled_longer_sequences__lose_nothing, set_up,
                                         tear_down),
-        cmocka_unit_test(oracle__blocks_that_straddle_pages__are_seen_to_be_lost),
+        cmocka_unit_test_setup_teardown(oracle__blocks_that_straddle_pages__are_seen_to_be_lost,
+                                        set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
