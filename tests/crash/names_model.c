@@ -137,6 +137,7 @@ static bool make(struct world *w, const struct step *s, mode_t type, struct plac
     size_t object = object_new(w, type);
     struct snapshot *next = change(w, bit(object) | bit(ret_place->dir), bit(object));
     add(next, ret_place->dir, ret_place->name, object);
+    next->attrs[object] = (struct attrs){.mode = S_ISDIR(type) ? 0700 : 0600};
     *ret = &w->objects[object];
     return true;
 }
@@ -270,13 +271,25 @@ static void do_exchange(struct world *w, const struct step *s)
                            RENAME_EXCHANGE));
 }
 
-void names_do_write(struct world *w, const struct step *s)
+/* The file, whose contents are about to change and with them its time, in whatever tree they survive; NULL when
+ * there is none. */
+static struct object *file_to_change(struct world *w, const struct step *s)
 {
     size_t object = file_of(w, s->what);
 
     if (object == NONE)
+        return NULL;
+    for (size_t n = 0; n < w->snapshot_count; n++)
+        w->snapshots[n].attrs[object].mtime = 0;
+    return &w->objects[object];
+}
+
+void names_do_write(struct world *w, const struct step *s)
+{
+    struct object *o = file_to_change(w, s);
+
+    if (!o)
         return;
-    struct object *o = &w->objects[object];
     size_t at = s->at == NONE ? versions_newest(&o->data)->size : s->at;
     const struct version *v = versions_write(&o->data, at, s->len, ++w->filler);
     check_ok(volume_write(w->f->v, handle_inode(o->h), v->bytes + at, s->len, at));
@@ -284,37 +297,93 @@ void names_do_write(struct world *w, const struct step *s)
 
 static void do_truncate(struct world *w, const struct step *s)
 {
-    size_t object = file_of(w, s->what);
+    struct object *o = file_to_change(w, s);
 
-    if (object == NONE)
+    if (!o)
         return;
-    struct object *o = &w->objects[object];
     versions_resize(&o->data, s->len);
     check_ok(volume_truncate(w->f->v, o->i, s->len));
 }
 
+/* fallocate(2): in the model it zeros, makes longer, both or neither. */
+static void allocate(struct world *w, const struct step *s, int mode)
+{
+    struct object *o = file_to_change(w, s);
+    size_t end = s->at + s->len;
+
+    if (!o)
+        return;
+    bool is_zeroing = (mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)) != 0;
+    struct version *v = versions_zero(&o->data, s->at, is_zeroing ? s->len : 0);
+    if (!(mode & FALLOC_FL_KEEP_SIZE) && v->size < end)
+        v->size = end;
+    check_ok(volume_fallocate(w->f->v, handle_inode(o->h), mode, s->at, s->len));
+}
+
 static void do_allocate(struct world *w, const struct step *s)
 {
-    size_t object = file_of(w, s->what);
+    allocate(w, s, 0);
+}
 
-    if (object == NONE)
-        return;
-    struct object *o = &w->objects[object];
-    size_t size = versions_newest(&o->data)->size;
-    versions_resize(&o->data, size < s->len ? s->len : size);
-    check_ok(volume_fallocate(w->f->v, handle_inode(o->h), 0, 0, s->len));
+static void do_preallocate(struct world *w, const struct step *s)
+{
+    allocate(w, s, FALLOC_FL_KEEP_SIZE);
 }
 
 static void do_punch(struct world *w, const struct step *s)
 {
-    size_t object = file_of(w, s->what);
+    allocate(w, s, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE);
+}
 
-    if (object == NONE)
+static void do_zero(struct world *w, const struct step *s)
+{
+    allocate(w, s, FALLOC_FL_ZERO_RANGE);
+}
+
+/* The attributes of an object in the tree of the step under way; NULL when there is no such object. */
+static struct attrs *attrs_to_change(struct world *w, const struct step *s, struct inode **ret)
+{
+    size_t object = object_of(w, s->what);
+
+    if (object == NONE || S_ISLNK(w->objects[object].type))
+        return NULL;
+    *ret = dir_inode(w, object);
+    return &change(w, bit(object), 0)->attrs[object];
+}
+
+static void do_chmod(struct world *w, const struct step *s)
+{
+    struct inode *i;
+    struct attrs *a = attrs_to_change(w, s, &i);
+    struct stat st = {.st_mode = (mode_t)s->at}, got;
+
+    if (!a)
         return;
-    struct object *o = &w->objects[object];
-    versions_zero(&o->data, s->at, s->len);
-    check_ok(volume_fallocate(w->f->v, handle_inode(o->h),
-                              FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, s->at, s->len));
+    a->mode = st.st_mode;
+    check_ok(volume_setattr(w->f->v, i, IO_ATTR_MODE, &st, &got));
+}
+
+static void do_utimens(struct world *w, const struct step *s)
+{
+    struct inode *i;
+    struct attrs *a = attrs_to_change(w, s, &i);
+    struct stat st = {.st_mtim.tv_sec = (time_t)s->at}, got;
+
+    if (!a)
+        return;
+    a->mtime = st.st_mtim.tv_sec;
+    check_ok(volume_setattr(w->f->v, i, IO_ATTR_MTIME, &st, &got));
+}
+
+static void do_setxattr(struct world *w, const struct step *s)
+{
+    struct inode *i;
+    struct attrs *a = attrs_to_change(w, s, &i);
+
+    if (!a)
+        return;
+    a->note = s->to;
+    check_ok(volume_setxattr(w->f->v, i, "user.note", view_text(s->to), 0));
 }
 
 /* Everything up to the newest change that the sync concerns is durable now. */
@@ -373,7 +442,13 @@ const struct step names_steps[] = {
     {"empty A", do_truncate, "#2", NULL, 0, 0},
     {"extend B", do_truncate, "#3", NULL, 0, 4500},
     {"allocate B", do_allocate, "#3", NULL, 0, 9000},
+    {"preallocate A", do_preallocate, "#2", NULL, 2000, 14000},
     {"punch A", do_punch, "#2", NULL, 500, 4000},
+    {"zero A", do_zero, "#2", NULL, 500, 6000},
+    {"chmod A", do_chmod, "#2", NULL, 0640, 0},
+    {"chmod d", do_chmod, "d", NULL, 0750, 0},
+    {"utimens A", do_utimens, "#2", NULL, 1000000000, 0},
+    {"setxattr A", do_setxattr, "#2", "a note"},
     {"rename a n", names_do_rename, "a", "n"},
     {"rename a b", names_do_rename, "a", "b"},
     {"rename b a", names_do_rename, "b", "a"},
@@ -417,6 +492,7 @@ static void add_file(struct world *w, size_t dir, const char *name, size_t size)
     const struct version *v = versions_write(&o->data, 0, size, ++w->filler);
     check_ok(volume_write(w->f->v, handle_inode(o->h), v->bytes, size, 0));
     versions_synced(&o->data);
+    now(w)->attrs[object] = (struct attrs){.mode = 0600};
     add(now(w), dir, name, object);
 }
 
@@ -437,6 +513,7 @@ void names_begin(struct world *w)
     assert_int_equal(object_new(w, S_IFDIR), DIR_D);
     check_ok(
         volume_mkdir(w->f->v, volume_root(w->f->v), "d", 0700, &w->who, &w->objects[DIR_D].i, &st));
+    now(w)->attrs[DIR_D] = (struct attrs){.mode = 0700};
     add(now(w), ROOT, "d", DIR_D);
     add_file(w, ROOT, "a", 5000);
     add_file(w, ROOT, "b", 100);

@@ -42,13 +42,21 @@ struct entry {
     const char *name;
 };
 
+/* What an object says of itself. */
+struct attrs {
+    mode_t mode;      /* permissions; of a symlink they mean nothing */
+    time_t mtime;     /* as it was set; 0: something else has changed it since */
+    const char *note; /* the value of user.note; NULL: none */
+};
+
 /* The tree after a step. */
 struct snapshot {
     struct entry entries[ENTRIES_MAX];
     size_t count;
-    size_t time;        /* crash_time when the step that made it was complete */
-    uint64_t concerned; /* bit n: a sync of object n makes it durable */
-    uint64_t is_making; /* of those: also a sync of data only */
+    struct attrs attrs[OBJECTS_MAX]; /* of each object */
+    size_t time;                     /* crash_time when the step that made it was complete */
+    uint64_t concerned;              /* bit n: a sync of object n makes it durable */
+    uint64_t is_making;              /* of those: also a sync of data only */
 };
 
 struct world {
