@@ -170,17 +170,17 @@ ks_rc file_grow(const struct file_op *op, uint64_t size)
     return KS_SUCCESS;
 }
 
-/* The block that becomes the last must be there and full before the rest may go. */
+/* The block that becomes the last must be there, full, and durable before the rest may go: one that is full but was
+ * written over a hole may be lost, and the hole ends no file. */
 static ks_rc make_block_full(const struct file_op *op, uint64_t index)
 {
     uint32_t payload = op->v->conf.block_payload, length;
     uint8_t plain[BLOCK_BYTES];
 
     ks_rc rc = file_block_read(op, index, plain, &length);
-    bool is_full = length == payload;
-    if (ks_ok(rc) && !is_full)
+    if (ks_ok(rc) && length != payload)
         rc = file_block_write(op, index, plain, payload);
-    if (ks_ok(rc) && !is_full)
+    if (ks_ok(rc))
         rc = file_sync(op->v, op->i, op->file, true);
     mem_wipe(plain, sizeof plain);
     return rc;

@@ -420,6 +420,16 @@ static void file__every_pair_of_steps__loses_nothing(void **state)
     assert_true(hy->states > 7000);
 }
 
+/* The block that becomes the last one is not durable yet, and what is below it is a hole, which ends no file. */
+static void file__cut_to_a_block_over_a_hole__is_not_too_short(void **state)
+{
+    struct history *hy = *state;
+
+    run_sequence(hy, 7000, (size_t[]){APPEND_SHORT, PUNCH, OVERWRITE, CUT}, 4, 0);
+    run_sequence(hy, 7000, (size_t[]){APPEND_SHORT, PUNCH, SYNC, OVERWRITE, CUT}, 5, 0);
+    assert_true(hy->states > 0);
+}
+
 static void file__sampled_longer_sequences__lose_nothing(void **state)
 {
     struct history *hy = *state;
@@ -507,6 +517,8 @@ int main(void)
                                         tear_down),
         {"file__every_pair_of_steps_dense__loses_nothing", file__every_pair_of_steps__loses_nothing,
          set_up_dense, tear_down, NULL},
+        cmocka_unit_test_setup_teardown(file__cut_to_a_block_over_a_hole__is_not_too_short, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(file__sampled_longer_sequences__lose_nothing, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(oracle__blocks_that_straddle_pages__are_seen_to_be_lost,
