@@ -7,11 +7,13 @@ loss at many moments would have left it, with some of the pages and metadata ope
 without the others, mounted with the ordinary program, and the engine is started on it: every commit that was
 acknowledged by then is there, and the engine's own checks find nothing.
 
-KEYSTEAD_CRASH_STATES sets how many states each engine goes through, KEYSTEAD_CRASH_SEED which ones.
+Two states are gone through at a time. KEYSTEAD_CRASH_STATES sets how many for each engine, KEYSTEAD_CRASH_SEED which ones.
 """
 import os
 import shutil
 import tempfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -19,9 +21,11 @@ from conftest import make_engine
 from engines import Postgres, Redis, Sqlite
 from engines.writer import Writer
 from harness import powerloss, proc
-from harness.keystead import Volume
+from harness.keystead import Keystead, Volume
 
 SEED = int(os.environ.get("KEYSTEAD_CRASH_SEED", "1"))
+STATES = int(os.environ.get("KEYSTEAD_CRASH_STATES", "200"))
+AT_A_TIME = 2
 ACCOUNTS = 1000
 SCRIPT = f"""\\set a random(1, {ACCOUNTS})
 \\set delta random(-5000, 5000)
@@ -36,10 +40,15 @@ end;
 
 class SmallPostgres(Postgres):
     """Little data, small WAL segments, many checkpoints; another load beside the writer."""
-    states, commits = 20, 400
+    commits = 400
     initdb_options = ("--wal-segsize=1",)
     settings = {"shared_buffers": "16MB", "min_wal_size": "2MB", "max_wal_size": "4MB",
                 "autovacuum_naptime": "1s"}
+
+    def start_command(self):
+        # what is outside of the data may be elsewhere than where they were made
+        return [*super().start_command(), "-o",
+                f"-p {self.port} -k {self.aux} -c external_pid_file={self.pid_file}"]
 
     def load(self, count):
         self.query(f"create table pgbench_accounts as select aid, 0 as abalance "
@@ -71,7 +80,7 @@ class SmallPostgres(Postgres):
 class RewritingRedis(Redis):
     """What was not acknowledged yet may be there with zeros in its middle, on ext4 as here: a page in front of one that
     survived was lost. Redis then asks for its repair program, which cuts the file behind the last whole command."""
-    states, commits = 60, 600
+    commits = 600
     programs = (*Redis.programs, "/usr/bin/redis-check-aof")
     packages = "redis-server redis-tools"
     repaired = 0
@@ -98,7 +107,7 @@ class RewritingRedis(Redis):
 
 
 class CheckpointingSqlite(Sqlite):
-    states, commits = 200, 400
+    commits = 400
     autocheckpoint = 40
 
     def disturb(self):
@@ -155,32 +164,81 @@ def acknowledged_at(marks, time):
     return max(n for n, t in marks if t <= time)
 
 
+class Apart(Keystead):
+    """The program with a run directory of its own: all states are one volume by their id, and would meet there."""
+
+    def __init__(self, binary, run_dir):
+        super().__init__(binary)
+        os.mkdir(run_dir, 0o700)
+        self.environment = {**os.environ, "KEYSTEAD_RUN_DIR": run_dir}
+
+    def run(self, *args, **kwargs):
+        return super().run(*args, env=self.environment, **kwargs)
+
+
+class Place:
+    """A mount point and an engine of its own, which states are put to one after another."""
+
+    def __init__(self, number, volume, work, cls):
+        self.cli = Apart(volume.cli.binary, os.path.join(work, f"run-{number}"))
+        self.mountpoint = f"{volume.mountpoint}-{number}"
+        self.log = os.path.join(work, f"volume-{number}.log")
+        self.engine = cls(self.mountpoint, os.path.join(work, f"aux-{number}"))
+        self.engine.settle()
+
+    def examine(self, backing, acknowledged, is_verified):
+        after = Volume(self.cli, backing, self.mountpoint, self.log)
+        after.mount()
+        self.engine.start()
+        self.engine.verify(acknowledged)
+        if is_verified:
+            after.call("verify")
+        self.engine.discard()
+        after.unmount()
+
+
+class Examination:
+    """Hands out states to places; the first failure ends it."""
+
+    def __init__(self, loss, marks, directory):
+        self.loss, self.marks, self.directory = loss, marks, directory
+        self.states = enumerate(loss.states(marks[0][1], STATES, SEED))
+        self.lock = threading.Lock()
+        self.sound, self.has_failed = 0, False
+
+    def _next(self):
+        with self.lock:
+            number, state = next(self.states, (0, None))
+            if state is None or self.has_failed:
+                return None
+            backing = os.path.join(self.directory, str(number))
+            os.mkdir(backing)
+            self.loss.rebuild(state, backing)
+            return number, state, backing
+
+    def run(self, place):
+        for number, state, backing in iter(self._next, None):
+            try:
+                place.examine(backing, acknowledged_at(self.marks, state.time), number % 10 == 0)
+            except Exception as e:
+                self.has_failed = True
+                raise AssertionError(f"state {number} of seed {SEED}: {state}") from e
+            shutil.rmtree(backing)
+            with self.lock:
+                self.sound += 1
+
+
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("cls", [SmallPostgres, RewritingRedis, CheckpointingSqlite],
                          ids=["postgres", "redis", "sqlite"])
 def test_power_lost_at_any_time__every_acknowledged_commit_is_there(cls, volume, lost, states, work,
                                                                     monkeypatch):
-    engine = make_engine(cls, volume, work)
-    loss, marks = lost(engine, monkeypatch)
-    count = int(os.environ.get("KEYSTEAD_CRASH_STATES", cls.states))
-    sound = 0
-    for number, state in enumerate(loss.states(marks[0][1], count, SEED)):
-        backing = os.path.join(states, str(number))
-        os.mkdir(backing)
-        loss.rebuild(state, backing)
-        after = Volume(volume.cli, backing, volume.mountpoint, volume.log)
-        try:
-            after.mount()
-            engine.start()
-            engine.verify(acknowledged_at(marks, state.time))
-            if number % 10 == 0:
-                after.call("verify")
-        except Exception as e:
-            raise AssertionError(f"state {number} of seed {SEED}: {state}") from e
-        engine.stop()
-        after.unmount()
-        shutil.rmtree(backing)
-        sound += 1
-    print(f"{cls.name}: {sound} states, {marks[-1][0]} commits, {loss.times()[0]} events, "
-          f"{getattr(engine, 'repaired', 0)} repaired")
-    assert sound == count
+    loss, marks = lost(make_engine(cls, volume, work), monkeypatch)
+    examination = Examination(loss, marks, states)
+    places = [Place(n, volume, work, cls) for n in range(AT_A_TIME)]
+    with ThreadPoolExecutor(AT_A_TIME) as pool:
+        list(pool.map(examination.run, places))
+    repaired = sum(getattr(place.engine, "repaired", 0) for place in places)
+    print(f"{cls.name}: {examination.sound} states, {marks[-1][0]} commits, {loss.times()[0]} events, "
+          f"{repaired} repaired")
+    assert examination.sound == STATES

@@ -52,11 +52,15 @@ class Engine:
     def is_ready(self):
         raise NotImplementedError
 
-    def make_directories(self):
+    def settle(self):
+        """Make what it needs outside of its data; enough for data that is there already."""
         os.makedirs(self.aux, exist_ok=True)
         proc.chown_to(self.aux, self.user)
         with open(self.log, "a"):
             proc.chown_to(self.log, self.user)
+
+    def make_directories(self):
+        self.settle()
         os.makedirs(self.data)
         # the root of a volume belongs to whoever made it, and is closed to others until told
         os.chmod(os.path.dirname(self.root), 0o755)
@@ -97,6 +101,10 @@ class Engine:
         if pid:
             os.kill(pid, signal.SIGTERM)
             proc.wait_gone(pid, 60)
+
+    def discard(self):
+        """An end of which nothing is expected: its data is thrown away."""
+        self.stop()
 
     def hooks(self, directory):
         """Write the two programs a volume runs when it locks and unlocks; their paths.

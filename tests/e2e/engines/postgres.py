@@ -3,6 +3,8 @@
 import glob
 import os
 import signal
+import socket
+import struct
 import subprocess
 
 from harness import proc
@@ -81,11 +83,33 @@ class Postgres(Engine):
             proc.wait_gone(pid, 60)
 
     def is_ready(self):
-        return proc.run(self._client("psql", "-qAtc", "select 1", "postgres"),
-                        check=False).returncode == 0
+        """Whether it begins a session; asked without a client program, of which a start would need several."""
+        hello = struct.pack("!i", 3 << 16) + f"user\0{self.user}\0database\0postgres\0\0".encode()
+        try:
+            with socket.socket(socket.AF_UNIX) as s:
+                s.settimeout(30)
+                s.connect(f"{self.aux}/.s.PGSQL.{self.port}")
+                s.sendall(struct.pack("!i", 4 + len(hello)) + hello)
+                while self._message(s) != b"Z":
+                    pass
+                s.sendall(b"X\0\0\0\4")
+                return True
+        except OSError:
+            return False
 
-    def query(self, sql, timeout=120):
-        return proc.run(self._client("psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-c", sql,
+    @staticmethod
+    def _message(s):
+        """The type of the next message; Z: ready for a query."""
+        head = s.recv(5, socket.MSG_WAITALL)
+        if len(head) < 5:
+            raise ConnectionError("the session ended")
+        s.recv(struct.unpack("!i", head[1:])[0] - 4, socket.MSG_WAITALL)
+        return head[:1]
+
+    def query(self, *statements, timeout=120):
+        """The rows of one or several statements, each a transaction; a line for each row."""
+        commands = [word for sql in statements for word in ("-c", sql)]
+        return proc.run(self._client("psql", "-XqAt", "-v", "ON_ERROR_STOP=1", *commands,
                                      "postgres"), timeout=timeout).stdout.strip()
 
     def pgbench(self, *args, timeout=300, check=True):
@@ -117,20 +141,21 @@ class Postgres(Engine):
         return writer
 
     def verify(self, acknowledged):
-        count, wrong = self.query(
+        counts, sums, *_ = self.query(
             f"select count(*) filter (where n <= {acknowledged}), "
-            "count(*) filter (where body <> md5(n::text)) from ledger").split("|")
+            "count(*) filter (where body <> md5(n::text)) from ledger",
+            "select (select sum(abalance) from pgbench_accounts), "
+            "(select sum(tbalance) from pgbench_tellers), "
+            "(select sum(bbalance) from pgbench_branches), "
+            "(select coalesce(sum(delta), 0) from pgbench_history)",
+            "create extension if not exists amcheck",
+            "select bt_index_check(c.oid, true) from pg_index i join pg_class c on "
+            "c.oid = i.indexrelid join pg_am a on a.oid = c.relam "
+            "where a.amname = 'btree' and c.relpersistence = 'p'").split("\n")
+        count, wrong = counts.split("|")
         assert int(count) == acknowledged, f"{acknowledged} rows acknowledged, {count} are there"
         assert int(wrong) == 0
-        sums = self.query("select (select sum(abalance) from pgbench_accounts), "
-                          "(select sum(tbalance) from pgbench_tellers), "
-                          "(select sum(bbalance) from pgbench_branches), "
-                          "(select coalesce(sum(delta), 0) from pgbench_history)").split("|")
-        assert len(set(sums)) == 1, f"pgbench's four sums differ: {sums}"
-        self.query("create extension if not exists amcheck")
-        self.query("select bt_index_check(c.oid, true) from pg_index i join pg_class c on "
-                   "c.oid = i.indexrelid join pg_am a on a.oid = c.relam "
-                   "where a.amname = 'btree' and c.relpersistence = 'p'")
+        assert len(set(sums.split("|"))) == 1, f"pgbench's four sums differ: {sums}"
 
     def fingerprint(self):
         tables = self.query("select quote_ident(relname) from pg_class where relkind = 'r' and "

@@ -71,8 +71,8 @@ class Redis(Engine):
         self.port = proc.free_port()
         self.conf = os.path.join(aux, "redis.conf")
 
-    def init(self):
-        self.make_directories()
+    def settle(self):
+        super().settle()
         lines = ["bind 127.0.0.1", f"port {self.port}", "daemonize yes",
                  f"pidfile {self.pid_file}", f"dir {self.data}", f"logfile {self.log}",
                  "enable-debug-command local", "save \"\"", "protected-mode yes"]
@@ -87,6 +87,9 @@ class Redis(Engine):
 
     def client(self):
         return Client(self.port)
+
+    def discard(self):
+        self.kill()  # an orderly end waits for its next tick, a tenth of a second
 
     def is_ready(self):
         try:
