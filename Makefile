@@ -11,7 +11,7 @@ FUZZ_SECONDS ?= 20
 export BUILD FUZZ_SECONDS KEEP
 
 .DEFAULT_GOAL := build
-.PHONY: help deps build test e2e demo check check-peers peers bench lint lint-selftest fuzz install clean
+.PHONY: help deps build test e2e crash demo check check-peers peers bench lint lint-selftest fuzz install clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | expand -t 16
@@ -28,6 +28,12 @@ test: ## unit, contract, crash, fault and CLI tests only
 
 e2e: build ## the end-to-end tests with real engines only
 	@tools/e2e.sh $(BUILD)/release
+
+crash: ## power loss at length, before a release: 10 000 sequences of each kind, 200 states of each engine
+	@tools/build.sh gcc
+	@KEYSTEAD_CRASH_SEQUENCES=10000 $(BUILD)/gcc/tests/crash/volume_crash_test
+	@KEYSTEAD_CRASH_SEQUENCES=10000 $(BUILD)/gcc/tests/crash/names_crash_test
+	@tools/e2e.sh $(BUILD)/gcc -k powerloss -s
 
 check: ## everything that must pass before a change lands
 	@tools/check.sh
