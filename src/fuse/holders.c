@@ -322,6 +322,11 @@ void holders_look(struct holders *h, uint64_t age_ms_max, struct holders_found *
     pthread_mutex_unlock(&h->mutex);
     if (is_wanted)
         sweeper_await(h->sweeper, HOLDERS_LOOK_MS_MAX);
+    holders_peek(h, ret);
+}
+
+void holders_peek(struct holders *h, struct holders_found *ret)
+{
     pthread_mutex_lock(&h->mutex);
     *ret = h->found;
     pthread_mutex_unlock(&h->mutex);

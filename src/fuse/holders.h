@@ -49,3 +49,5 @@ void holders_take(struct holders *h, uint32_t timeout_ms, struct holders_found *
 /* holders_look(h, age_ms_max, ret): for whoever is curious: the last count that ended. When that began longer ago, and no lock counts,
  * another one is begun, for which this waits HOLDERS_LOOK_MS_MAX at most. */
 void holders_look(struct holders *h, uint64_t age_ms_max, struct holders_found *ret);
+/* holders_peek(h, ret): the last count that ended, however old; all zero when none ever did. Never counts and never waits. */
+void holders_peek(struct holders *h, struct holders_found *ret);

@@ -118,11 +118,14 @@ static void on_handles(void *arg, uint64_t deadline_ms, struct guard_handles *re
     snprintf(ret->names, sizeof ret->names, "%s", found.names);
 }
 
-uint64_t lockdown_handles(struct process *p, bool is_open)
+uint64_t lockdown_handles(struct process *p, bool may_count)
 {
     struct holders_found found;
 
-    holders_look(p->holders, is_open ? HANDLES_AGE_MS_MAX : UINT64_MAX, &found);
+    if (may_count)
+        holders_look(p->holders, HANDLES_AGE_MS_MAX, &found);
+    else
+        holders_peek(p->holders, &found);
     return found.handles;
 }
 

@@ -79,8 +79,8 @@ void probe_share_note(struct process *p, uint64_t began_ms, ks_rc rc, uint32_t w
  * may be taken: within the lease, and within 30 s, so that a refusal of this volume alone is found in its bound too. */
 bool probe_share_is_own_recent(uint64_t own_grant_ms, uint64_t now_ms, uint32_t lease_ms_max);
 void lockdown_tell(void *arg, const struct prober_result *result);
-/* lockdown_handles(p, is_open): how many files were open lately; of a volume that is not open, when it was asked last. */
-uint64_t lockdown_handles(struct process *p, bool is_open);
+/* lockdown_handles(p, may_count): how many files were open lately; unless it may count, when they were counted last, 0 before. */
+uint64_t lockdown_handles(struct process *p, bool may_count);
 /* lockdown_sweep(process): one round of clearing the kernel's cache. */
 void lockdown_sweep(void *arg);
 

@@ -279,6 +279,35 @@ static void look__while_a_lock_counts__begins_no_other_count(void **state)
     assert_int_equal(count(b).handles, 1);
 }
 
+static void peek__nobody_counted_yet__says_nothing_and_counts_nothing(void **state)
+{
+    struct bench *b = *state;
+    struct holders_found found = {.handles = 9};
+
+    put_process(b, "300", "postgres\n", "mnt:[100]", "/");
+    put_descriptor(b, "300", 3, "/volume/a", 40);
+    holders_peek(b->h, &found);
+    assert_int_equal(found.handles, 0);
+    holders_take(b->h, SOON_MS, &found); /* waits for whatever count was asked for: none was */
+    assert_int_equal(found.handles, 0);
+    assert_int_equal(count(b).handles, 1);
+}
+
+static void peek__after_a_count__says_what_that_found(void **state)
+{
+    struct bench *b = *state;
+    struct holders_found found;
+
+    put_process(b, "300", "postgres\n", "mnt:[100]", "/");
+    put_descriptor(b, "300", 3, "/volume/a", 40);
+    assert_int_equal(count(b).handles, 1);
+    put_descriptor(b, "300", 4, "/volume/b", 40);
+    holders_peek(b->h, &found);
+    assert_int_equal(found.handles, 1);
+    assert_non_null(strstr(found.names, "postgres[300]"));
+    assert_int_equal(count(b).handles, 2);
+}
+
 static void take__no_proc__is_partial(void **state)
 {
     struct holders_conf conf = {clock_system(), "/nowhere", makedev(0, 57)};
@@ -307,6 +336,8 @@ int main(void)
         TEST(look__counted_lately__is_not_counted_again),
         TEST(take__count_hangs__says_what_is_known),
         TEST(look__while_a_lock_counts__begins_no_other_count),
+        TEST(peek__nobody_counted_yet__says_nothing_and_counts_nothing),
+        TEST(peek__after_a_count__says_what_that_found),
         cmocka_unit_test(take__no_proc__is_partial),
     };
 
