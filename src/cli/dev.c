@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "cli/args.h"
 #include "cli/dev_int.h"
+#include "io/parent.h"
 #include "kms/secret_file.h"
 
 enum { WAIT_MS = 60000, LOOK_MS = 50, LOOK_NS = 200 * 1000 * 1000 };
@@ -102,9 +103,9 @@ static ks_rc take_regions(struct dev *d, const char *text)
     }
 }
 
-static ks_rc make_dir(const char *path, mode_t mode)
+static ks_rc make_dir(const char *path)
 {
-    if (mkdir(path, mode) != 0 && errno != EEXIST)
+    if (mkdir(path, 0700) != 0 && errno != EEXIST)
         return ks_fail_os(errno, "%s", path);
     return KS_SUCCESS;
 }
@@ -115,14 +116,14 @@ static ks_rc take_dir(struct dev *d, const char *text)
     CLEANUP(mem_freep) char *logs = NULL, *run = NULL;
     char whole[PATH_MAX];
 
-    TRY(make_dir(text, 0755));
+    TRY(ks_wrap(parent_make_dir(io_posix(), text, 0755), "--dir %.200s", text));
     if (!realpath(text, whole))
         return ks_fail_os(errno, "--dir %s", text);
     TRY(mem_text(whole, &d->dir));
     TRY(dev_path(d, "logs", &logs));
     TRY(dev_path(d, "run", &run));
-    TRY(make_dir(logs, 0700));
-    return make_dir(run, 0700);
+    TRY(make_dir(logs));
+    return make_dir(run);
 }
 
 static ks_rc check_host(void)

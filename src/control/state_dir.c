@@ -4,51 +4,13 @@
  */
 #include "control/state_dir.h"
 
-#include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
-enum { PATH_BYTES = 1024 };
-
-/* "/a/b/" becomes "/a" and "b"; "b" becomes "." and "b". */
-static ks_rc split(const char *dir, char parent[PATH_BYTES], char name[IO_NAME_BYTES + 1])
-{
-    int n = snprintf(parent, PATH_BYTES, "%s", dir);
-
-    ENSURE(n > 0 && n < PATH_BYTES, KS_E_USAGE, "the path of the state directory has 1 to %d bytes",
-           PATH_BYTES - 1);
-    while (n > 1 && parent[n - 1] == '/')
-        parent[--n] = '\0';
-    char *slash = strrchr(parent, '/');
-    const char *last = slash ? slash + 1 : parent;
-    ENSURE(strlen(last) <= IO_NAME_BYTES, KS_E_USAGE,
-           "the name of the state directory is too long");
-    memcpy(name, last, strlen(last) + 1);
-    if (!slash)
-        memcpy(parent, ".", 2);
-    else
-        slash[slash == parent] = '\0';
-    return KS_SUCCESS;
-}
-
-static ks_rc make(const char *dir)
-{
-    CLEANUP(state_dir_close) struct io_node *node = NULL;
-    char parent[PATH_BYTES], name[IO_NAME_BYTES + 1];
-    struct io *io = io_posix();
-
-    TRY(split(dir, parent, name));
-    TRY(io->ops->open_root(io, parent, &node));
-    ks_rc rc = io->ops->mkdir(io, node, name, 0700);
-    if (ks_is_os(rc, EEXIST))
-        return KS_SUCCESS;
-    TRY(rc);
-    return io->ops->sync_dir(io, node);
-}
+#include "io/parent.h"
 
 ks_rc state_dir_make(const char *dir)
 {
-    return ks_wrap(make(dir), "state directory %.200s", dir);
+    return ks_wrap(parent_make_dir(io_posix(), dir, 0700), "state directory %.200s", dir);
 }
 
 static ks_rc check_ours(struct io_node *node)
@@ -72,7 +34,10 @@ ks_rc state_dir_open(const char *dir, struct io_node **ret)
     ks_rc rc = io->ops->open_root(io, dir, &node);
 
     if (ks_is_os(rc, ENOENT))
-        return ks_fail(KS_E_NOT_FOUND, "there is no state directory %.200s", dir);
+        return ks_fail(KS_E_NOT_FOUND,
+                       "there is no state directory %.200s; make one with: keystead serve setup "
+                       "--dir %.200s",
+                       dir, dir);
     TRY(ks_wrap(rc, "state directory %.200s", dir));
     TRY(ks_wrap(check_ours(node), "state directory %.200s", dir));
     *ret = TAKE(node);

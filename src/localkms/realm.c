@@ -6,9 +6,9 @@
 
 #include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/mem.h"
+#include "io/parent.h"
 #include "localkms/admin.h"
 #include "localkms/audit.h"
 #include "localkms/aws_keys.h"
@@ -16,31 +16,11 @@
 #include "localkms/gcp_call.h"
 #include "localkms/iam.h"
 
-enum { EVENT_BYTES_MAX = 1 << 20, PATH_BYTES = 4096 };
+enum { EVENT_BYTES_MAX = 1 << 20 };
 
 ks_rc realm_make_directory(const char *dir)
 {
-    struct io *io = io_posix();
-    char parent[PATH_BYTES], *slash;
-    struct io_node *node = NULL;
-
-    int n = snprintf(parent, sizeof parent, "%s", dir);
-    ENSURE(n > 0 && n < PATH_BYTES, KS_E_USAGE, "the path of the state directory is too long");
-    while (n > 1 && parent[n - 1] == '/')
-        parent[--n] = 0;
-    slash = strrchr(parent, '/');
-    const char *name = slash ? slash + 1 : parent;
-    char last[IO_NAME_BYTES + 1];
-    ENSURE(snprintf(last, sizeof last, "%s", name) < (int)sizeof last, KS_E_USAGE,
-           "the name of the state directory is too long");
-    if (slash)
-        slash[slash == parent] = 0;
-    TRY(io->ops->open_root(io, slash ? parent : ".", &node));
-    ks_rc rc = io->ops->mkdir(io, node, last, 0700);
-    if (ks_ok(rc))
-        rc = io->ops->sync_dir(io, node);
-    io->ops->node_close(io, node);
-    return ks_is_os(rc, EEXIST) ? KS_SUCCESS : ks_wrap(rc, "state directory %.200s", dir);
+    return ks_wrap(parent_make_dir(io_posix(), dir, 0700), "state directory %.200s", dir);
 }
 
 ks_rc realm_create(const struct realm_conf *conf)

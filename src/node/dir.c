@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "io/atomic_file.h"
+#include "io/parent.h"
 
 enum { MODE_OURS = 0700, MODE_ENTER = 0711, MODE_FILE = 0600, NAME_MAX_BYTES = 128 };
 
@@ -59,16 +60,14 @@ static void node_close(struct node_dir *d, struct io_node *n)
 
 static ks_rc open_root(struct node_dir *d)
 {
-    CLEANUP(mem_freep) char *parent = NULL;
     struct io_node *above = NULL;
     struct stat st = {.st_mode = MODE_ENTER};
+    char name[IO_NAME_BYTES + 1];
 
-    TRY(mem_text(d->path, &parent));
-    char *slash = strrchr(parent, '/');
-    ENSURE(d->path[0] == '/' && slash[1], KS_E_USAGE, "%s is no directory for a node", d->path);
-    *slash = 0;
-    TRY(ks_wrap(d->io->ops->open_root(d->io, parent[0] ? parent : "/", &above), "%s", parent));
-    ks_rc rc = make_dir(d, above, slash + 1, MODE_ENTER);
+    ENSURE(d->path[0] == '/' && strrchr(d->path, '/')[1], KS_E_USAGE,
+           "%s is no directory for a node", d->path);
+    TRY(ks_wrap(parent_open(d->io, d->path, &above, name), "%s", d->path));
+    ks_rc rc = make_dir(d, above, name, MODE_ENTER);
     if (ks_ok(rc))
         rc = d->io->ops->open_root(d->io, d->path, &d->root);
     if (ks_ok(rc))

@@ -153,6 +153,7 @@ f receipt save orders good.key
 
 echo "# without a server, on its directory"
 f organisation list --dir control
+f serve setup --dir no/where
 f serve setup --dir control --organisation acme | sed 's/([-0-9a-f]*)/(UUID)/'
 f organisation create second --dir control
 f organisation list --dir control -o json | grep '"name"' | sort

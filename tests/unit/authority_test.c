@@ -150,10 +150,13 @@ static void a_directory_that_is_not_there__used__is_told(void **state)
     set_up(&f);
     deep = tmpdir_path(&f.tmp, "none");
     check_rc(authority_open(deep.text, &f.clock.clock, random_system(), &a), NOT_FOUND);
+    check_text(authority_open(deep.text, &f.clock.clock, random_system(), &a),
+               "keystead serve setup --dir");
     check_ok(state_dir_make(deep.text));
     check_ok(state_dir_make(deep.text));
     check_rc(authority_open(deep.text, &f.clock.clock, random_system(), &a), NOT_FOUND);
     deep = tmpdir_path(&f.tmp, "no/where");
+    check_text(state_dir_make(deep.text), "mkdir -p");
     check_class(state_dir_make(deep.text), USAGE);
     check_rc(state_dir_make(""), USAGE);
     tmpdir_remove(&f.tmp);
