@@ -6,73 +6,33 @@
  * volume's lock. Both answer with the same JSON (fuse/rekey_reply.h).
  */
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cli/args.h"
 #include "cli/dashboard.h"
-#include "cli/duration.h"
+#include "cli/interrupt.h"
 #include "cli/offline.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "fuse/control.h"
 #include "fuse/rekey_reply.h"
 
-enum { PROGRESS_MS = 500, LINE_TIMEOUT_MS = 60000, BYTES_PER_MB = 1000 * 1000 };
-
-struct rekey {
-    struct cli *cli;
-    uint64_t shown_ms;
-    struct progress progress;
-};
-
-static volatile sig_atomic_t is_interrupted;
-
-static void interrupt(int signal_number)
-{
-    (void)signal_number;
-    is_interrupted = 1;
-}
+enum { LINE_TIMEOUT_MS = 60000, BYTES_PER_MB = 1000 * 1000 };
 
 static uint64_t number(const json_t *object, const char *key)
 {
     return (uint64_t)json_integer_value(json_object_get(object, key));
 }
 
-/* ---- while it runs ---- */
-
-/* Takes the members of a progress line of the control socket. */
-static void show_progress(struct rekey *r, const json_t *p)
-{
-    uint64_t now = clock_boot_ms(clock_system());
-    char done[OUTPUT_BYTES_TEXT], total[OUTPUT_BYTES_TEXT], rate[OUTPUT_BYTES_TEXT];
-    char left[DURATION_TEXT_BYTES] = "";
-
-    if (!r->progress.is_terminal || (now - r->shown_ms < PROGRESS_MS && r->shown_ms != 0))
-        return;
-    r->shown_ms = now;
-    output_bytes(number(p, "bytes_rewritten"), done);
-    output_bytes(number(p, "bytes_total"), total);
-    output_bytes(number(p, "rate"), rate);
-    if (number(p, "eta_s") > 0)
-        duration_format_rough(number(p, "eta_s") * 1000, left);
-    progress_draw(&r->progress, "%s: %s of %s, %s/s%s%s%s", dashboard_text(p, "phase"), done, total,
-                  rate, left[0] ? ", " : "", left, left[0] ? " left" : "");
-}
-
 /* ---- the two ways ---- */
 
 static bool on_progress(void *arg, const struct reencrypt_progress *p)
 {
-    json_t *line =
-        json_pack("{s:s, s:I, s:I, s:I, s:I}", "phase", rekey_phase(p->phase), "bytes_rewritten",
-                  (json_int_t)p->bytes_rewritten, "bytes_total", (json_int_t)p->bytes_total, "rate",
-                  (json_int_t)p->rate, "eta_s", (json_int_t)(p->eta_s > 0 ? p->eta_s : 0));
+    const struct progress_news news = {p->bytes_rewritten, p->bytes_total, p->rate, p->eta_s};
 
-    show_progress(arg, line);
-    json_decref(line);
-    return !is_interrupted;
+    progress_show(arg, &news, "%s", rekey_phase(p->phase));
+    return !interrupt_came();
 }
 
 static uint64_t bytes_per_s(const struct cli *cli)
@@ -80,11 +40,10 @@ static uint64_t bytes_per_s(const struct cli *cli)
     return args_has(cli, OPT_RATE) ? cli->numbers[OPT_RATE] * BYTES_PER_MB : 0;
 }
 
-static ks_rc rekey_offline(struct target *t, struct rekey *r, json_t **ret)
+static ks_rc rekey_offline(struct target *t, struct progress *progress, json_t **ret)
 {
     CLEANUP(offline_freep) struct volume *volume = NULL;
     CLEANUP(reencrypt_done) struct reencrypt_result result = {0};
-    struct sigaction on_interrupt = {.sa_handler = interrupt};
 
     TRY(target_unlock(t));
     TRY(offline_volume(t, &volume));
@@ -95,11 +54,11 @@ static ks_rc rekey_offline(struct target *t, struct rekey *r, json_t **ret)
         .clock = clock_system(),
         .bytes_per_s = bytes_per_s(t->cli),
         .progress = on_progress,
-        .arg = r,
+        .arg = progress,
     };
-    sigaction(SIGINT, &on_interrupt, NULL);
+    interrupt_note();
     ks_rc rc = reencrypt_run(&conf, &result);
-    if (!is_interrupted)
+    if (!interrupt_came())
         TRY(rc);
     *ret = rekey_reply(&result);
     return KS_SUCCESS;
@@ -107,17 +66,23 @@ static ks_rc rekey_offline(struct target *t, struct rekey *r, json_t **ret)
 
 static void on_line(void *arg, json_t *line)
 {
-    show_progress(arg, json_object_get(line, "progress"));
+    const json_t *progress = json_object_get(line, "progress");
+    struct progress_news news;
+
+    progress_read(progress, &news);
+    progress_show(arg, &news, "%s", dashboard_text(progress, "phase"));
 }
 
-static ks_rc rekey_running(struct target *t, struct rekey *r, json_t **ret)
+static ks_rc rekey_running(struct target *t, struct progress *progress, json_t **ret)
 {
     json_t *request = json_pack("{s:s, s:I, s:I}", "op", "rekey", "mb_per_s",
                                 (json_int_t)t->cli->numbers[OPT_RATE], "latency_ms",
                                 (json_int_t)t->cli->numbers[OPT_LATENCY]);
 
     ENSURE(request, KS_E_NO_MEMORY, "out of memory while a request was made");
-    ks_rc rc = control_call_progress(t->socket, request, LINE_TIMEOUT_MS, on_line, r, ret);
+    /* what ends this program ends the volume's work, too */
+    interrupt_end("interrupted: what is re-encrypted stays so; start it again to go on\n");
+    ks_rc rc = control_call_progress(t->socket, request, LINE_TIMEOUT_MS, on_line, progress, ret);
     json_decref(request);
     return rc;
 }
@@ -130,7 +95,7 @@ static ks_rc print_json(const json_t *reply)
         "{s:O, s:O, s:O, s:O, s:b}", "bytes_rewritten", json_object_get(reply, "bytes_rewritten"),
         "blocks_damaged", json_object_get(reply, "blocks_damaged"), "destroyed",
         json_object_get(reply, "destroyed"), "kept", json_object_get(reply, "kept"),
-        "is_interrupted", (int)is_interrupted));
+        "is_interrupted", (int)interrupt_came()));
 }
 
 static void print_generations(const json_t *reply)
@@ -155,7 +120,7 @@ static void print_text(const json_t *reply)
     char bytes[OUTPUT_BYTES_TEXT];
 
     output_bytes(number(reply, "bytes_rewritten"), bytes);
-    if (is_interrupted) {
+    if (interrupt_came()) {
         printf("interrupted: %s re-encrypted; start it again to go on\n", bytes);
         return;
     }
@@ -194,19 +159,18 @@ ks_rc cmd_volume_rekey(struct cli *cli)
 {
     CLEANUP(target_done) struct target t = {0};
     CLEANUP(decref) json_t *reply = NULL;
-    struct rekey r = {.cli = cli, .progress = progress_begin()};
+    struct progress progress = progress_begin();
 
     TRY(target_init(cli, cli->args[0], &t));
-    /* of a mounted volume Ctrl-C ends this program, and with it the volume's work */
-    ks_rc rc =
-        target_is_running(&t) ? rekey_running(&t, &r, &reply) : rekey_offline(&t, &r, &reply);
-    progress_clear(&r.progress);
+    ks_rc rc = target_is_running(&t) ? rekey_running(&t, &progress, &reply)
+                                     : rekey_offline(&t, &progress, &reply);
+    progress_clear(&progress);
     TRY(rc);
     if (cli->is_json)
         TRY(print_json(reply));
     else
         print_text(reply);
-    if (is_interrupted) {
+    if (interrupt_came()) {
         cli->exit_code = EXIT_INTERRUPTED;
         return KS_SUCCESS;
     }

@@ -6,7 +6,6 @@
  */
 #include <inttypes.h>
 #include <libgen.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,59 +13,33 @@
 #include "base/mem.h"
 #include "cli/args.h"
 #include "cli/create.h"
-#include "cli/duration.h"
 #include "cli/in_use.h"
+#include "cli/interrupt.h"
 #include "cli/offline.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "io/hold.h"
 #include "volume/transfer.h"
 
-enum { PROGRESS_MS = 500 };
-
 struct transfer_command {
     struct cli *cli;
     const char *dir, *backing; /* as given */
     bool is_release;
-    uint64_t begin_ms, shown_ms;
     struct progress progress;
     struct transfer_result result;
 };
 
-static volatile sig_atomic_t is_interrupted;
-
-static void interrupt(int signal_number)
-{
-    (void)signal_number;
-    is_interrupted = 1;
-}
-
 /* ---- while it runs ---- */
-
-static void show_progress(struct transfer_command *c, const struct transfer_progress *p)
-{
-    char done[OUTPUT_BYTES_TEXT], total[OUTPUT_BYTES_TEXT], rate_text[OUTPUT_BYTES_TEXT];
-    char left[DURATION_TEXT_BYTES] = "";
-    uint64_t now = clock_boot_ms(clock_system()), spent = now - c->begin_ms;
-
-    if (!c->progress.is_terminal || now - c->shown_ms < PROGRESS_MS)
-        return;
-    c->shown_ms = now;
-    uint64_t rate = spent > 0 ? p->bytes * 1000 / spent : 0;
-    output_bytes(p->bytes, done);
-    output_bytes(p->bytes_total, total);
-    output_bytes(rate, rate_text);
-    if (rate > 0 && p->bytes_total > p->bytes)
-        duration_format_rough((p->bytes_total - p->bytes) * 1000 / rate, left);
-    progress_draw(&c->progress, "%" PRIu64 " of %" PRIu64 " files, %s of %s, %s/s%s%s%s",
-                  p->objects, p->objects_total, done, total, rate_text, left[0] ? ", " : "", left,
-                  left[0] ? " left" : "");
-}
 
 static bool on_progress(void *arg, const struct transfer_progress *p)
 {
-    show_progress(arg, p);
-    return !is_interrupted;
+    struct transfer_command *c = arg;
+    struct progress_news news;
+
+    progress_measure(&c->progress, p->bytes, p->bytes_total, &news);
+    progress_show(&c->progress, &news, "%s, %" PRIu64 " of %" PRIu64 " files",
+                  c->is_release ? "decrypting" : "encrypting", p->objects, p->objects_total);
+    return !interrupt_came();
 }
 
 /* ---- the two directories ---- */
@@ -97,18 +70,18 @@ static ks_rc check_dirs(const struct transfer_command *c, char **ret_dir)
 static ks_rc transfer_between(struct transfer_command *c, struct target *t, struct volume *v,
                               struct io_node *dir)
 {
-    struct sigaction on_interrupt = {.sa_handler = interrupt};
     struct side_plain plain;
     struct side_volume volume;
-    struct transfer_conf conf = {.progress = on_progress, .arg = c};
+    struct transfer_conf conf = {
+        .progress = on_progress,
+        .arg = c,
+    };
 
     side_plain_init(&plain, io_posix(), dir);
     side_volume_init(&volume, v, io_posix(), backing_tree(t->backing));
     conf.from = c->is_release ? &volume.side : &plain.side;
     conf.to = c->is_release ? &plain.side : &volume.side;
-    sigaction(SIGINT, &on_interrupt, NULL);
-    sigaction(SIGTERM, &on_interrupt, NULL);
-    c->begin_ms = clock_boot_ms(clock_system());
+    interrupt_note();
     ks_rc rc = transfer_run(&conf, &c->result);
     progress_clear(&c->progress);
     return c->result.is_interrupted ? KS_SUCCESS : rc;
@@ -191,7 +164,6 @@ static void print_text(const struct transfer_command *c)
 static ks_rc transfer_command(struct transfer_command *c)
 {
     c->progress = progress_begin();
-    c->progress.is_terminal &= !c->cli->is_json;
     TRY(transfer_command_run(c));
     if (c->cli->is_json)
         TRY(print_json(c));

@@ -6,13 +6,12 @@
  * report through the same functions, so that the answer looks the same.
  */
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cli/args.h"
 #include "cli/dashboard.h"
-#include "cli/duration.h"
+#include "cli/interrupt.h"
 #include "cli/offline.h"
 #include "cli/output.h"
 #include "cli/progress.h"
@@ -21,49 +20,31 @@
 #include "fuse/keyring_json.h"
 #include "volume/survey.h"
 
-enum { DAMAGE_LISTED_MAX = 1000, PROGRESS_MS = 500, LINE_TIMEOUT_MS = 60000 };
+enum { DAMAGE_LISTED_MAX = 1000, LINE_TIMEOUT_MS = 60000 };
 
 struct verify {
     struct cli *cli;
     json_t *damaged; /* of a JSON answer */
-    uint64_t damage_count, begin_ms, shown_ms, total;
+    uint64_t damage_count, total;
     struct progress progress;
     bool was_mended,
         is_mended; /* of --repair: whether both copies of the keyring were, are whole */
 };
 
-static volatile sig_atomic_t is_interrupted;
-
-static void interrupt(int signal_number)
-{
-    (void)signal_number;
-    is_interrupted = 1;
-}
-
 /* ---- while it runs ---- */
 
 static void show_progress(struct verify *v, uint64_t seen)
 {
-    uint64_t now = clock_boot_ms(clock_system()), spent = now - v->begin_ms;
-    char seen_text[OUTPUT_BYTES_TEXT], rate_text[OUTPUT_BYTES_TEXT];
-    char left[DURATION_TEXT_BYTES] = "";
+    struct progress_news news;
 
-    if (!v->progress.is_terminal || (now - v->shown_ms < PROGRESS_MS && v->shown_ms != 0))
-        return;
-    v->shown_ms = now;
-    uint64_t rate = spent > 0 ? seen * 1000 / spent : 0;
-    output_bytes(seen, seen_text);
-    output_bytes(rate, rate_text);
-    if (rate > 0 && v->total > seen)
-        duration_format_rough((v->total - seen) * 1000 / rate, left);
-    progress_draw(&v->progress, "%s read, %s/s, %" PRIu64 " damaged%s%s%s", seen_text, rate_text,
-                  v->damage_count, left[0] ? ", " : "", left, left[0] ? " left" : "");
+    progress_measure(&v->progress, seen, v->total, &news);
+    progress_show(&v->progress, &news, "verifying, %" PRIu64 " damaged", v->damage_count);
 }
 
 static bool on_progress(void *arg, uint64_t seen)
 {
     show_progress(arg, seen);
-    return !is_interrupted;
+    return !interrupt_came();
 }
 
 static void on_damage(void *arg, const char *path, uint64_t block, const char *what)
@@ -163,9 +144,9 @@ static ks_rc verify_offline(struct target *t, struct verify *v, struct survey *r
     memcpy(conf.volume_id, t->keyring->volume_id, sizeof conf.volume_id);
     if (v->progress.is_terminal) /* a walk without keys is fast, and gives the time that is left */
         TRY(count_total(v, conf));
-    v->begin_ms = clock_boot_ms(clock_system());
+    show_progress(v, 0);
     ks_rc rc = survey_run(&conf, ret);
-    return is_interrupted ? KS_SUCCESS : rc;
+    return interrupt_came() ? KS_SUCCESS : rc;
 }
 
 static void take_reply(const json_t *reply, struct survey *s)
@@ -209,13 +190,27 @@ static void on_line(void *arg, json_t *line)
     }
 }
 
+/* What the volume process counted last, if it ever did. */
+static uint64_t counted_bytes(const json_t *status)
+{
+    uint64_t total = 0;
+    const json_t *one;
+    size_t i;
+
+    json_array_foreach(json_object_get(status, "generations"), i, one) total +=
+        (uint64_t)json_integer_value(json_object_get(one, "bytes"));
+    return total;
+}
+
 static ks_rc verify_running(struct target *t, struct verify *v, struct survey *ret)
 {
     json_t *request = json_pack("{s:s}", "op", "verify");
     json_t *reply = NULL;
 
     ENSURE(request, KS_E_NO_MEMORY, "out of memory while a request was made");
-    v->begin_ms = clock_boot_ms(clock_system());
+    v->total = counted_bytes(t->status);
+    interrupt_end("interrupted\n"); /* what ends this program ends the volume's work, too */
+    show_progress(v, 0);
     ks_rc rc = control_call_progress(t->socket, request, LINE_TIMEOUT_MS, on_line, v, &reply);
     json_decref(request);
     TRY(rc);
@@ -237,8 +232,8 @@ static ks_rc print_json(const struct verify *v, const struct survey *s)
         (json_int_t)s->names_damaged, "targets_damaged", (json_int_t)s->targets_damaged,
         "attributes_damaged", (json_int_t)s->attributes_damaged, "records_damaged",
         (json_int_t)s->records_damaged, "files_unfinished", (json_int_t)s->files_unfinished,
-        "damaged", v->damaged, "is_sound", survey_is_sound(s) && !is_interrupted, "is_interrupted",
-        (int)is_interrupted, "is_keyring_mended", v->is_mended && !v->was_mended));
+        "damaged", v->damaged, "is_sound", survey_is_sound(s) && !interrupt_came(), "is_interrupted",
+        (int)interrupt_came(), "is_keyring_mended", v->is_mended && !v->was_mended));
 }
 
 static ks_rc print_answer(const struct verify *v, const struct survey *s)
@@ -248,7 +243,7 @@ static ks_rc print_answer(const struct verify *v, const struct survey *s)
     if (v->cli->is_json)
         return print_json(v, s);
     output_bytes(s->bytes_seen, bytes);
-    if (is_interrupted) {
+    if (interrupt_came()) {
         printf("interrupted: %" PRIu64 " damaged places were found so far\n", v->damage_count);
         return KS_SUCCESS;
     }
@@ -276,23 +271,22 @@ ks_rc cmd_volume_verify(struct cli *cli)
     CLEANUP(survey_done) struct survey survey = {0};
     CLEANUP(decref) json_t *damaged = json_array();
     struct verify v = {.cli = cli, .damaged = damaged, .progress = progress_begin()};
-    struct sigaction on_interrupt = {.sa_handler = interrupt};
 
     TRY(target_init(cli, cli->args[0], &t));
     ENSURE(!args_has(cli, OPT_REPAIR) || !target_is_running(&t), KS_E_BUSY,
            "%s is mounted: unmount it before it is repaired", cli->args[0]);
     ks_rc rc;
-    if (target_is_running(&t)) { /* Ctrl-C ends this program, and with it the volume's work */
+    if (target_is_running(&t)) {
         rc = verify_running(&t, &v, &survey);
     } else {
         TRY(unlock(&v, &t));
-        sigaction(SIGINT, &on_interrupt, NULL);
+        interrupt_note();
         rc = verify_offline(&t, &v, &survey);
     }
     progress_clear(&v.progress);
     TRY(rc);
     TRY(print_answer(&v, &survey));
-    if (is_interrupted) {
+    if (interrupt_came()) {
         cli->exit_code = EXIT_INTERRUPTED;
         return KS_SUCCESS;
     }

@@ -11,6 +11,7 @@
 
 #include "cli/duration.h"
 #include "cli/output.h"
+#include "cli/progress.h"
 
 enum { BAR_CELLS = 20 };
 
@@ -223,14 +224,14 @@ static void show_rotation(const json_t *status, int64_t now_s)
 static void show_rekey(const json_t *status)
 {
     const json_t *rekey = json_object_get(status, "rekey");
-    char done[OUTPUT_BYTES_TEXT], total[OUTPUT_BYTES_TEXT], rate[OUTPUT_BYTES_TEXT];
+    char figures[PROGRESS_TEXT_BYTES];
+    struct progress_news news;
 
     if (!json_is_object(rekey))
         return;
-    output_bytes(number(rekey, "bytes_rewritten"), done);
-    output_bytes(number(rekey, "bytes_total"), total);
-    output_bytes(number(rekey, "rate"), rate);
-    output_field("re-encrypts", "%s of %s, %s/s", done, total, rate);
+    progress_read(rekey, &news);
+    progress_text(&news, figures);
+    output_field("re-encrypts", "%s", figures[0] ? figures : "counting what is to be done");
 }
 
 static void show_receipt(const json_t *status)

@@ -6,7 +6,6 @@
  */
 #include <fcntl.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,12 +14,12 @@
 #include "base/mem.h"
 #include "cli/args.h"
 #include "cli/ask.h"
-#include "cli/duration.h"
 #include "cli/fleet.h"
+#include "cli/interrupt.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 
-enum { ASKED_EVERY_MS = 1000, LINE_BYTES = 512, PART_BYTES = 160 };
+enum { ASKED_EVERY_MS = 1000, PART_BYTES = PROGRESS_TEXT_BYTES + 2 };
 
 /* ---- confirmations and secrets ---- */
 
@@ -80,26 +79,12 @@ struct wait {
     double rate; /* bytes per second, smoothed */
 };
 
-static char last_words[LINE_BYTES];
-
 /* Ends the program at once: a request to the control plane may be under way, and nothing here needs an end of its own. */
-static void on_interrupt(int signal_number)
-{
-    (void)signal_number;
-    ssize_t n = write(STDERR_FILENO, last_words, strlen(last_words));
-    (void)n;
-    _exit(EXIT_INTERRUPTED);
-}
-
 static void prepare_interrupt(const char *id)
 {
-    struct sigaction interrupt = {.sa_handler = on_interrupt};
-
-    snprintf(last_words, sizeof last_words,
-             "\nthe operation goes on; look at it with: keystead operation show %s\n"
-             "wait for it again with: keystead operation wait %s\n",
-             id, id);
-    sigaction(SIGINT, &interrupt, NULL);
+    interrupt_end("the operation goes on; look at it with: keystead operation show %s\n"
+                  "wait for it again with: keystead operation wait %s\n",
+                  id, id);
 }
 
 static void measure(struct wait *w, json_int_t bytes, uint64_t now_ms)
@@ -117,21 +102,18 @@ static void measure(struct wait *w, json_int_t bytes, uint64_t now_ms)
 /* ", 1.0 GiB of 4.0 GiB, 100.0 MiB/s, 30s left"; "" when it is not about bytes. */
 static void write_bytes(struct wait *w, const json_t *operation, char out[PART_BYTES])
 {
-    char done[OUTPUT_BYTES_TEXT], total[OUTPUT_BYTES_TEXT], rate[OUTPUT_BYTES_TEXT];
-    char left[DURATION_TEXT_BYTES] = "";
-    json_int_t eta_s = fleet_number(operation, "eta_s");
+    json_int_t done = fleet_number(operation, "bytes_done"),
+               total = fleet_number(operation, "bytes_total");
+    char figures[PROGRESS_TEXT_BYTES];
 
     out[0] = '\0';
-    if (fleet_number(operation, "bytes_total") <= 0)
+    if (total <= 0)
         return;
-    measure(w, fleet_number(operation, "bytes_done"), clock_boot_ms(clock_system()));
-    output_bytes((uint64_t)fleet_number(operation, "bytes_done"), done);
-    output_bytes((uint64_t)fleet_number(operation, "bytes_total"), total);
-    output_bytes((uint64_t)w->rate, rate);
-    if (eta_s > 0)
-        duration_format_rough((uint64_t)eta_s * 1000, left);
-    snprintf(out, PART_BYTES, ", %s of %s, %s/s%s%s%s", done, total, rate, left[0] ? ", " : "",
-             left, left[0] ? " left" : "");
+    measure(w, done, clock_boot_ms(clock_system()));
+    const struct progress_news news = {(uint64_t)done, (uint64_t)total, (uint64_t)w->rate,
+                                       fleet_number(operation, "eta_s")};
+    progress_text(&news, figures);
+    snprintf(out, PART_BYTES, ", %s", figures);
 }
 
 static void show_progress(struct wait *w, const json_t *operation)

@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import subprocess
 import termios
@@ -39,6 +40,22 @@ class Terminal:
         self._read()
         assert text in self.seen, self.seen
         return self
+
+    def wait_to_match(self, pattern, meanwhile=lambda: None):
+        """Until it has shown this."""
+        def shown():
+            meanwhile()
+            self._read()
+            return re.search(pattern, self.seen) or self.process.poll() is not None
+        proc.wait_until(shown, f"the terminal shows {pattern!r}")
+        assert re.search(pattern, self.seen), self.seen
+        return self
+
+    def a_crumb(self):
+        """Lets the command run for a moment and stops it: what would be over soon can be looked at on its way."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGCONT)
+            self.process.send_signal(signal.SIGSTOP)
 
     def type(self, text):
         os.write(self._fd, text.encode())
