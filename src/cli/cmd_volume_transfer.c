@@ -73,6 +73,7 @@ static ks_rc transfer_between(struct transfer_command *c, struct target *t, stru
     struct side_plain plain;
     struct side_volume volume;
     struct transfer_conf conf = {
+        .is_measured = c->progress.is_terminal, /* or nobody would see the totals */
         .progress = on_progress,
         .arg = c,
     };

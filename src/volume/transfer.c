@@ -272,7 +272,8 @@ static ks_rc run(struct transfer *t)
     TRY(t->from->ops->stat(t->from, from, &st));
     TRY(t->to->ops->stat(t->to, to, &to_st));
     t->to_dev = to_st.st_dev;
-    TRY(measure(t, from));
+    if (t->conf->is_measured)
+        TRY(measure(t, from));
     ks_rc rc = move_dir(t, from, to, "");
     if (!ks_ok(rc)) {
         /* What is copied need not be copied again; the first failure is the one to tell. */

@@ -20,12 +20,14 @@
 #define TRANSFER_NAME ".keystead-moving-"
 
 struct transfer_progress {
-    uint64_t objects, objects_total; /* names of files, symlinks, ...; not directories */
-    uint64_t bytes, bytes_total;     /* contents of files; holes count */
+    /* names of files, symlinks, ..., not directories; totals are 0 unless everything is measured first */
+    uint64_t objects, objects_total;
+    uint64_t bytes, bytes_total; /* contents of files; holes count */
 };
 
 struct transfer_conf {
     struct side *from, *to;
+    bool is_measured;   /* first walks through everything, for the totals */
     size_t pending_max; /* objects that are made durable together; 0: 512 */
     /* progress(arg, p): after at most 1 MiB; false ends the transfer with BUSY. NULL: none */
     bool (*progress)(void *arg, const struct transfer_progress *p);

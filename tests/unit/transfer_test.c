@@ -80,6 +80,7 @@ static ks_rc adopt(struct bench *b)
 {
     struct transfer_conf conf = {.from = &b->plain.side,
                                  .to = &b->volume.side,
+                                 .is_measured = true,
                                  .pending_max = 3,
                                  .progress = count_down,
                                  .arg = b};
@@ -91,6 +92,7 @@ static ks_rc release(struct bench *b)
 {
     struct transfer_conf conf = {.from = &b->volume.side,
                                  .to = &b->plain.side,
+                                 .is_measured = true,
                                  .pending_max = 3,
                                  .progress = count_down,
                                  .arg = b};
@@ -314,6 +316,44 @@ static bool disturb(void *arg, const struct transfer_progress *p)
     return true;
 }
 
+static bool go_on(void *arg, const struct transfer_progress *p)
+{
+    const struct bench *b = arg;
+
+    assert_int_equal(p->bytes_total, 0);
+    assert_int_equal(p->objects_total, 0);
+    return b->rounds_left == 0;
+}
+
+static void not_measured__everything_is_moved_and_nothing_counted_before(void **state)
+{
+    struct bench *b = *state;
+    struct transfer_conf conf = {
+        .from = &b->plain.side, .to = &b->volume.side, .progress = go_on, .arg = b};
+
+    make_rich_tree(b);
+    check_ok(transfer_run(&conf, &b->result));
+    assert_int_equal(b->result.progress.objects, 7);
+    assert_int_equal(root_entries(&b->plain.side), 0);
+    check_ok(release(b));
+    check_rich_tree(b, false);
+}
+
+static void not_measured__can_be_interrupted(void **state)
+{
+    struct bench *b = *state;
+    struct transfer_conf conf = {
+        .from = &b->plain.side, .to = &b->volume.side, .progress = go_on, .arg = b};
+
+    make_rich_tree(b);
+    b->rounds_left = 1;
+    check_rc(transfer_run(&conf, &b->result), BUSY);
+    assert_true(b->result.is_interrupted);
+    b->rounds_left = 0;
+    check_ok(adopt(b));
+    assert_int_equal(root_entries(&b->plain.side), 0);
+}
+
 static void changed_meanwhile__busy_and_stays(void **state)
 {
     struct bench *b = *state;
@@ -467,6 +507,8 @@ int main(void)
         WITH_BENCH(same_contents_there__from_before__original_is_removed),
         WITH_BENCH(unfinished_copies__from_before__are_removed),
         WITH_BENCH(linked_elsewhere__is_moved_and_counted),
+        WITH_BENCH(not_measured__everything_is_moved_and_nothing_counted_before),
+        WITH_BENCH(not_measured__can_be_interrupted),
         WITH_BENCH(changed_meanwhile__busy_and_stays),
         WITH_BENCH(linked_elsewhere__changed_before_its_removal__busy_and_stays),
         WITH_BENCH(same_contents_there__changed_before_its_removal__busy_and_stays),
