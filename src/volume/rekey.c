@@ -158,6 +158,8 @@ static ks_rc rest(struct sweep *s, uint64_t round_began_ms)
         ms = now_ms - round_began_ms;
     s->foreground = foreground;
     ENSURE(!s->conf->progress || s->conf->progress(s->conf->arg, s->p), KS_E_BUSY, "interrupted");
+    if (held_up_ms > 0)
+        atomic_fetch_add(&s->conf->volume->rekey_pauses, 1);
     if (ms > 0)
         clock_sleep_ms(s->conf->clock, ms);
     return KS_SUCCESS;
@@ -352,6 +354,9 @@ ks_rc rekey_run(const struct rekey_conf *conf, struct rekey_progress *ret)
     *ret = (struct rekey_progress){0};
     s.foreground = foreground_now(conf->volume);
     TRY(moves_watch(conf->volume));
+    /* what is left of another sweep's end says nothing about this one */
+    atomic_store(&conf->volume->foreground_ms, 0);
+    atomic_store(&conf->volume->foreground_count, 0);
     ks_rc rc = sweep_all(&s);
     moves_end(conf->volume);
     return rc;

@@ -316,6 +316,7 @@ struct volume_counters volume_counters_get(struct volume *v)
         .blocks_corrupt = atomic_load(&v->blocks_corrupt),
         .files_poisoned = atomic_load(&v->files_poisoned),
         .requests_refused = atomic_load(&v->refused),
+        .rekey_pauses = atomic_load(&v->rekey_pauses),
     };
 }
 

@@ -68,7 +68,7 @@ size_t volume_inode_count(struct volume *v);
 
 struct volume_counters {
     uint64_t reads, writes, syncs, bytes_read, bytes_written, blocks_corrupt, files_poisoned,
-        requests_refused;
+        requests_refused, rekey_pauses; /* pauses: of sweeps, because others were held up */
 };
 struct volume_counters volume_counters_get(struct volume *v);
 

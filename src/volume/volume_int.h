@@ -152,6 +152,7 @@ struct volume {
 
     /* How long users' reads, writes and syncs take; counted while a sweep watches. */
     atomic_ulong foreground_ms, foreground_count;
+    atomic_ulong rekey_pauses; /* of sweeps, because of that */
 
     /* making.c: places aside for objects that are being made */
     pthread_mutex_t spots_mutex;

@@ -29,9 +29,9 @@ def generations(volume):
             for g in volume.cli.json("volume", "generations", volume.backing)["generations"]}
 
 
-def rekey_in_background(volume, rate):
+def rekey_in_background(volume, rate, *more):
     return subprocess.Popen(
-        [volume.cli.binary, "volume", "rekey", volume.mountpoint, "--rate", str(rate)],
+        [volume.cli.binary, "volume", "rekey", volume.mountpoint, "--rate", str(rate), *more],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
@@ -115,6 +115,44 @@ def test_rekey_under_load__killed_in_the_middle__ends_and_loses_nothing(mounted,
     mounted.call("verify")
     engine.start()
     engine.verify(acknowledged)
+
+
+def pauses(volume):
+    return volume.status()["counters"]["rekey_pauses"]
+
+
+def test_rekey_with_a_bound_on_latency__rests_for_others_and_for_nobody_else(filled):
+    volume, content = filled
+    reply = volume.cli.json("volume", "rekey", volume.mountpoint, "--latency", "1ms")
+    assert reply["bytes_rewritten"] > 0 and pauses(volume) == 0, "nobody was held up"
+    stop = threading.Event()
+
+    def load(n):
+        with open(os.path.join(volume.mountpoint, f"busy-{n}"), "wb", buffering=0) as f:
+            while not stop.is_set():
+                f.write(b"x" * BLOCK)
+                os.fsync(f.fileno())
+
+    threads = [threading.Thread(target=load, args=(n,)) for n in range(16)]
+    for thread in threads:
+        thread.start()
+    try:
+        volume.call("rotate", "--level", "data")
+        rekey = rekey_in_background(volume, 1, "--latency", "1ms")
+        wait_rewritten(volume, 1)
+        proc.wait_until(lambda: pauses(volume) > 0, "it rests for others")
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    rekey.terminate()
+    rekey.communicate()
+    proc.wait_until(lambda: volume.status()["rekey"] is None, "the sweep ended with its asker")
+    before = pauses(volume)
+    volume.call("rotate", "--level", "data")
+    rekey_to_the_end(volume)
+    assert pauses(volume) == before, "without a bound it does not rest for others"
+    check_contents(volume, content)
 
 
 def test_rekey_while_files_are_renamed__misses_none(filled):

@@ -401,8 +401,28 @@ static void sweep__others_are_held_up__rests_more_and_then_less(void **state)
     }
     assert_int_equal(slept_with(b, 0), 0);
     assert_int_equal(slept_with(b, 9), 0);
+    assert_int_equal(volume_counters_get(b->f->v).rekey_pauses, 0);
     /* five rounds above the bound: 1, 2, 4, 8, 16; then 8, 4, 2, 1 */
     assert_int_equal(slept_with(b, 5), 46);
+    assert_int_equal(volume_counters_get(b->f->v).rekey_pauses, 9);
+}
+
+static void sweep__others_were_held_up_before_it__rests_for_nobody(void **state)
+{
+    struct bench *b = *state;
+    struct rekey_conf conf = conf_of(b);
+    struct rekey_progress p;
+    uint64_t before = b->clock.now_ms;
+
+    write_file(b, "ledger");
+    rotate(b);
+    atomic_store(&b->f->v->foreground_ms, 1000);
+    atomic_store(&b->f->v->foreground_count, 1);
+    conf.latency_ms_max = 5;
+    check_ok(rekey_run(&conf, &p));
+    assert_int_equal(p.blocks_rewritten, BLOCKS);
+    assert_int_equal(b->clock.now_ms, before);
+    assert_int_equal(volume_counters_get(b->f->v).rekey_pauses, 0);
 }
 
 static void foreground__counted_only_while_a_sweep_watches(void **state)
@@ -445,6 +465,7 @@ int main(void)
         TEST(sweep__over_a_damaged_block__counts_and_leaves_it),
         TEST(sweep__with_a_rate__takes_its_time),
         TEST(sweep__others_are_held_up__rests_more_and_then_less),
+        TEST(sweep__others_were_held_up_before_it__rests_for_nobody),
         TEST(foreground__counted_only_while_a_sweep_watches),
         TEST(sweep__of_a_locked_volume__is_refused),
     };
