@@ -191,6 +191,11 @@ static bool is_of_key(const struct cli *cli, enum cli_opt id)
            cli_is_allowed(&cli_options[OPT_KEY], cli->command);
 }
 
+static bool is_output(enum cli_opt id)
+{
+    return id == OPT_OUTPUT || id == OPT_STATUS_OUTPUT;
+}
+
 static ks_rc set_option(struct cli *cli, enum cli_opt id, const char *text)
 {
     const struct cli_option *o = &cli_options[id];
@@ -211,7 +216,7 @@ static ks_rc set_option(struct cli *cli, enum cli_opt id, const char *text)
         return parse_count(o, text, &cli->numbers[id]);
     case OPTION_CHOICE:
         TRY(check_choice(o, text));
-        cli->is_json |= id == OPT_OUTPUT && strcmp(text, "json") == 0;
+        cli->is_json |= is_output(id) && strcmp(text, "json") == 0;
         return KS_SUCCESS;
     case OPTION_KEY:
         return add_key(cli, text);

@@ -112,19 +112,25 @@ struct cli {
     int exit_code; /* of a run that succeeded; 0, or EXIT_INTERRUPTED */
 };
 
+static inline bool cli_is_listed(cli_set set, const struct cli_command *command)
+{
+    return (set >> (command - cli_commands) & 1) != 0;
+}
+
 /* cli_is_allowed(option, command): whether the command takes the option. */
 static inline bool cli_is_allowed(const struct cli_option *option,
                                   const struct cli_command *command)
 {
-    return option == &cli_options[OPT_OUTPUT]
-               ? command->json != NULL
-               : (option->allowed >> (command - cli_commands) & 1) != 0;
+    if (option == &cli_options[OPT_OUTPUT])
+        return command->json != NULL &&
+               !cli_is_listed(cli_options[OPT_STATUS_OUTPUT].allowed, command);
+    return cli_is_listed(option->allowed, command);
 }
 
 static inline bool cli_is_required(const struct cli_option *option,
                                    const struct cli_command *command)
 {
-    return (option->required >> (command - cli_commands) & 1) != 0;
+    return cli_is_listed(option->required, command);
 }
 
 /* The commands: each does all of one command and returns its result; output goes to stdout. */

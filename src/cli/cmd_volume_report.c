@@ -2,8 +2,11 @@
 /*
  * cli/cmd_volume_report.c - keystead volume status, keystead volume inspect: reading without changing.
  */
+#include <string.h>
+
 #include "cli/args.h"
 #include "cli/dashboard.h"
+#include "cli/metrics.h"
 #include "cli/output.h"
 #include "cli/report.h"
 
@@ -48,6 +51,9 @@ ks_rc cmd_volume_status(struct cli *cli)
     TRY(target_is_running(&t) ? status_running(&t, &status) : status_offline(&t, &status));
     if (cli->is_json)
         return output_json(json_incref(status));
+    if (args_has(cli, OPT_STATUS_OUTPUT) &&
+        strcmp(cli->texts[OPT_STATUS_OUTPUT], "prometheus") == 0)
+        return metrics_print(stdout, status);
     return dashboard_status(status, clock_wall_s(clock_system()));
 }
 

@@ -27,6 +27,7 @@ k volume status v
 k volume inspect v --survey
 k volume inspect v --survey -o json
 k volume status v -o json
+k volume status v -o prometheus
 k volume verify v
 k volume verify v -o json
 k volume lock v

@@ -47,6 +47,12 @@ def failed(volume, kind):
     return volume.status()["counters"]["failed"][kind]
 
 
+def metric(volume, name):
+    """The value that monitoring is given."""
+    line, = (line for line in volume.call("status", "-o", "prometheus").stdout.splitlines() if line.startswith(f"keystead_volume_{name} "))
+    return int(line.rpartition(" ")[2])
+
+
 def fill(path):
     """Write until it fails; how many blocks were written durably, and the errno."""
     blocks = 0
@@ -77,6 +83,7 @@ def test_disk_full__application_gets_enospc_and_the_operator_one_line(small_disk
     for n in range(20):
         assert fill(os.path.join(volume.mountpoint, f"more-{n}"))[1] == errno.ENOSPC
     assert failed(volume, "no_space") >= 20
+    assert metric(volume, 'requests_failed_total{volume="%s",kind="no_space"}' % volume.status()["volume"]["id"]) >= 20
     assert len(lines(volume, "the backing file system is full: make room on it")) == 1
     assert "no_space" in volume.call("status").stdout
     with open(kept, "rb") as f:

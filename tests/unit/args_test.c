@@ -131,6 +131,20 @@ static void parse__every_option_with_every_command__as_the_table_says(void **sta
     }
 }
 
+static void parse__output__each_command_its_forms(void **state)
+{
+    (void)state;
+    assert_true(ks_ok(parse("keystead volume status v -o json")));
+    assert_true(cli.is_json);
+    assert_true(ks_ok(parse("keystead volume inspect v --output json")));
+    assert_true(cli.is_json);
+    assert_true(ks_ok(parse("keystead volume status v -o prometheus")));
+    assert_false(cli.is_json);
+    assert_string_equal(cli.texts[OPT_STATUS_OUTPUT], "prometheus");
+    assert_true(ks_is(parse("keystead volume inspect v -o prometheus"), KS_E_USAGE));
+    assert_true(ks_is(parse("keystead volume status v -o xml"), KS_E_USAGE));
+}
+
 static void parse__required_options__missing_is_usage(void **state)
 {
     (void)state;
@@ -156,8 +170,7 @@ static void tables__each_row__complete_and_unique(void **state)
         assert_non_null(command->run);
         assert_non_null(strstr(command->examples, command->name));
         assert_true(command->arg_max <= CLI_ARGS_MAX);
-        bool has_output = cli_is_allowed(&cli_options[OPT_OUTPUT], command);
-        assert_int_equal(has_output, command->json != NULL);
+        assert_int_equal(meanings_of("output", command), command->json != NULL);
         for (size_t d = 0; d < c; d++)
             assert_string_not_equal(command->name, cli_commands[d].name);
     }
@@ -191,6 +204,7 @@ int main(void)
         cmocka_unit_test(parse__principals__belong_to_the_key_before),
         cmocka_unit_test(parse__more_keys_than_a_keyring_has__usage),
         cmocka_unit_test(parse__every_option_with_every_command__as_the_table_says),
+        cmocka_unit_test(parse__output__each_command_its_forms),
         cmocka_unit_test(parse__required_options__missing_is_usage),
         cmocka_unit_test(tables__each_row__complete_and_unique),
         cmocka_unit_test(distance__known_pairs),
