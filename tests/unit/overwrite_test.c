@@ -1,0 +1,891 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goal: writes in the middle of a file go on beside each other and beside reads, and nobody ever sees or leaves half of one.
+ */
+#include "check.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "tmpdir.h"
+#include "volume/block_locks.h"
+#include "volume/rekey.h"
+#include "volume/survey.h"
+#include "volume_fixture.h"
+
+enum { PAYLOAD = 3584, BLOCKS = 64, FILE_BYTES = BLOCKS * PAYLOAD - 100, A = 10, B = 40 };
+
+/* --- a disk that stands still, fails or tears where it is told to --- */
+
+struct disk {
+    struct io io;
+    struct io_ops ops;
+    pthread_mutex_t mutex; /* guards the rest */
+    pthread_cond_t changed;
+    uint64_t held_at; /* writes there wait, 0: none do */
+    bool is_half;     /* with the first half of them on the disk */
+    unsigned held;
+    uint64_t fail_at; /* writes there fail; 0: none */
+    uint64_t torn_at; /* reads of the page there give zeros for a part; 0: none */
+    size_t torn_from;
+    unsigned tears; /* so many more times */
+    atomic_uint syncs;
+    atomic_bool is_halving; /* every write is made in two, in the middle of a page */
+};
+
+static struct disk *disk_of(struct io *io)
+{
+    return (struct disk *)(void *)io;
+}
+
+static ks_rc put(struct io_file *file, const void *in, size_t len, uint64_t at)
+{
+    return io_posix()->ops->pwrite(io_posix(), file, in, len, at);
+}
+
+static void wait_held(struct disk *d)
+{
+    d->held++;
+    pthread_cond_broadcast(&d->changed);
+    while (d->held_at)
+        pthread_cond_wait(&d->changed, &d->mutex);
+    d->held--;
+}
+
+/* How much of a write is made before the rest. */
+static size_t first_part(struct disk *d, uint64_t at, size_t len, bool *ret_is_held)
+{
+    *ret_is_held = d->held_at && d->held_at == at;
+    if (*ret_is_held)
+        return d->is_half ? 2048 : 0;
+    return atomic_load(&d->is_halving) && len > 2048 ? 2048 : 0;
+}
+
+static ks_rc disk_pwrite(struct io *io, struct io_file *file, const void *in, size_t len,
+                         uint64_t at)
+{
+    struct disk *d = disk_of(io);
+    bool is_held;
+
+    pthread_mutex_lock(&d->mutex);
+    bool is_failing = d->fail_at && d->fail_at == at;
+    size_t first = first_part(d, at, len, &is_held);
+    pthread_mutex_unlock(&d->mutex);
+    if (is_failing)
+        return ks_os(EIO);
+    if (first > 0)
+        TRY(put(file, in, first, at));
+    if (is_held) {
+        pthread_mutex_lock(&d->mutex);
+        wait_held(d);
+        pthread_mutex_unlock(&d->mutex);
+    } else if (first > 0) {
+        sched_yield();
+    }
+    return put(file, (const uint8_t *)in + first, len - first, at + first);
+}
+
+static ks_rc disk_pread(struct io *io, struct io_file *file, void *out, size_t len, uint64_t at,
+                        size_t *ret_len)
+{
+    struct disk *d = disk_of(io);
+
+    TRY(io_posix()->ops->pread(io_posix(), file, out, len, at, ret_len));
+    pthread_mutex_lock(&d->mutex);
+    if (d->tears > 0 && d->torn_at >= at && d->torn_at + 4096 <= at + *ret_len) {
+        memset((uint8_t *)out + (d->torn_at - at) + d->torn_from, 0, 2048);
+        d->tears--;
+    }
+    pthread_mutex_unlock(&d->mutex);
+    return KS_SUCCESS;
+}
+
+static ks_rc disk_sync(struct io *io, struct io_file *file, bool is_data_only)
+{
+    atomic_fetch_add(&disk_of(io)->syncs, 1);
+    return io_posix()->ops->sync(io_posix(), file, is_data_only);
+}
+
+/* What is not replaced looks at no struct io. */
+static void disk_init(struct disk *d)
+{
+    *d = (struct disk){.ops = *io_posix()->ops};
+    d->ops.pread = disk_pread;
+    d->ops.pwrite = disk_pwrite;
+    d->ops.sync = disk_sync;
+    d->io.ops = &d->ops;
+    pthread_mutex_init(&d->mutex, NULL);
+    pthread_cond_init(&d->changed, NULL);
+}
+
+static uint64_t place_of(unsigned block)
+{
+    return (block + 1) * (uint64_t)4096;
+}
+
+static void hold(struct disk *d, unsigned block, bool is_half)
+{
+    pthread_mutex_lock(&d->mutex);
+    d->held_at = place_of(block);
+    d->is_half = is_half;
+    pthread_mutex_unlock(&d->mutex);
+}
+
+static void wait_for_held(struct disk *d)
+{
+    pthread_mutex_lock(&d->mutex);
+    while (d->held == 0)
+        pthread_cond_wait(&d->changed, &d->mutex);
+    pthread_mutex_unlock(&d->mutex);
+}
+
+static unsigned held_now(struct disk *d)
+{
+    pthread_mutex_lock(&d->mutex);
+    unsigned held = d->held;
+    pthread_mutex_unlock(&d->mutex);
+    return held;
+}
+
+static void let_go(struct disk *d)
+{
+    pthread_mutex_lock(&d->mutex);
+    d->held_at = 0;
+    pthread_cond_broadcast(&d->changed);
+    pthread_mutex_unlock(&d->mutex);
+}
+
+/* --- a file of blocks that each hold one letter --- */
+
+struct bench {
+    struct tmpdir tmp;
+    struct disk disk;
+    struct fixture_keys *keys;
+    struct fixture *f;
+    struct inode *i;
+    struct handle *h;
+    atomic_uint damaged;
+};
+
+static int bench_new(void **state)
+{
+    static uint8_t old[FILE_BYTES];
+    struct bench *b;
+
+    check_ok(mem_new(1, sizeof *b, &b));
+    b->tmp = tmpdir_make();
+    disk_init(&b->disk);
+    check_ok(fixture_keys_new(PAYLOAD, &b->keys));
+    check_ok(fixture_layout(&b->disk.io, b->tmp.path));
+    check_ok(fixture_open(&b->disk.io, b->tmp.path, b->keys, &b->f));
+    check_ok(fixture_file(b->f, "f", true, &b->i, &b->h));
+    memset(old, 'o', sizeof old);
+    check_ok(volume_write(b->f->v, b->i, old, sizeof old, 0));
+    *state = b;
+    return 0;
+}
+
+static int bench_free(void **state)
+{
+    struct bench *b = *state;
+
+    fixture_file_close(b->f, b->i, b->h);
+    fixture_close(b->f);
+    fixture_keys_free(b->keys);
+    tmpdir_remove(&b->tmp);
+    pthread_mutex_destroy(&b->disk.mutex);
+    pthread_cond_destroy(&b->disk.changed);
+    mem_free(b);
+    return 0;
+}
+
+static ks_rc write_at(struct bench *b, char c, uint64_t at, size_t len)
+{
+    uint8_t bytes[12 * PAYLOAD];
+
+    assert_true(len <= sizeof bytes);
+    memset(bytes, c, len);
+    return volume_write(b->f->v, b->i, bytes, len, at);
+}
+
+static ks_rc write_block(struct bench *b, char c, unsigned block)
+{
+    return write_at(b, c, block * (uint64_t)PAYLOAD, PAYLOAD);
+}
+
+static void check_range(struct bench *b, char c, uint64_t at, size_t len)
+{
+    uint8_t got[4 * PAYLOAD];
+    size_t got_len;
+
+    assert_true(len <= sizeof got);
+    check_ok(volume_read(b->f->v, b->i, got, len, at, &got_len));
+    assert_int_equal(got_len, len);
+    for (size_t n = 0; n < len; n++)
+        assert_int_equal(got[n], c);
+}
+
+static void check_block(struct bench *b, char c, unsigned block)
+{
+    check_range(b, c, block * (uint64_t)PAYLOAD, PAYLOAD);
+}
+
+static uint64_t size_of(struct bench *b)
+{
+    struct stat st;
+
+    check_ok(volume_getattr(b->f->v, b->i, &st));
+    return (uint64_t)st.st_size;
+}
+
+static void check_errno(ks_rc rc, int want)
+{
+    assert_false(ks_ok(rc));
+    assert_int_equal(ks_errno(rc), want);
+}
+
+static void check_no_damage(struct bench *b)
+{
+    assert_int_equal(b->f->alerts, 0);
+    assert_int_equal(volume_counters_get(b->f->v).blocks_corrupt, 0);
+}
+
+/* --- threads that do one thing --- */
+
+struct doing {
+    struct bench *b;
+    void (*what)(struct bench *b);
+    pthread_t thread;
+    _Atomic pid_t tid;
+    atomic_bool is_done;
+};
+
+static void *run_doing(void *arg)
+{
+    struct doing *d = arg;
+
+    atomic_store(&d->tid, (pid_t)syscall(SYS_gettid));
+    d->what(d->b);
+    atomic_store(&d->is_done, true);
+    return NULL;
+}
+
+static void start(struct doing *d, struct bench *b, void (*what)(struct bench *b))
+{
+    *d = (struct doing){.b = b, .what = what};
+    assert_int_equal(pthread_create(&d->thread, NULL, run_doing, d), 0);
+}
+
+static char state_of(pid_t tid)
+{
+    char path[64], state = 0;
+
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", (int)tid);
+    FILE *f = fopen(path, "r");
+    if (!f)
+        return 0; /* it has ended */
+    assert_int_equal(fscanf(f, "%*d (%*[^)]) %c", &state), 1);
+    fclose(f);
+    return state;
+}
+
+/* Until the thread waits for something, which is not that its own write is held. */
+static void check_waits(struct doing *d)
+{
+    while (!atomic_load(&d->tid) ||
+           (!atomic_load(&d->is_done) && state_of(atomic_load(&d->tid)) != 'S'))
+        sched_yield();
+    assert_false(atomic_load(&d->is_done));
+    assert_int_equal(held_now(&d->b->disk), 1);
+}
+
+static void finish(struct doing *d)
+{
+    pthread_join(d->thread, NULL);
+    assert_true(atomic_load(&d->is_done));
+}
+
+static void overwrite_a(struct bench *b)
+{
+    check_ok(write_block(b, 'a', A));
+}
+
+/* A write of block A stands still on the disk: before anything of it is there, or in the middle of the page. */
+static void begin_write(struct bench *b, struct doing *ret, bool is_half)
+{
+    hold(&b->disk, A, is_half);
+    start(ret, b, overwrite_a);
+    wait_for_held(&b->disk);
+}
+
+/* What waits while a write of block A is on its way, and comes after it. */
+static void check_is_kept_out(struct bench *b, void (*what)(struct bench *b))
+{
+    struct doing writing, waiting;
+
+    begin_write(b, &writing, false);
+    start(&waiting, b, what);
+    check_waits(&waiting);
+    let_go(&b->disk);
+    finish(&writing);
+    finish(&waiting);
+    check_no_damage(b);
+}
+
+/* --- who waits for a write in place, and who does not --- */
+
+static void write__of_another_block__ends_meanwhile(void **state)
+{
+    struct bench *b = *state;
+    struct doing writing;
+
+    begin_write(b, &writing, false);
+    check_ok(write_block(b, 'b', B));
+    check_ok(write_at(b, 'c', (B + 3) * (uint64_t)PAYLOAD + 7, 2 * PAYLOAD));
+    check_block(b, 'b', B);
+    check_range(b, 'c', (B + 3) * (uint64_t)PAYLOAD + 7, 2 * PAYLOAD);
+    assert_false(atomic_load(&writing.is_done));
+    let_go(&b->disk);
+    finish(&writing);
+    check_block(b, 'a', A);
+    check_block(b, 'b', B);
+}
+
+static void again(struct bench *b)
+{
+    check_ok(write_block(b, 'n', A));
+}
+
+static void write__of_the_same_block__comes_after_it(void **state)
+{
+    check_is_kept_out(*state, again);
+    check_block(*state, 'n', A);
+}
+
+static void overlap(struct bench *b)
+{
+    check_ok(write_at(b, 'n', (A - 1) * (uint64_t)PAYLOAD + 100, PAYLOAD));
+}
+
+/* It keeps the end of block A, which it must not have read before. */
+static void write__that_meets_it_in_a_part__keeps_the_rest_of_it(void **state)
+{
+    check_is_kept_out(*state, overlap);
+    check_range(*state, 'n', (A - 1) * (uint64_t)PAYLOAD + 100, PAYLOAD);
+    check_range(*state, 'a', A * (uint64_t)PAYLOAD + 100, PAYLOAD - 100);
+}
+
+static void grow(struct bench *b)
+{
+    check_ok(write_at(b, 'g', FILE_BYTES - 10, 500));
+}
+
+static void write__that_grows_the_file__comes_after_it(void **state)
+{
+    struct bench *b = *state;
+
+    check_is_kept_out(b, grow);
+    assert_int_equal(size_of(b), FILE_BYTES + 490);
+    check_block(b, 'a', A);
+    check_range(b, 'g', FILE_BYTES - 10, 500);
+}
+
+static void write_many(struct bench *b)
+{
+    check_ok(write_at(b, 'm', 20 * PAYLOAD, (BLOCK_HOLD_MAX + 1) * PAYLOAD));
+}
+
+static void write__of_many_blocks__comes_after_it(void **state)
+{
+    check_is_kept_out(*state, write_many);
+    check_block(*state, 'm', 20 + BLOCK_HOLD_MAX);
+}
+
+static void cut(struct bench *b)
+{
+    check_ok(volume_truncate(b->f->v, b->i, A * PAYLOAD + 5));
+}
+
+static void truncation__comes_after_it(void **state)
+{
+    struct bench *b = *state;
+
+    check_is_kept_out(b, cut);
+    assert_int_equal(size_of(b), A * PAYLOAD + 5);
+    check_range(b, 'a', A * PAYLOAD, 5);
+}
+
+static void punch(struct bench *b)
+{
+    check_ok(volume_fallocate(b->f->v, b->i, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                              A * PAYLOAD, PAYLOAD));
+}
+
+static void hole__that_is_punched__comes_after_it(void **state)
+{
+    check_is_kept_out(*state, punch);
+    check_block(*state, 0, A);
+}
+
+static ks_rc sweep(struct bench *b, struct rekey_progress *ret)
+{
+    struct rekey_conf conf = {.volume = b->f->v, .clock = clock_system()};
+
+    return rekey_run(&conf, ret);
+}
+
+static void rotate(struct bench *b)
+{
+    struct keyset *keys;
+
+    check_ok(fixture_keys_rotate(b->keys));
+    check_ok(fixture_keys_again(b->keys, &keys));
+    check_ok(volume_set_keys(b->f->v, &keys));
+}
+
+static void sweep_once(struct bench *b)
+{
+    struct rekey_progress p;
+
+    check_ok(sweep(b, &p));
+    assert_int_equal(p.blocks_damaged, 0);
+}
+
+static void sweep__comes_after_it(void **state)
+{
+    rotate(*state);
+    check_is_kept_out(*state, sweep_once);
+    check_block(*state, 'a', A);
+}
+
+static void read__meanwhile__gives_what_was_there(void **state)
+{
+    struct bench *b = *state;
+    struct doing writing;
+
+    begin_write(b, &writing, false);
+    check_block(b, 'o', A);
+    check_block(b, 'o', B);
+    let_go(&b->disk);
+    finish(&writing);
+    check_block(b, 'a', A);
+    check_no_damage(b);
+}
+
+static void read_new(struct bench *b)
+{
+    check_block(b, 'a', A);
+}
+
+static void read__in_the_middle_of_it__waits_for_the_whole(void **state)
+{
+    struct bench *b = *state;
+    struct doing writing, reading;
+
+    begin_write(b, &writing, true);
+    start(&reading, b, read_new);
+    check_waits(&reading);
+    check_block(b, 'o', B);
+    let_go(&b->disk);
+    finish(&writing);
+    finish(&reading);
+    check_no_damage(b);
+}
+
+/* --- failures --- */
+
+static void write__that_fails__leaves_the_one_beside_it_alone(void **state)
+{
+    struct bench *b = *state;
+    struct doing writing;
+
+    begin_write(b, &writing, true);
+    b->disk.fail_at = place_of(B);
+    check_errno(write_block(b, 'b', B), EIO);
+    b->disk.fail_at = 0;
+    let_go(&b->disk);
+    finish(&writing);
+    check_block(b, 'a', A);
+    check_block(b, 'o', B);
+    assert_int_equal(size_of(b), FILE_BYTES);
+    check_ok(write_block(b, 'b', B));
+    check_block(b, 'b', B);
+    check_no_damage(b);
+}
+
+/* --- syncs --- */
+
+static void write_foreseen(struct bench *b, struct flush_ahead *ret)
+{
+    check_ok(write_block(b, 'b', B));
+    while (!volume_foresee_sync(b->f->v, b->i, ret)) {
+        check_ok(volume_fsync(b->f->v, b->i, true));
+        check_ok(write_block(b, 'b', B));
+    }
+}
+
+/* What is on its way when a flush begins may have missed it. */
+static void flush__during_it__does_not_answer_the_sync_after_it(void **state)
+{
+    struct bench *b = *state;
+    struct flush_ahead ahead;
+    struct doing writing;
+
+    begin_write(b, &writing, false);
+    write_foreseen(b, &ahead);
+    volume_flush_ahead(&ahead);
+    let_go(&b->disk);
+    finish(&writing);
+    unsigned before = atomic_load(&b->disk.syncs);
+    check_ok(volume_fsync(b->f->v, b->i, true));
+    assert_int_equal(atomic_load(&b->disk.syncs), before + 1);
+}
+
+/* --- pages read in halves --- */
+
+/* from 0: the tag is wrong; from 2048: what the block says of itself is gone too. */
+static void tear(struct bench *b, unsigned times, size_t from)
+{
+    b->disk.torn_at = place_of(B);
+    b->disk.torn_from = from;
+    b->disk.tears = times;
+}
+
+static void check_torn_once(struct bench *b, size_t from)
+{
+    tear(b, 1, from);
+    check_block(b, 'o', B);
+    assert_int_equal(b->disk.tears, 0);
+    tear(b, 1, from);
+    check_range(b, 'o', (B - 1) * PAYLOAD + 50, 2 * PAYLOAD);
+    assert_int_equal(b->disk.tears, 0);
+    check_no_damage(b);
+}
+
+static void page__torn_once__is_read_again(void **state)
+{
+    check_torn_once(*state, 0);
+    check_torn_once(*state, 2048);
+}
+
+static void page__torn_always__is_damaged_and_alerted_once(void **state)
+{
+    struct bench *b = *state;
+    uint8_t got[PAYLOAD];
+    size_t len;
+
+    for (unsigned n = 0; n < 2; n++) {
+        tear(b, 2, n * 2048);
+        check_errno(volume_read(b->f->v, b->i, got, sizeof got, B * PAYLOAD, &len), EIO);
+        assert_int_equal(b->disk.tears, 0);
+        assert_int_equal(b->f->alerts, n + 1);
+        assert_int_equal(volume_counters_get(b->f->v).blocks_corrupt, n + 1);
+    }
+}
+
+static void on_damage(void *arg, const char *path, uint64_t block, const char *what)
+{
+    struct bench *b = arg;
+
+    (void)path;
+    (void)block;
+    (void)what;
+    atomic_fetch_add(&b->damaged, 1);
+}
+
+static void verify(struct bench *b, struct survey *ret)
+{
+    struct survey_conf conf = {.io = &b->disk.io,
+                               .tree = b->f->tree,
+                               .long_names = b->f->long_names,
+                               .block_payload = PAYLOAD,
+                               .volume = b->f->v,
+                               .threads = 1,
+                               .damaged = on_damage,
+                               .arg = b};
+
+    memcpy(conf.volume_id, b->keys->keyring->volume_id, sizeof conf.volume_id);
+    check_ok(survey_run(&conf, ret));
+}
+
+static void verify_torn(struct bench *b, unsigned times, size_t from, unsigned damaged)
+{
+    struct survey s;
+
+    atomic_store(&b->damaged, 0);
+    tear(b, times, from);
+    verify(b, &s);
+    assert_int_equal(b->disk.tears, 0);
+    assert_int_equal(s.blocks_damaged, damaged);
+    assert_int_equal(s.files_damaged, damaged);
+    assert_int_equal(atomic_load(&b->damaged), damaged);
+    /* Who does not say what it is is not counted. */
+    assert_int_equal(s.blocks, damaged && from > 0 ? BLOCKS - 1 : BLOCKS);
+    assert_int_equal(s.generations[0].blocks, s.blocks);
+    survey_done(&s);
+}
+
+static void survey__of_a_page_torn_once__finds_no_damage(void **state)
+{
+    verify_torn(*state, 1, 0, 0);
+    verify_torn(*state, 1, 2048, 0);
+    check_no_damage(*state);
+}
+
+static void survey__of_a_page_torn_always__tells_it_once(void **state)
+{
+    struct bench *b = *state;
+
+    verify_torn(b, 2, 0, 1);
+    assert_int_equal(b->f->alerts, 1);
+    verify_torn(b, 2, 2048, 1);
+    assert_int_equal(b->f->alerts, 2);
+}
+
+/* --- all at once --- */
+
+enum {
+    PAGE = 4096,
+    SECTOR = 512,
+    PAGES = 40, /* less than the file: few, so that they meet */
+    WRITERS = 4,
+    WRITES = 1500,
+    READERS = 2,
+    ROTATIONS = 4,
+    AREA = PAGES * PAGE
+};
+
+/* A write of a page: what its sectors say, and when it was, by a clock of its own. */
+struct written {
+    atomic_uint page;
+    atomic_ulong ended; /* ULONG_MAX: not yet */
+};
+
+struct stress {
+    struct bench *b;
+    struct written writes[WRITERS][WRITES + 1]; /* [0]: there at first */
+    atomic_ulong now;
+    atomic_ulong newest[PAGES]; /* the latest beginning of a write that has ended */
+    atomic_uint writers_left, writer_ids;
+    atomic_ulong sectors_read;
+};
+
+struct sector {
+    uint32_t place, writer, number, again[SECTOR / 4 - 3];
+};
+
+static void fill(uint8_t *page, uint32_t index, uint32_t writer, uint32_t number)
+{
+    for (uint32_t n = 0; n < PAGE / SECTOR; n++) {
+        struct sector s = {index * (PAGE / SECTOR) + n, writer, number, {0}};
+        for (size_t k = 0; k < SECTOR / 4 - 3; k++)
+            s.again[k] = s.place ^ writer << 24 ^ number;
+        memcpy(page + n * SECTOR, &s, SECTOR);
+    }
+}
+
+static void raise_to(atomic_ulong *at, unsigned long to)
+{
+    unsigned long is = atomic_load(at);
+
+    while (is < to && !atomic_compare_exchange_weak(at, &is, to))
+        ;
+}
+
+static uint32_t next(uint64_t *seed)
+{
+    *seed = *seed * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(*seed >> 33);
+}
+
+static void write_page(struct stress *s, uint32_t writer, uint32_t number, uint32_t page)
+{
+    struct written *w = &s->writes[writer][number];
+    struct flush_ahead ahead;
+    uint8_t bytes[PAGE];
+
+    fill(bytes, page, writer, number);
+    atomic_store(&w->page, page);
+    unsigned long began = atomic_fetch_add(&s->now, 1);
+    check_ok(volume_write(s->b->f->v, s->b->i, bytes, PAGE, page * (uint64_t)PAGE));
+    atomic_store(&w->ended, atomic_fetch_add(&s->now, 1));
+    raise_to(&s->newest[page], began);
+    if (volume_foresee_sync(s->b->f->v, s->b->i, &ahead))
+        volume_flush_ahead(&ahead);
+}
+
+static void *run_writer(void *arg)
+{
+    struct stress *s = arg;
+    uint32_t writer = atomic_fetch_add(&s->writer_ids, 1);
+    uint64_t seed = writer + 1;
+
+    for (uint32_t number = 1; number <= WRITES; number++)
+        write_page(s, writer, number, next(&seed) % PAGES);
+    atomic_fetch_sub(&s->writers_left, 1);
+    return NULL;
+}
+
+/* The sector is whole, was written there, and not before another write of its page had begun that has ended. */
+static void check_sector(struct stress *s, const uint8_t *at, uint32_t place, unsigned long newest)
+{
+    struct sector got;
+
+    memcpy(&got, at, SECTOR);
+    assert_int_equal(got.place, place);
+    assert_true(got.writer < WRITERS && got.number <= WRITES);
+    for (size_t k = 0; k < SECTOR / 4 - 3; k++)
+        assert_int_equal(got.again[k], got.place ^ got.writer << 24 ^ got.number);
+    const struct written *w = &s->writes[got.writer][got.number];
+    assert_true(got.number == 0 || atomic_load(&w->page) == place / (PAGE / SECTOR));
+    assert_true(atomic_load(&w->ended) > newest);
+    atomic_fetch_add(&s->sectors_read, 1);
+}
+
+static void check_pages(struct stress *s, uint32_t first, uint32_t count)
+{
+    unsigned long newest[PAGES];
+    uint8_t got[4 * PAGE];
+    size_t len;
+
+    for (uint32_t n = 0; n < count; n++)
+        newest[n] = atomic_load(&s->newest[first + n]);
+    check_ok(
+        volume_read(s->b->f->v, s->b->i, got, count * (size_t)PAGE, first * (uint64_t)PAGE, &len));
+    assert_int_equal(len, count * PAGE);
+    for (uint32_t n = 0; n < count * (PAGE / SECTOR); n++)
+        check_sector(s, got + n * SECTOR, first * (PAGE / SECTOR) + n, newest[n / (PAGE / SECTOR)]);
+}
+
+static void *run_reader(void *arg)
+{
+    struct stress *s = arg;
+    uint64_t seed = 99;
+
+    while (atomic_load(&s->writers_left) > 0) {
+        uint32_t count = 1 + next(&seed) % 4;
+        check_pages(s, next(&seed) % (PAGES - count + 1), count);
+    }
+    return NULL;
+}
+
+/* Grows the file and cuts it again in the middle of a block that others write. */
+static void *run_tail(void *arg)
+{
+    struct stress *s = arg;
+    struct bench *b = s->b;
+    uint64_t seed = 7;
+
+    while (atomic_load(&s->writers_left) > 0) {
+        check_ok(write_at(b, 't', AREA, 1 + next(&seed) % (3 * PAYLOAD)));
+        check_ok(volume_truncate(b->f->v, b->i, AREA));
+    }
+    return NULL;
+}
+
+static void *run_syncs(void *arg)
+{
+    struct stress *s = arg;
+
+    for (unsigned n = 0; atomic_load(&s->writers_left) > 0; n++)
+        check_ok(volume_fsync(s->b->f->v, s->b->i, n % 4 != 0));
+    return NULL;
+}
+
+static void *run_sweeps(void *arg)
+{
+    struct stress *s = arg;
+
+    for (unsigned n = 0; n < ROTATIONS; n++) {
+        rotate(s->b);
+        sweep_once(s->b);
+    }
+    return NULL;
+}
+
+static void *run_verify(void *arg)
+{
+    struct stress *s = arg;
+    struct survey found;
+
+    do {
+        verify(s->b, &found);
+        assert_int_equal(found.blocks_damaged + found.files_damaged, 0);
+        survey_done(&found);
+    } while (atomic_load(&s->writers_left) > 0);
+    return NULL;
+}
+
+static void stress_begin(struct stress *s)
+{
+    static uint8_t first[AREA];
+
+    for (unsigned w = 0; w < WRITERS; w++)
+        for (unsigned n = 0; n <= WRITES; n++)
+            atomic_store(&s->writes[w][n].ended, n ? ULONG_MAX : 1);
+    for (uint32_t page = 0; page < PAGES; page++)
+        fill(first + page * PAGE, page, 0, 0);
+    atomic_store(&s->now, 2);
+    atomic_store(&s->writers_left, WRITERS);
+    check_ok(volume_write(s->b->f->v, s->b->i, first, AREA, 0));
+    check_ok(volume_truncate(s->b->f->v, s->b->i, AREA));
+    atomic_store(&s->b->disk.is_halving, true);
+}
+
+static void threads__that_do_everything__lose_and_tear_nothing(void **state)
+{
+    static void *(*const jobs[])(void *) = {run_writer, run_writer, run_writer, run_writer,
+                                            run_reader, run_reader, run_tail,   run_syncs,
+                                            run_sweeps, run_verify};
+    enum { JOBS = sizeof jobs / sizeof *jobs };
+    pthread_t threads[JOBS];
+    struct stress *s;
+
+    check_ok(mem_new(1, sizeof *s, &s));
+    s->b = *state;
+    stress_begin(s);
+    for (unsigned n = 0; n < JOBS; n++)
+        assert_int_equal(pthread_create(&threads[n], NULL, jobs[n], s), 0);
+    for (unsigned n = 0; n < JOBS; n++)
+        pthread_join(threads[n], NULL);
+    for (uint32_t page = 0; page < PAGES; page++)
+        check_pages(s, page, 1);
+    assert_int_equal(size_of(s->b), AREA);
+    check_no_damage(s->b);
+    mem_free(s);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, bench_new, bench_free)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(write__of_another_block__ends_meanwhile),
+        T(write__of_the_same_block__comes_after_it),
+        T(write__that_meets_it_in_a_part__keeps_the_rest_of_it),
+        T(write__that_grows_the_file__comes_after_it),
+        T(write__of_many_blocks__comes_after_it),
+        T(truncation__comes_after_it),
+        T(hole__that_is_punched__comes_after_it),
+        T(sweep__comes_after_it),
+        T(read__meanwhile__gives_what_was_there),
+        T(read__in_the_middle_of_it__waits_for_the_whole),
+        T(write__that_fails__leaves_the_one_beside_it_alone),
+        T(flush__during_it__does_not_answer_the_sync_after_it),
+        T(page__torn_once__is_read_again),
+        T(page__torn_always__is_damaged_and_alerted_once),
+        T(survey__of_a_page_torn_once__finds_no_damage),
+        T(survey__of_a_page_torn_always__tells_it_once),
+        T(threads__that_do_everything__lose_and_tear_nothing),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
