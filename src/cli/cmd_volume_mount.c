@@ -115,6 +115,22 @@ static ks_rc check_rekey(const struct cli *cli)
     return KS_SUCCESS;
 }
 
+static ks_rc check_copy(const struct target *t)
+{
+    const json_t *volume = json_object_get(t->copy_status, "volume");
+    const char *backing = json_string_value(json_object_get(volume, "backing")),
+               *mountpoint = json_string_value(json_object_get(volume, "mountpoint"));
+
+    if (!t->copy_status)
+        return KS_SUCCESS;
+    return ks_fail(KS_E_BUSY,
+                   "%s is a copy of %s, which is mounted at %s: both have the volume's id, by "
+                   "which its process is found; to mount "
+                   "them beside each other give each a --run-dir of its own",
+                   t->place.backing, backing ? backing : "another directory",
+                   mountpoint ? mountpoint : "an unknown place");
+}
+
 ks_rc cmd_volume_mount(struct cli *cli)
 {
     CLEANUP(target_done) struct target t = {0};
@@ -124,6 +140,7 @@ ks_rc cmd_volume_mount(struct cli *cli)
     if (target_is_running(&t))
         return ks_fail(KS_E_BUSY, "%s is mounted already, at %s", t.place.backing,
                        t.place.mountpoint ? t.place.mountpoint : "a place not visible from here");
+    TRY(check_copy(&t));
     if (t.place.mountpoint)
         TRY(target_check_idle(&t));
     TRY(take_paths(cli, &t, &paths));

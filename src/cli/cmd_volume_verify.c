@@ -232,8 +232,9 @@ static ks_rc print_json(const struct verify *v, const struct survey *s)
         (json_int_t)s->names_damaged, "targets_damaged", (json_int_t)s->targets_damaged,
         "attributes_damaged", (json_int_t)s->attributes_damaged, "records_damaged",
         (json_int_t)s->records_damaged, "files_unfinished", (json_int_t)s->files_unfinished,
-        "damaged", v->damaged, "is_sound", survey_is_sound(s) && !interrupt_came(), "is_interrupted",
-        (int)interrupt_came(), "is_keyring_mended", v->is_mended && !v->was_mended));
+        "damaged", v->damaged, "is_sound", survey_is_sound(s) && !interrupt_came(),
+        "is_interrupted", (int)interrupt_came(), "is_keyring_mended",
+        v->is_mended && !v->was_mended));
 }
 
 static ks_rc print_answer(const struct verify *v, const struct survey *s)

@@ -5,6 +5,8 @@
 #include "cli/target.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "cli/args.h"
@@ -44,6 +46,7 @@ void target_done(struct target *t)
     backing_close(t->backing);
     keyring_free(t->keyring);
     json_decref(t->status);
+    json_decref(t->copy_status);
     mem_free(t->socket);
     place_done(&t->place);
 }
@@ -83,6 +86,21 @@ ks_rc target_refresh(struct target *t)
     return KS_SUCCESS;
 }
 
+/* Whether the process that answers serves another directory: volume processes go by the volume's id, which a copy has too. What cannot be
+ * seen from here is taken for ours. */
+static bool serves_a_copy(const struct target *t)
+{
+    CLEANUP(mem_freep) char *keyring = NULL;
+    const char *backing =
+        json_string_value(json_object_get(json_object_get(t->status, "volume"), "backing"));
+    struct stat theirs, ours;
+
+    return backing && ks_ok(mem_format(&keyring, "%s/keyring.0", backing)) &&
+           access(keyring, F_OK) == 0 && stat(backing, &theirs) == 0 &&
+           stat(t->place.backing, &ours) == 0 &&
+           (theirs.st_dev != ours.st_dev || theirs.st_ino != ours.st_ino);
+}
+
 static ks_rc read_keyring(struct target *t)
 {
     CLEANUP(backing_closep) struct backing *b = NULL;
@@ -102,6 +120,8 @@ ks_rc target_init(struct cli *cli, const char *path, struct target *t)
     TRY(resolve_run_dir(cli, &run_dir));
     TRY(control_path(run_dir, t->keyring->volume_id, &t->socket));
     ks_rc rc = target_refresh(t);
+    if (ks_ok(rc) && serves_a_copy(t))
+        t->copy_status = TAKE(t->status);
     return ks_is(rc, KS_E_NOT_FOUND) ? KS_SUCCESS : rc;
 }
 

@@ -17,7 +17,9 @@ struct target {
     struct place place;
     struct keyring *keyring; /* as read without the lock; for reports */
     char *socket;
-    json_t *status;          /* the reply of the running process; NULL: there is none */
+    json_t *status; /* the reply of the running process; NULL: there is none */
+    json_t *
+        copy_status; /* of a process that serves a copy of the volume, which goes by the same id; NULL: there is none */
     struct backing *backing; /* opened by target_open or target_unlock */
     struct keyset *keys;     /* by target_unlock */
 };

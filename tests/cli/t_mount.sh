@@ -11,6 +11,13 @@ store s key orders
 q volume create v --key file:s#orders --key-file key
 k volume mount v "$m"
 k volume mount v "$m"
+cp -a v copy
+mkdir "mount of copy"
+k volume mount copy "mount of copy"
+k volume lock copy --yes
+"$KEYSTEAD" volume status copy | grep -E '^volume|process'
+"$KEYSTEAD" volume status v | grep -E '^state'
+rm -r copy "mount of copy"
 k volume status "$m"
 stat -c '%a' run/*.log
 yes 0123456789abcdef | head -c 100000 >"$m/file"
