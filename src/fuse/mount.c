@@ -415,7 +415,7 @@ static void release(struct process *p)
  * waits for an answer waits for ever. */
 static void abort_requests(struct process *p)
 {
-    ks_rc rc = mount_point_abort(session_device(p->session));
+    ks_rc rc = mount_point_abort(session_device(p->session), session_fd(p->session));
 
     if (!ks_ok(rc) && !ks_is_os(rc, ENOENT))
         log_line(LOG_ERROR, "requests that hang stay: %s", ks_text(rc));

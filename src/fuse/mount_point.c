@@ -8,6 +8,7 @@
 #include <libgen.h>
 #include <limits.h>
 #include <mntent.h>
+#include <poll.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -148,7 +149,15 @@ static int connections_open(void)
     return mounted;
 }
 
-ks_rc mount_point_abort(dev_t device)
+/* Opened first and asked then: a connection that lives now had its number to itself all the while. */
+static bool is_alive(int fuse_fd)
+{
+    struct pollfd p = {.fd = fuse_fd};
+
+    return poll(&p, 1, 0) == 0 || (p.revents & (POLLERR | POLLNVAL)) == 0;
+}
+
+ks_rc mount_point_abort(dev_t device, int fuse_fd)
 {
     char name[32];
     int all = connections_open();
@@ -157,7 +166,7 @@ ks_rc mount_point_abort(dev_t device)
         return ks_fail_os(errno, "the kernel's FUSE connections");
     snprintf(name, sizeof name, "%u/abort", minor(device));
     int fd = openat(all, name, O_WRONLY | O_CLOEXEC);
-    int err = fd < 0 || write(fd, "1", 1) != 1 ? errno : 0;
+    int err = fd < 0 || (is_alive(fuse_fd) && write(fd, "1", 1) != 1) ? errno : 0;
     if (fd >= 0)
         close(fd);
     close(all);

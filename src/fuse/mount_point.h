@@ -36,11 +36,12 @@ ks_rc mount_point_drop_names(const char *path) KS_MUST;
 ks_rc mount_point_cut_off(const char *path) KS_MUST;
 
 /*
- * mount_point_abort(device): the kernel fails every request of the mount that shows this device, now and later, also when it was
- * unmounted lazily and nothing finds it by a path any more. Nothing is written back. PERM where we are not root, NOT_FOUND (ENOENT)
- * when there is no such mount.
+ * mount_point_abort(device, fuse_fd): the kernel fails every request of the mount that shows this device, now and later, also when it
+ * was unmounted lazily and nothing finds it by a path any more. Nothing is written back. fuse_fd is the connection by which we serve that mount:
+ * when it has ended, nothing is done, since the device's number may be another mount's by now. PERM where we are not root,
+ * NOT_FOUND (ENOENT) when there is no such mount.
  */
-ks_rc mount_point_abort(dev_t device) KS_MUST;
+ks_rc mount_point_abort(dev_t device, int fuse_fd) KS_MUST;
 
 /* mount_point_unmount(path, is_lazy): BUSY while files are open, unless lazy. Through fusermount3 where
  * we are not root. Never from a thread that serves requests. */

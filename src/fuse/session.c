@@ -379,6 +379,11 @@ dev_t session_device(const struct session *s)
     return s->device;
 }
 
+int session_fd(const struct session *s)
+{
+    return fuse_session_fd(s->se);
+}
+
 int session_end_fd(const struct session *s)
 {
     return s->end_fd;

@@ -36,6 +36,8 @@ ks_rc session_start(struct session *s) KS_MUST;
 bool session_is_ring(struct session *s);
 /* session_device(s): the device number of the mount, which its files show. Touches nothing. */
 dev_t session_device(const struct session *s);
+/* session_fd(s): the kernel's connection; it stays the session's. */
+int session_fd(const struct session *s);
 /* session_end_fd(s): becomes readable when the mount has ended, whoever ended it. */
 int session_end_fd(const struct session *s);
 /* session_is_ended(s): whether the mount has ended. */

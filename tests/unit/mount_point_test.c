@@ -6,9 +6,11 @@
 #include "fuse/mount_point.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -70,9 +72,52 @@ static void abort__of_no_mount__is_not_found(void **unused)
     (void)unused;
     if (geteuid() != 0)
         skip(); /* only root may */
-    ks_rc rc = mount_point_abort(makedev(0, 0xfffff));
+    ks_rc rc = mount_point_abort(makedev(0, 0xfffff), -1);
     assert_true(ks_is_os(rc, ENOENT));
     check_text(rc, "1048575");
+}
+
+static bool has_ended(int fuse_fd)
+{
+    struct pollfd p = {.fd = fuse_fd};
+
+    return poll(&p, 1, 0) == 1 && (p.revents & POLLERR);
+}
+
+/* A mount that nobody serves. */
+static int mount_unserved(const char *path, dev_t *ret)
+{
+    char options[96];
+    struct statx st;
+    int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+
+    if (fd < 0)
+        skip();
+    snprintf(options, sizeof options, "fd=%d,rootmode=40000,user_id=0,group_id=0", fd);
+    assert_int_equal(mount("test", path, "fuse.test", 0, options), 0);
+    assert_int_equal(statx(AT_FDCWD, path, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, 0, &st), 0);
+    *ret = makedev(st.stx_dev_major, st.stx_dev_minor);
+    return fd;
+}
+
+static void abort__when_ours_has_ended__leaves_who_has_the_number_now(void **unused)
+{
+    struct fixture f;
+    dev_t device;
+
+    (void)unused;
+    if (geteuid() != 0)
+        skip();
+    setup(&f);
+    int fd = mount_unserved(f.sub, &device), ended = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+    check_ok(mount_point_abort(device, ended));
+    assert_false(has_ended(fd));
+    check_ok(mount_point_abort(device, fd));
+    assert_true(has_ended(fd));
+    close(ended);
+    close(fd);
+    assert_int_equal(umount2(f.sub, MNT_DETACH), 0);
+    teardown(&f);
 }
 
 static void prepare__a_directory__is_fine(void **unused)
@@ -139,6 +184,7 @@ int main(void)
         cmocka_unit_test(absolute__link_and_dots__is_the_real_place),
         cmocka_unit_test(absolute__is_not_there__names_it),
         cmocka_unit_test(abort__of_no_mount__is_not_found),
+        cmocka_unit_test(abort__when_ours_has_ended__leaves_who_has_the_number_now),
         cmocka_unit_test(prepare__a_directory__is_fine),
         cmocka_unit_test(prepare__a_file__is_refused),
         cmocka_unit_test(prepare__nothing_there__names_it),
