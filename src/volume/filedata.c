@@ -230,8 +230,9 @@ static ks_rc write_pages(const struct file_op *op, uint64_t first, size_t count,
 static ks_rc write_block(const struct file_op *op, uint64_t index, const uint8_t *plain,
                          uint32_t length);
 
-/* The last block may have been written as a longer one. */
-static ks_rc shorten_last_block(const struct file_op *op)
+/* The last block may have been written as a longer one. What was cut off behind it must not come back behind the shorter one: see
+ * resize.c. */
+static ks_rc shorten_last_block(const struct file_op *op, bool was_cut)
 {
     uint32_t payload = op->v->conf.block_payload, length;
     uint64_t last = block_count_of(op->i->size, payload) - 1;
@@ -241,7 +242,10 @@ static ks_rc shorten_last_block(const struct file_op *op)
     if (share == payload)
         return KS_SUCCESS;
     ks_rc rc = file_block_read(op, last, plain, &length);
-    if (ks_ok(rc) && length > share) {
+    bool is_long = ks_ok(rc) && length > share;
+    if (is_long && was_cut)
+        rc = file_sync(op->v, op->i, op->file, false);
+    if (is_long && ks_ok(rc)) {
         memset(plain + share, 0, payload - share);
         rc = write_block(op, last, plain, share);
     }
@@ -258,9 +262,10 @@ static ks_rc cut_back(const struct file_op *op)
 
     op->i->room_end = 0;
     TRY(io->ops->file_stat(io, op->file, &st));
-    if ((uint64_t)st.st_size > bytes)
+    bool is_longer = (uint64_t)st.st_size > bytes;
+    if (is_longer)
         TRY(io->ops->truncate(io, op->file, bytes));
-    return shorten_last_block(op);
+    return shorten_last_block(op, is_longer);
 }
 
 /* A failed write must not leave anything behind the end, where it would count as contents later. */

@@ -184,9 +184,10 @@ void volume_forget(struct volume *v, struct inode *i, uint64_t n)
         return;
     pthread_mutex_lock(&v->table_mutex);
     i->refs -= n < i->refs ? n : i->refs;
-    /* A poisoned file stays known for ever, so that its failed sync is never forgotten. */
+    /* A poisoned file stays known for ever, so that its failed sync is never forgotten; one with something behind its end until
+     * that is gone. */
     is_unknown = i->refs == 0;
-    if (is_unknown && !atomic_load(&i->is_poisoned)) {
+    if (is_unknown && !atomic_load(&i->is_poisoned) && !atomic_load(&i->is_overgrown)) {
         inode_drop_keys(v, i); /* a wipe finds them only as long as it is in the table */
         table_remove(v, i);
         is_dead = true;

@@ -71,8 +71,9 @@ struct inode {
      * it is there once is_loaded, which is set last and for ever. */
     atomic_bool is_loaded;
     bool has_header;
-    bool is_overgrown; /* a failed write left something behind the end */
-    bool is_stale;     /* pages that were never durable stand there without a header */
+    atomic_bool
+        is_overgrown; /* a failed write left something behind the end; changes under data_lock */
+    bool is_stale;    /* pages that were never durable stand there without a header */
     uint8_t file_id[BLOCK_ID_BYTES];
     _Atomic uint64_t size;
     /* Each growth counts; while the last one is not durable the blocks before the last must not be punched. */

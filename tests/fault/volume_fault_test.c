@@ -312,6 +312,47 @@ static void disk__stands_still_in_a_write__the_file_is_looked_up_all_the_same(vo
     check_all_readable(b);
 }
 
+/* --- a write that fails on its way, on a disk that does not take it back either --- */
+
+static void fail_append(struct bench *b, struct fixture *f)
+{
+    static uint8_t data[12000];
+    struct inode *i;
+    struct handle *h;
+
+    check_ok(fixture_file(f, "work", true, &i, &h));
+    memset(data, 9, sizeof data);
+    check_ok(volume_write(f->v, handle_inode(h), data, 5000, 0));
+    fault_write_part(b->faulty, 2);
+    fault_arm(b->faulty, 2, EIO, true); /* the last block is read first */
+    assert_true(ks_is_os(volume_write(f->v, handle_inode(h), data, sizeof data, 5000), EIO));
+    assert_string_equal(fault_name(b->faulty), "pwrite");
+    fault_arm(b->faulty, 0, 0, false);
+    fixture_file_close(f, i, h);
+}
+
+static void write__failed_and_not_taken_back__is_not_believed_when_forgotten(void **state)
+{
+    struct bench *b = *state;
+    struct fixture *f;
+    struct inode *i;
+    struct stat st;
+
+    check_ok(fixture_open(b->faulty, "/", b->keys, &f));
+    fail_append(b, f);
+    check_ok(volume_lookup(f->v, volume_root(f->v), "work", &i, &st));
+    assert_int_equal(st.st_size, 5000);
+    check_ok(volume_write(f->v, i, "\t", 1, 0)); /* a nine; mends it first */
+    volume_forget(f->v, i, 1);
+    fixture_close(f);
+    check_ok(fixture_open(b->disk, "/", b->keys, &f));
+    check_ok(volume_lookup(f->v, volume_root(f->v), "work", &i, &st));
+    assert_int_equal(st.st_size, 5000);
+    volume_forget(f->v, i, 1);
+    fixture_close(f);
+    check_all_readable(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -321,6 +362,9 @@ int main(void)
             bench_free),
         cmocka_unit_test_setup_teardown(
             disk__stands_still_in_a_write__the_file_is_looked_up_all_the_same, bench_new,
+            bench_free),
+        cmocka_unit_test_setup_teardown(
+            write__failed_and_not_taken_back__is_not_believed_when_forgotten, bench_new,
             bench_free),
     };
 
