@@ -255,12 +255,14 @@ static bool split_authority(struct azure_challenge *c)
     return true;
 }
 
-static void cut_scope(char *resource)
+/* Whether anything stands before the scope. */
+static bool cut_scope(char *resource)
 {
     char *scope = strstr(resource, "/.default");
 
     if (scope)
         *scope = 0;
+    return resource[0] != 0;
 }
 
 ks_rc azure_challenge_parse(const char *header, struct azure_challenge *ret)
@@ -272,9 +274,8 @@ ks_rc azure_challenge_parse(const char *header, struct azure_challenge *ret)
                 parameter(header, "authorization_uri", c.authority, sizeof c.authority)) &&
                (parameter(header, "resource", c.resource, sizeof c.resource) ||
                 parameter(header, "scope", c.resource, sizeof c.resource)) &&
-               split_authority(&c),
+               split_authority(&c) && cut_scope(c.resource),
            KS_E_BAD_REPLY, "a 401 of the key service does not say what it wants");
-    cut_scope(c.resource);
     TRY(understood(rest_check_url(c.authority, "the authority in a 401")));
     *ret = c;
     return KS_SUCCESS;

@@ -659,6 +659,7 @@ static void challenge__malformed__bad_reply(void **state)
         "Bearer authorization=\"\", resource=\"https://vault.azure.net\"",
         "Bearer authorization=\"https://login/../t\", resource=\"https://vault.azure.net\"",
         "Bearer xauthorization=\"https://login.windows.net/t\", resource=\"https://v.azure.net\"",
+        "Bearer authorization=\"https://login.windows.net/t\", resource=\"/.default\"",
     };
     struct azure_challenge c;
 
