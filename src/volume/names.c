@@ -34,6 +34,11 @@ static struct view kind_aad(enum name_kind kind)
     return view_text(texts[kind]);
 }
 
+static size_t plain_max(enum name_kind kind)
+{
+    return kind == NAME_TARGET ? TARGET_PLAIN_MAX : NAME_PLAIN_MAX;
+}
+
 ks_rc names_new(struct view key, struct io *io, struct io_node *long_dir, struct names **ret)
 {
     CLEANUP(mem_freep) struct names *n = NULL;
@@ -102,7 +107,7 @@ ks_rc names_seal(struct names *n, enum name_kind kind, const char *plain, size_t
 
     if (len == 0)
         return ks_os(ENOENT);
-    if (len > (kind == NAME_TARGET ? (size_t)TARGET_PLAIN_MAX : (size_t)NAME_PLAIN_MAX))
+    if (len > plain_max(kind))
         return ks_os(ENAMETOOLONG);
     TRY(siv_seal(n->siv, kind_aad(kind), view_of(plain, len), sealed));
     size_t text_bytes = sodium_base64_encoded_len(len + SIV_TAG_BYTES, BASE64); /* with NUL */
@@ -175,6 +180,8 @@ ks_rc names_open(struct names *n, enum name_kind kind, const char *text, struct 
         TRY(decode(text, &sealed));
     ENSURE(sealed.len > SIV_TAG_BYTES, KS_E_FORMAT, "not a name that this volume wrote");
     size_t len = sealed.len - SIV_TAG_BYTES, before = ret->len;
+    /* The record of a target may be longer than any name: that is damage where a name stands, not want of room. */
+    ENSURE(len <= plain_max(kind), KS_E_FORMAT, "not a name that this volume wrote");
     TRY(buf_extend(ret, len, &tail));
     ks_rc rc = siv_open(n->siv, kind_aad(kind), buf_view(&sealed), tail);
     if (ks_ok(rc) && memchr(tail, 0, len))

@@ -175,6 +175,23 @@ static void long_name__of_what_is_no_record__is_corrupt(void **state)
         check_class(names_open(b->names, NAME_TARGET, texts[n], &back), CORRUPT);
 }
 
+/* A good record, but of a target that is longer than a name can be: damage, and no want of room in the caller's buffer. */
+static void long_name__of_the_record_of_a_longer_target__is_corrupt(void **state)
+{
+    static const enum name_kind kinds[] = {NAME_ENTRY, NAME_ATTRIBUTE};
+    struct bench *b = *state;
+    char target[NAME_LONG_MAX];
+    CLEANUP(buf_done) struct buf sealed = buf_init(256);
+
+    name_of_length(NAME_PLAIN_MAX + 1, target);
+    check_ok(names_seal(b->names, NAME_TARGET, target, 255, true, &sealed));
+    for (size_t n = 0; n < sizeof kinds / sizeof kinds[0]; n++) {
+        CLEANUP(buf_done) struct buf back = buf_init(NAME_PLAIN_MAX);
+        check_class(names_open(b->names, kinds[n], buf_text(&sealed), &back), CORRUPT);
+        assert_int_equal(back.len, 0);
+    }
+}
+
 static void record__as_it_was_written__is_sound(void **state)
 {
     struct bench *b = *state;
@@ -240,6 +257,8 @@ int main(void)
                                         bench_free),
         cmocka_unit_test_setup_teardown(long_name__of_what_is_no_record__is_corrupt, bench_new,
                                         bench_free),
+        cmocka_unit_test_setup_teardown(long_name__of_the_record_of_a_longer_target__is_corrupt,
+                                        bench_new, bench_free),
         cmocka_unit_test_setup_teardown(record__as_it_was_written__is_sound, bench_new, bench_free),
     };
 

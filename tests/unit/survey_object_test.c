@@ -465,6 +465,35 @@ static void record_of_an_attribute_removed__that_one_is_left_out(void **state)
     tamper_expect_beside(t, 0, 1, 0);
 }
 
+/* The record of a long target, referred to where names stand, which are shorter: those are left out, and nothing else. */
+static void record_of_a_long_target__as_a_name__is_left_out_and_told(void **state)
+{
+    struct tamper *t = *state;
+    CLEANUP(buf_done) struct buf raw = buf_init(NAME_LONG_MAX), list = buf_init(VALUE_BYTES);
+    char kept[IO_NAME_BYTES + 1];
+
+    make_link(t->f, "link", long_text('t', 4000));
+    raw_target(t->f, "link", &raw);
+    set_attribute(t->f, "one", "user.x", "short");
+    struct io_node *node = node_of(t->f, "one");
+    snprintf(kept, sizeof kept, "user.ks.%s", buf_text(&raw));
+    check_ok(t->io->ops->xattr_set(t->io, node, kept, view_text("a value"), 0));
+    t->io->ops->node_close(t->io, node);
+    struct inode *i = lookup(t, "one");
+    check_ok(volume_listxattr(t->f->v, i, &list));
+    volume_forget(t->f->v, i, 1);
+    check_bytes(buf_view(&list), view_of("user.x", sizeof "user.x"));
+    tamper_expect_beside(t, 0, 1, 0);
+    tamper_expect_told(t, "/one", UINT64_MAX, kept);
+
+    help_put(t->io, t->f->tree, buf_text(&raw), "");
+    assert_int_equal(listed(t), 3);
+    struct survey s = tamper_survey(t);
+    assert_int_equal(s.names_damaged, 1);
+    assert_int_equal(s.attributes_damaged, 1);
+    assert_int_equal(t->told, 2);
+}
+
 /* A later object of that name would find it there. */
 static void record_that_nothing_refers_to__is_looked_at_too(void **state)
 {
@@ -537,6 +566,7 @@ int main(void)
         T(records_exchanged__are_never_taken_for_each_other),
         T(record_of_a_target_removed__reading_it_fails),
         T(record_of_an_attribute_removed__that_one_is_left_out),
+        T(record_of_a_long_target__as_a_name__is_left_out_and_told),
         T(record_that_nothing_refers_to__is_looked_at_too),
         T(other_things_in_long__are_no_damage),
         T(count_without_keys__looks_at_none_of_it),
