@@ -28,6 +28,29 @@ void survey_damaged(struct surveying *all, const char *path, uint64_t block, con
     pthread_mutex_unlock(&all->tell);
 }
 
+/* A walk of nothing but what has no bytes tells, too: it may be as long, and whoever wants it to stop waits for that. */
+static bool is_due(struct surveying *all, uint64_t bytes)
+{
+    uint64_t before = all->bytes_seen >> 20;
+
+    if (bytes == 0)
+        return ++all->looks % SURVEY_LOOKS == 0;
+    all->bytes_seen += bytes;
+    return before != all->bytes_seen >> 20;
+}
+
+ks_rc survey_progress(struct surveying *all, uint64_t bytes)
+{
+    bool is_wanted = true;
+
+    pthread_mutex_lock(&all->tell);
+    if (is_due(all, bytes) && all->conf->progress)
+        is_wanted = all->conf->progress(all->conf->arg, all->bytes_seen);
+    pthread_mutex_unlock(&all->tell);
+    ENSURE(is_wanted, KS_E_BUSY, "interrupted");
+    return KS_SUCCESS;
+}
+
 ks_rc survey_count(struct survey *s, uint32_t generation, uint64_t blocks)
 {
     size_t n = 0;
@@ -133,8 +156,9 @@ static void leave(void *arg)
 static ks_rc enter(void *arg, const char *sealed)
 {
     struct walk *w = arg;
-    ks_rc rc = push_name(w, sealed);
 
+    TRY(survey_progress(w->all, 0));
+    ks_rc rc = push_name(w, sealed);
     if (!ks_ok(rc))
         leave(w);
     return rc;

@@ -46,7 +46,7 @@ struct survey_conf {
      * a slash in front is the record of a long name, which is also told with every name that needs it. In no particular order, from several threads,
      * one at a time, like progress. NULL: none */
     void (*damaged)(void *arg, const char *path, uint64_t block, const char *what);
-    /* progress(arg, bytes_seen): about once per MiB; false stops the walk with BUSY. NULL: none */
+    /* progress(arg, bytes_seen): about once per MiB, and of what has no bytes (names, records) once for a few hundred; false stops the walk with BUSY. NULL: none */
     bool (*progress)(void *arg, uint64_t bytes_seen);
     void *arg;
 };

@@ -8,20 +8,6 @@
 #include "base/mem.h"
 #include "volume/survey_int.h"
 
-static ks_rc progress(struct surveying *all, uint64_t bytes)
-{
-    bool is_wanted = true;
-
-    pthread_mutex_lock(&all->tell);
-    uint64_t before = all->bytes_seen >> 20;
-    all->bytes_seen += bytes;
-    if (all->conf->progress && before != all->bytes_seen >> 20)
-        is_wanted = all->conf->progress(all->conf->arg, all->bytes_seen);
-    pthread_mutex_unlock(&all->tell);
-    ENSURE(is_wanted, KS_E_BUSY, "interrupted");
-    return KS_SUCCESS;
-}
-
 static void damaged(struct survey_hand *h, struct survey_file *f, uint64_t block, ks_rc rc)
 {
     atomic_store(&f->is_damaged, true);
@@ -120,7 +106,7 @@ static ks_rc take_blocks(struct survey_hand *h, const struct survey_part *p)
         if (count == 0)
             return KS_SUCCESS;
         first += count;
-        TRY(progress(h->all, count * BLOCK_BYTES));
+        TRY(survey_progress(h->all, count * BLOCK_BYTES));
     }
     return KS_SUCCESS;
 }

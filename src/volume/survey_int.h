@@ -13,6 +13,7 @@
 
 enum {
     SURVEY_ROUND_BLOCKS = 64,             /* 256 KiB; also how long a lock is held at a time */
+    SURVEY_LOOKS = 256,                   /* things without bytes from one telling to the next */
     SURVEY_PART_BLOCKS = 64 << (20 - 12), /* 64 MiB: what one job of a large file takes */
 };
 
@@ -29,6 +30,7 @@ struct surveying {
     struct crew *crew;    /* NULL: the walk does everything itself */
     pthread_mutex_t tell; /* progress and damage are told one after another */
     uint64_t bytes_seen;  /* under tell */
+    uint64_t looks;       /* at what has no bytes; under tell */
     unsigned hand_count;
     struct survey_hand *hands; /* the walk itself is the last */
 };
@@ -64,5 +66,7 @@ ks_rc survey_records(struct survey_hand *hand) KS_MUST;
 
 /* survey_damaged(all, path, block, what): tells conf's damaged. */
 void survey_damaged(struct surveying *all, const char *path, uint64_t block, const char *what);
+/* survey_progress(all, bytes): that many more bytes were looked at, or something that has none: 0. BUSY: nobody wants the rest. */
+ks_rc survey_progress(struct surveying *all, uint64_t bytes) KS_MUST;
 /* survey_count(s, generation, blocks): counts them to their generation. */
 ks_rc survey_count(struct survey *s, uint32_t generation, uint64_t blocks) KS_MUST;

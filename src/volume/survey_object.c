@@ -82,6 +82,7 @@ static ks_rc take_records(struct survey_hand *hand, struct io_dir *stream)
         TRY(io->ops->dir_next(io, stream, &e));
         if (e.name[0] == 0)
             return KS_SUCCESS;
+        TRY(survey_progress(hand->all, 0));
         if (names_is_record(e.name))
             TRY(take_record(hand, e.name));
     }

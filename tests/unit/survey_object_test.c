@@ -520,6 +520,72 @@ static void other_things_in_long__are_no_damage(void **state)
     tamper_expect(t, 0, 0, 0);
 }
 
+/* --- whoever wants it to stop --- */
+
+enum { MANY = 600 };
+
+static void note_told(void *arg, const char *path, uint64_t block, const char *what)
+{
+    struct tamper *t = arg;
+
+    (void)path;
+    (void)block;
+    (void)what;
+    t->told++;
+}
+
+static bool stop(void *arg, uint64_t bytes_seen)
+{
+    (void)arg;
+    (void)bytes_seen;
+    return false;
+}
+
+static ks_rc survey_to_stop(struct tamper *t)
+{
+    CLEANUP(survey_done) struct survey s = {0};
+    struct survey_conf conf = {.io = t->io,
+                               .tree = t->f->tree,
+                               .long_names = t->f->long_names,
+                               .block_payload = TAMPER_PAYLOAD,
+                               .volume = t->f->v,
+                               .threads = 1,
+                               .damaged = note_told,
+                               .progress = stop,
+                               .arg = t};
+
+    t->told = 0;
+    memcpy(conf.volume_id, t->keys->keyring->volume_id, sizeof conf.volume_id);
+    return survey_run(&conf, &s);
+}
+
+/* The two files are too small for a telling of their own. */
+static void walk_of_objects_without_bytes__told_to_stop__ends(void **state)
+{
+    struct tamper *t = *state;
+    char name[16];
+
+    check_ok(survey_to_stop(t));
+    for (unsigned n = 0; n < MANY; n++) {
+        snprintf(name, sizeof name, "link-%u", n);
+        make_link(t->f, name, "x");
+    }
+    check_rc(survey_to_stop(t), BUSY);
+}
+
+static void walk_of_records__told_to_stop__ends_among_them(void **state)
+{
+    struct tamper *t = *state;
+    char name[44];
+
+    for (unsigned n = 0; n < MANY; n++) {
+        snprintf(name, sizeof name, "%043u", n);
+        help_put(t->io, t->f->long_names, name, "no record");
+    }
+    check_rc(survey_to_stop(t), BUSY);
+    assert_in_range(t->told, 1, MANY / 2);
+}
+
 /* --- without keys, and behind a closed door --- */
 
 static void count_without_keys__looks_at_none_of_it(void **state)
@@ -569,6 +635,8 @@ int main(void)
         T(record_of_a_long_target__as_a_name__is_left_out_and_told),
         T(record_that_nothing_refers_to__is_looked_at_too),
         T(other_things_in_long__are_no_damage),
+        T(walk_of_objects_without_bytes__told_to_stop__ends),
+        T(walk_of_records__told_to_stop__ends_among_them),
         T(count_without_keys__looks_at_none_of_it),
     };
 
