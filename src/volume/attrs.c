@@ -334,33 +334,37 @@ static ks_rc check_one(struct volume *v, struct space *s, struct io_node *node, 
     return ks_wrap(check_value(v, s, node, kept), "attribute %s", buf_text(&plain));
 }
 
-static ks_rc check_listed(struct volume *v, struct io_node *node, const struct buf *kept,
-                          void (*damaged)(void *arg, ks_rc why), void *arg)
+static ks_rc enter_and_check(struct volume *v, struct io_node *node, const char *kept)
 {
-    ks_rc rc = KS_SUCCESS;
+    VOLUME_OPERATION(v, NEED_OPEN);
     struct space *s;
 
     TRY(volume_space_get(v, &s));
-    for (size_t at = 0; at < kept->len && ks_ok(rc);
-         at += strlen((const char *)kept->bytes + at) + 1) {
-        rc = check_one(v, s, node, (const char *)kept->bytes + at);
-        if (rc.cls == KS_CLASS_CORRUPT) {
-            damaged(arg, rc);
-            rc = KS_SUCCESS;
-        }
-    }
+    ks_rc rc = check_one(v, s, node, kept);
     volume_space_put(v, s);
     return rc;
+}
+
+static ks_rc enter_and_list(struct volume *v, struct io_node *node, struct buf *ret)
+{
+    VOLUME_OPERATION(v, NEED_OPEN);
+    ks_rc rc = v->conf.io->ops->xattr_list(v->conf.io, node, ret);
+
+    return ks_is_os(rc, ENOTSUP) ? KS_SUCCESS : rc; /* the host's file system has none */
 }
 
 ks_rc node_check_attributes(struct volume *v, struct io_node *node,
                             void (*damaged)(void *arg, ks_rc why), void *arg)
 {
     CLEANUP(buf_done) struct buf kept = buf_init(LIST_MAX);
-    ks_rc rc = v->conf.io->ops->xattr_list(v->conf.io, node, &kept);
 
-    if (ks_is_os(rc, ENOTSUP))
-        return KS_SUCCESS; /* the host's file system has none */
-    TRY(rc);
-    return kept.len > 0 ? check_listed(v, node, &kept, damaged, arg) : KS_SUCCESS;
+    TRY(enter_and_list(v, node, &kept));
+    for (size_t at = 0; at < kept.len; at += strlen((const char *)kept.bytes + at) + 1) {
+        ks_rc rc = enter_and_check(v, node, (const char *)kept.bytes + at);
+        if (rc.cls == KS_CLASS_CORRUPT)
+            damaged(arg, rc);
+        else
+            TRY(rc);
+    }
+    return KS_SUCCESS;
 }

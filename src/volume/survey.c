@@ -121,6 +121,12 @@ static ks_rc walk_file(void *arg, struct io_node *node, const struct stat *st)
     return w->all->crew ? crew_put(w->all->crew, p) : survey_part_take(w->hand, p);
 }
 
+static ks_rc open_name(struct volume *v, const char *sealed, struct buf *ret)
+{
+    VOLUME_OPERATION(v, NEED_OPEN);
+    return names_open(v->names, NAME_ENTRY, sealed, ret);
+}
+
 /* Appends the entry's name, in clear where there are keys. */
 static ks_rc push_name(struct walk *w, const char *sealed)
 {
@@ -130,8 +136,7 @@ static ks_rc push_name(struct walk *w, const char *sealed)
     TRY(buf_append(&w->path, view_text("/")));
     if (!v)
         return buf_append(&w->path, view_text(sealed));
-    VOLUME_OPERATION(v, NEED_OPEN);
-    ks_rc rc = names_open(v->names, NAME_ENTRY, sealed, &plain);
+    ks_rc rc = open_name(v, sealed, &plain);
     if (ks_ok(rc))
         return buf_append(&w->path, buf_view(&plain));
     if (rc.cls != KS_CLASS_CORRUPT)

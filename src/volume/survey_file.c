@@ -5,14 +5,34 @@
  * Every page is counted by what it says of itself; with a volume at hand it is also decrypted, under the same locks
  * that readers take. Changes nothing, ever.
  */
+#include <stdio.h>
+
 #include "base/mem.h"
 #include "volume/survey_int.h"
 
-static void damaged(struct survey_hand *h, struct survey_file *f, uint64_t block, ks_rc rc)
+static void file_damaged(struct survey_hand *h, struct survey_file *f, ks_rc why)
 {
     atomic_store(&f->is_damaged, true);
-    h->s.blocks_damaged += block != UINT64_MAX;
-    survey_damaged(h->all, f->path, block, ks_text(rc));
+    survey_damaged(h->all, f->path, UINT64_MAX, ks_text(why));
+}
+
+/* Noted while the blocks are looked at, and told when nothing is held: who is told may take its time. */
+static void note_block(struct survey_hand *h, uint64_t block, ks_rc why)
+{
+    struct survey_found *found = &h->found[h->found_count++];
+
+    found->block = block;
+    snprintf(found->what, sizeof found->what, "%s", ks_text(why));
+}
+
+static void tell_blocks(struct survey_hand *h, struct survey_file *f)
+{
+    for (size_t n = 0; n < h->found_count; n++) {
+        atomic_store(&f->is_damaged, true);
+        h->s.blocks_damaged++;
+        survey_damaged(h->all, f->path, h->found[n].block, h->found[n].what);
+    }
+    h->found_count = 0;
 }
 
 /* --- one round of pages, counted and verified --- */
@@ -42,8 +62,8 @@ static ks_rc verify_page(struct survey_hand *h, const struct file_op *op, uint64
 }
 
 /* First verified, which may read the page once more. */
-static ks_rc take_page(struct survey_hand *h, struct survey_file *f, const struct file_op *op,
-                       uint64_t index, uint8_t *page)
+static ks_rc take_page(struct survey_hand *h, const struct file_op *op, uint64_t index,
+                       uint8_t *page)
 {
     ks_rc verified = op ? verify_page(h, op, index, page) : KS_SUCCESS;
 
@@ -53,7 +73,7 @@ static ks_rc take_page(struct survey_hand *h, struct survey_file *f, const struc
     if (!ks_ok(counted) && counted.cls != KS_CLASS_CORRUPT)
         return counted;
     if (!ks_ok(verified) || !ks_ok(counted))
-        damaged(h, f, index, ks_ok(verified) ? counted : verified);
+        note_block(h, index, ks_ok(verified) ? counted : verified);
     return KS_SUCCESS;
 }
 
@@ -66,7 +86,7 @@ static ks_rc read_and_take(struct survey_hand *h, struct survey_file *f, const s
     TRY(io->ops->pread(io, f->file, h->pages, *count * BLOCK_BYTES, block_offset(first), &len));
     *count = len / BLOCK_BYTES;
     for (size_t n = 0; n < *count; n++)
-        TRY(take_page(h, f, op, first + n, h->pages + n * BLOCK_BYTES));
+        TRY(take_page(h, op, first + n, h->pages + n * BLOCK_BYTES));
     return KS_SUCCESS;
 }
 
@@ -82,6 +102,15 @@ static ks_rc take_round(struct survey_hand *h, struct survey_file *f, uint64_t f
     pthread_rwlock_rdlock(&f->inode->data_lock);
     ks_rc rc = read_and_take(h, f, &op, first, count);
     pthread_rwlock_unlock(&f->inode->data_lock);
+    return rc;
+}
+
+static ks_rc take_and_tell(struct survey_hand *h, struct survey_file *f, uint64_t first,
+                           size_t *count)
+{
+    ks_rc rc = take_round(h, f, first, count);
+
+    tell_blocks(h, f);
     return rc;
 }
 
@@ -102,7 +131,7 @@ static ks_rc take_blocks(struct survey_hand *h, const struct survey_part *p)
         uint64_t left = p->end - first;
         size_t count = left < SURVEY_ROUND_BLOCKS ? (size_t)left : SURVEY_ROUND_BLOCKS;
         if (count > 0)
-            TRY(take_round(h, p->f, first, &count));
+            TRY(take_and_tell(h, p->f, first, &count));
         if (count == 0)
             return KS_SUCCESS;
         first += count;
@@ -135,7 +164,7 @@ static ks_rc check_header(struct survey_hand *h, struct survey_file *f, bool *re
     if (ks_ok(rc) && bytes % BLOCK_BYTES != 0)
         rc = ks_fail(KS_E_CORRUPT, "the backing file is not made of whole pages");
     if (!ks_ok(rc)) {
-        damaged(h, f, UINT64_MAX, rc);
+        file_damaged(h, f, rc);
         return KS_SUCCESS;
     }
     h->s.files_unfinished += kind == PAGE_ZERO;
@@ -143,17 +172,21 @@ static ks_rc check_header(struct survey_hand *h, struct survey_file *f, bool *re
     return KS_SUCCESS;
 }
 
+static ks_rc enter_and_load(struct volume *v, struct inode *i)
+{
+    VOLUME_OPERATION(v, NEED_OPEN);
+    return inode_load(v, i);
+}
+
 /* With keys the header's MAC is checked too, by loading the file as any reader would. */
 static ks_rc load_inode(struct survey_hand *h, struct survey_file *f, bool *ret_is_sound)
 {
-    struct volume *v = h->all->conf->volume;
+    ks_rc rc = enter_and_load(h->all->conf->volume, f->inode);
 
-    VOLUME_OPERATION(v, NEED_OPEN);
-    ks_rc rc = inode_load(v, f->inode);
     *ret_is_sound = rc.cls != KS_CLASS_CORRUPT;
     if (*ret_is_sound)
         return rc;
-    damaged(h, f, UINT64_MAX, rc);
+    file_damaged(h, f, rc);
     return KS_SUCCESS;
 }
 

@@ -12,9 +12,16 @@
 #include "volume/volume_int.h"
 
 enum {
-    SURVEY_ROUND_BLOCKS = 64,             /* 256 KiB; also how long a lock is held at a time */
+    SURVEY_ROUND_BLOCKS = 64, /* 256 KiB; also how long a lock is held at a time */
+    SURVEY_WHAT_BYTES = 512,
     SURVEY_LOOKS = 256,                   /* things without bytes from one telling to the next */
     SURVEY_PART_BLOCKS = 64 << (20 - 12), /* 64 MiB: what one job of a large file takes */
+};
+
+/* A damaged block that is not told yet. */
+struct survey_found {
+    uint64_t block;
+    char what[SURVEY_WHAT_BYTES];
 };
 
 /* What one thread works with, and has found. */
@@ -23,6 +30,8 @@ struct survey_hand {
     struct survey s;
     uint8_t *pages; /* SURVEY_ROUND_BLOCKS pages */
     uint8_t plain[BLOCK_BYTES];
+    size_t found_count;
+    struct survey_found found[SURVEY_ROUND_BLOCKS];
 };
 
 struct surveying {
@@ -64,7 +73,7 @@ ks_rc survey_attributes(struct survey_hand *hand, const char *path, struct io_no
 ks_rc survey_target(struct survey_hand *hand, const char *path, struct io_node *node) KS_MUST;
 ks_rc survey_records(struct survey_hand *hand) KS_MUST;
 
-/* survey_damaged(all, path, block, what): tells conf's damaged. */
+/* survey_damaged(all, path, block, what): tells conf's damaged, which may wait for a client: never inside an operation, a lock would wait with it. */
 void survey_damaged(struct surveying *all, const char *path, uint64_t block, const char *what);
 /* survey_progress(all, bytes): that many more bytes were looked at, or something that has none: 0. BUSY: nobody wants the rest. */
 ks_rc survey_progress(struct surveying *all, uint64_t bytes) KS_MUST;

@@ -33,21 +33,22 @@ ks_rc survey_attributes(struct survey_hand *hand, const char *path, struct io_no
     struct volume *v = hand->all->conf->volume;
     struct place p = {hand, path};
 
-    if (!v)
-        return KS_SUCCESS;
+    return v ? node_check_attributes(v, node, damaged_attribute, &p) : KS_SUCCESS;
+}
+
+static ks_rc check_target(struct volume *v, struct io_node *node)
+{
+    CLEANUP(buf_done) struct buf target = buf_init_wiping(TARGET_PLAIN_MAX + 1);
+
     VOLUME_OPERATION(v, NEED_OPEN);
-    return node_check_attributes(v, node, damaged_attribute, &p);
+    return node_target(v, node, &target);
 }
 
 ks_rc survey_target(struct survey_hand *hand, const char *path, struct io_node *node)
 {
     struct volume *v = hand->all->conf->volume;
-    CLEANUP(buf_done) struct buf target = buf_init_wiping(TARGET_PLAIN_MAX + 1);
+    ks_rc rc = v ? check_target(v, node) : KS_SUCCESS;
 
-    if (!v)
-        return KS_SUCCESS;
-    VOLUME_OPERATION(v, NEED_OPEN);
-    ks_rc rc = node_target(v, node, &target);
     if (rc.cls != KS_CLASS_CORRUPT)
         return rc;
     hand->s.targets_damaged++;
@@ -57,13 +58,17 @@ ks_rc survey_target(struct survey_hand *hand, const char *path, struct io_node *
 
 /* --- records of long names --- */
 
+static ks_rc check_record(struct volume *v, const char *name)
+{
+    VOLUME_OPERATION(v, NEED_OPEN);
+    return names_check_record(v->names, name);
+}
+
 static ks_rc take_record(struct survey_hand *hand, const char *name)
 {
-    struct volume *v = hand->all->conf->volume;
     char path[sizeof "long/" + IO_NAME_BYTES];
+    ks_rc rc = check_record(hand->all->conf->volume, name);
 
-    VOLUME_OPERATION(v, NEED_OPEN);
-    ks_rc rc = names_check_record(v->names, name);
     if (rc.cls != KS_CLASS_CORRUPT)
         return rc;
     snprintf(path, sizeof path, "long/%s", name);

@@ -305,7 +305,7 @@ ks_rc inode_stat(struct volume *v, struct inode *i, struct stat *ret) KS_MUST;
 ks_rc volume_target(struct volume *v, struct inode *i, struct buf *ret) KS_MUST;
 ks_rc node_target(struct volume *v, struct io_node *node, struct buf *ret) KS_MUST;
 /* node_check_attributes(v, node, damaged, arg): opens every attribute that is encrypted; damaged(arg, why) for each whose name or value is
- * damaged, which is no error. Inside an operation. */
+ * damaged, which is no error. Outside any operation: enters for each attribute, and damaged may wait. */
 ks_rc node_check_attributes(struct volume *v, struct io_node *node,
                             void (*damaged)(void *arg, ks_rc why), void *arg) KS_MUST;
 
