@@ -300,7 +300,7 @@ static void on_verify_damaged(void *arg, const char *path, uint64_t block, const
 
     if (!line)
         return;
-    /* a peer that has gone ends the walk at the next progress line */
+    /* a peer that has gone ends the walk at the next progress line, and none of those before it waits again */
     IGNORE(control_peer_send(v->peer, line));
 }
 

@@ -31,6 +31,7 @@ struct control_peer {
     struct control_server *server;
     int fd; /* -1: this place is free */
     bool is_taken, may_only_lock;
+    bool is_lost; /* a line was not sent whole, so nothing may come behind it */
 };
 
 struct control_server {
@@ -45,9 +46,19 @@ struct control_server {
     struct control_peer peers[PLACES];
 };
 
+/* Whether a line that failed never began. */
+static bool is_unsent(ks_rc rc)
+{
+    return ks_is(rc, KS_E_LIMIT) || ks_is(rc, KS_E_NO_MEMORY);
+}
+
 ks_rc control_peer_send(struct control_peer *peer, json_t *object)
 {
-    return control_line_write(peer->fd, object);
+    if (peer->is_lost)
+        return ks_os(EPIPE);
+    ks_rc rc = control_line_write(peer->fd, object);
+    peer->is_lost = !ks_ok(rc) && !is_unsent(rc);
+    return rc;
 }
 
 int control_peer_take(struct control_peer *peer)
@@ -80,7 +91,7 @@ static ks_rc answer(struct control_peer *peer, json_t *request)
         json_object_set_new(reply, "ok", json_true());
     }
     ENSURE(reply, KS_E_NO_MEMORY, "no memory for a reply");
-    return control_line_write(peer->fd, reply);
+    return control_peer_send(peer, reply);
 }
 
 static void tell_error(struct control_peer *peer, ks_rc rc)
@@ -88,7 +99,7 @@ static void tell_error(struct control_peer *peer, ks_rc rc)
     CLEANUP(json_freep) json_t *error = control_error(rc);
 
     /* it may not listen any more */
-    IGNORE(control_line_write(peer->fd, error));
+    IGNORE(control_peer_send(peer, error));
 }
 
 static ks_rc refuse_busy(void)

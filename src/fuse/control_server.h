@@ -29,7 +29,8 @@ ks_rc control_server_start(const struct control_server_conf *conf,
 /* control_server_stop(s): removes the socket, ends the conversations and waits for them. */
 void control_server_stop(struct control_server *s);
 
-/* control_peer_send(peer, object): a line before the reply (progress). IO when the peer is gone. */
+/* control_peer_send(peer, object): a line before the reply (progress). IO when the peer is gone, TIMEOUT when it does not listen; from
+ * then on nothing more is sent, the reply neither, and nothing waits for it again. */
 ks_rc control_peer_send(struct control_peer *peer, json_t *object) KS_MUST;
 /* control_peer_take(peer): a descriptor of the conversation that outlives it; handle's reply is then not
  * sent, the taker writes it. -1 when there is none left. */

@@ -7,6 +7,7 @@
 #include "fuse/control_server.h"
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,8 +25,26 @@ enum { SOON_MS = 5000 };
 struct fixture {
     char dir[64], path[96];
     struct control_server *server;
-    pthread_mutex_t gate; /* "wait" waits for it */
+    pthread_mutex_t gate; /* "wait" waits for it, and "flood" once nobody listens */
+    sem_t is_stuck;
+    ks_rc after; /* how the line behind the one that failed went */
 };
+
+/* Lines until one fails, and one more when it might be read. */
+static void flood(struct fixture *f, struct control_peer *peer)
+{
+    static char text[CONTROL_LINE_MAX / 2];
+    memset(text, 'x', sizeof text - 1);
+    json_t *line = json_pack("{s:s}", "progress", text);
+
+    while (ks_ok(control_peer_send(peer, line)))
+        ;
+    sem_post(&f->is_stuck);
+    pthread_mutex_lock(&f->gate);
+    pthread_mutex_unlock(&f->gate);
+    f->after = control_peer_send(peer, line);
+    json_decref(line);
+}
 
 static ks_rc handle(void *arg, json_t *request, struct control_peer *peer, json_t **ret)
 {
@@ -41,6 +60,8 @@ static ks_rc handle(void *arg, json_t *request, struct control_peer *peer, json_
         pthread_mutex_lock(&f->gate);
         pthread_mutex_unlock(&f->gate);
     }
+    if (strcmp(op, "flood") == 0)
+        flood(f, peer);
     if (strcmp(op, "count") == 0)
         for (int i = 1; i <= 3; i++) {
             json_t *line = json_pack("{s:i}", "progress", i);
@@ -55,6 +76,7 @@ static void setup(struct fixture *f)
 {
     *f = (struct fixture){.dir = "/tmp/keystead-control-XXXXXX"};
     pthread_mutex_init(&f->gate, NULL);
+    sem_init(&f->is_stuck, 0, 0);
     assert_non_null(mkdtemp(f->dir));
     snprintf(f->path, sizeof f->path, "%s/run/v.sock", f->dir);
     struct control_server_conf conf = {f->path, handle, f};
@@ -71,6 +93,7 @@ static void teardown(struct fixture *f)
     assert_int_equal(rmdir(run), 0);
     assert_int_equal(rmdir(f->dir), 0);
     pthread_mutex_destroy(&f->gate);
+    sem_destroy(&f->is_stuck);
 }
 
 static ks_rc call(struct fixture *f, const char *op, json_t **ret)
@@ -229,6 +252,37 @@ static void garbage__is_told_and_cut_off(void **unused)
     teardown(&f);
 }
 
+/* What is there to read now. */
+static void drain(int fd)
+{
+    char bytes[4096];
+
+    while (recv(fd, bytes, sizeof bytes, MSG_DONTWAIT) > 0)
+        ;
+}
+
+/* A part of the line that failed may stand there, and whatever followed would be taken for its rest. */
+static void peer__stops_listening__is_sent_nothing_more(void **unused)
+{
+    struct fixture f;
+    char byte;
+
+    (void)unused;
+    setup(&f);
+    pthread_mutex_lock(&f.gate);
+    int fd = connect_raw(&f);
+    put(fd, "{\"op\":\"flood\"}\n");
+    assert_int_equal(sem_wait(&f.is_stuck), 0);
+    drain(fd);
+    assert_int_equal(shutdown(fd, SHUT_WR),
+                     0); /* the conversation ends with the answer, if there is one */
+    pthread_mutex_unlock(&f.gate);
+    assert_int_equal(read(fd, &byte, 1), 0);
+    close(fd);
+    teardown(&f); /* waits for the conversation */
+    assert_true(ks_is_os(f.after, EPIPE));
+}
+
 static void peers__one_too_many__is_turned_away(void **unused)
 {
     struct fixture f;
@@ -336,6 +390,7 @@ int main(void)
         cmocka_unit_test(call__with_progress__gets_each_line),
         cmocka_unit_test(call__while_another_operation_runs__is_answered),
         cmocka_unit_test(garbage__is_told_and_cut_off),
+        cmocka_unit_test(peer__stops_listening__is_sent_nothing_more),
         cmocka_unit_test(peers__one_too_many__is_turned_away),
         cmocka_unit_test(start__stale_socket__is_replaced),
         cmocka_unit_test(start__directory_others_may_write__is_refused),
