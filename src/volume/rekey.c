@@ -265,16 +265,29 @@ static ks_rc other(void *arg, struct io_node *node, const struct stat *st)
     return KS_SUCCESS;
 }
 
-/* A removal that is not durable would bring the file back after a power loss. */
-static ks_rc done(void *arg, struct io_node *dir)
+/* A removal that is not durable would bring the file back after a power loss. A sync that failed before, or for somebody else, has
+ * told of it all that it ever will, so the sweep asks as the users do. */
+static ks_rc done(void *arg, struct io_node *dir, const struct stat *st)
 {
     struct sweep *s = arg;
-    struct io *io = s->conf->volume->conf.io;
+    struct volume *v = s->conf->volume;
+    struct inode *i;
 
-    return io->ops->sync_dir(io, dir);
+    TRY(inode_get(v, dir, st, &i));
+    ks_rc rc = inode_sync_dir(v, i);
+    volume_forget(v, i, 1);
+    return rc;
 }
 
 static const struct walk_visitor visitor = {enter, leave, visit_file, other, done};
+
+static ks_rc sweep_below(struct sweep *s, struct inode *dir)
+{
+    struct volume *v = s->conf->volume;
+
+    TRY(walk_tree(v->conf.io, dir->node, &visitor, s));
+    return inode_sync_dir(v, dir);
+}
 
 /* --- what the walk may have missed --- */
 
@@ -287,7 +300,7 @@ static ks_rc sweep_one_moved(struct sweep *s, struct inode *i)
     if (i->type == S_IFREG)
         return sweep_or_count(s, i);
     if (i->type == S_IFDIR)
-        TRY(walk_tree(v->conf.io, i->node, &visitor, s));
+        TRY(sweep_below(s, i));
     moves_set_done(v, i);
     return KS_SUCCESS;
 }
@@ -340,7 +353,7 @@ static ks_rc sweep_all(struct sweep *s)
 {
     struct volume *v = s->conf->volume;
 
-    TRY(walk_tree(v->conf.io, v->conf.tree, &visitor, s));
+    TRY(sweep_below(s, v->root));
     TRY(sweep_moved(s));
     TRY(sweep_removed(s));
     s->p->missed = moves_missed(v);

@@ -456,7 +456,7 @@ static bool is_want(ks_rc rc)
 
 /* As of a file. ext4 and XFS stop for good when their journal fails; others may have dropped what they could not write, and a
  * second sync would know nothing of it. Not one at a time, as of a file: a journal has all who wait for one write of it. */
-static ks_rc sync_dir(struct volume *v, struct inode *dir)
+ks_rc inode_sync_dir(struct volume *v, struct inode *dir)
 {
     if (atomic_load(&dir->is_poisoned))
         return ks_os(EIO);
@@ -469,5 +469,5 @@ static ks_rc sync_dir(struct volume *v, struct inode *dir)
 ks_rc volume_fsyncdir(struct volume *v, struct handle *h)
 {
     VOLUME_OPERATION(v, NEED_FLUSH);
-    return sync_dir(v, h->inode);
+    return inode_sync_dir(v, h->inode);
 }

@@ -301,6 +301,8 @@ bool file_is_log(struct inode *i);
 
 /* inode_stat(v, i, ret): as volume_getattr, inside an operation. */
 ks_rc inode_stat(struct volume *v, struct inode *i, struct stat *ret) KS_MUST;
+/* inode_sync_dir(v, dir): a failure poisons the directory, and a poisoned one fails. */
+ks_rc inode_sync_dir(struct volume *v, struct inode *dir) KS_MUST;
 /* volume_target(v, i, ret): as volume_readlink, inside an operation. node_target(v, node, ret): the same of an object that has no inode. */
 ks_rc volume_target(struct volume *v, struct inode *i, struct buf *ret) KS_MUST;
 ks_rc node_target(struct volume *v, struct io_node *node, struct buf *ret) KS_MUST;

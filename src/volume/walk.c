@@ -29,6 +29,8 @@ static ks_rc walk_object(struct walk *w, struct io_node *dir, const char *sealed
     rc = w->visitor->other(w->arg, node, &st);
     if (ks_ok(rc) && S_ISDIR(st.st_mode))
         rc = walk_dir(w, node);
+    if (ks_ok(rc) && S_ISDIR(st.st_mode) && w->visitor->done)
+        return w->visitor->done(w->arg, node, &st);
     io->ops->node_close(io, node);
     return rc;
 }
@@ -61,8 +63,7 @@ static ks_rc walk_dir(struct walk *w, struct io_node *dir)
     TRY(w->io->ops->dir_open(w->io, dir, &stream));
     ks_rc rc = walk_stream(w, dir, stream);
     w->io->ops->dir_close(w->io, stream);
-    TRY(rc);
-    return w->visitor->done ? w->visitor->done(w->arg, dir) : KS_SUCCESS;
+    return rc;
 }
 
 ks_rc walk_tree(struct io *io, struct io_node *dir, const struct walk_visitor *visitor, void *arg)

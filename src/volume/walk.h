@@ -16,8 +16,8 @@ struct walk_visitor {
     ks_rc (*file)(void *arg, struct io_node *node, const struct stat *st) KS_MUST;
     /* other(arg, node, st): a directory, before what is in it, or something else. */
     ks_rc (*other)(void *arg, struct io_node *node, const struct stat *st) KS_MUST;
-    /* done(arg, dir): everything in a directory was visited. NULL: none */
-    ks_rc (*done)(void *arg, struct io_node *dir) KS_MUST;
+    /* done(arg, dir, st): everything in a directory below the one that the walk began at was visited; takes dir over in any case. NULL: none */
+    ks_rc (*done)(void *arg, struct io_node *dir, const struct stat *st) KS_MUST;
 };
 
 /* walk_tree(io, dir, visitor, arg): everything below dir, depth first. The first failure ends it. */

@@ -10,6 +10,8 @@
 
 #include "base/mem.h"
 #include "io/crash.h"
+#include "io/fault.h"
+#include "io_help.h"
 #include "volume/rekey.h"
 #include "volume/survey.h"
 #include "volume/volume_int.h"
@@ -437,6 +439,86 @@ static void foreground__counted_only_while_a_sweep_watches(void **state)
     assert_int_equal(atomic_load(&b->f->v->foreground_count), 1);
 }
 
+/* --- directories that cannot be synced --- */
+
+static ks_rc sync_directory(struct fixture *f, struct inode *dir)
+{
+    struct handle *h;
+
+    check_ok(volume_opendir(f->v, dir, &h));
+    ks_rc rc = volume_fsyncdir(f->v, h);
+    volume_close(f->v, h);
+    return rc;
+}
+
+static ks_rc sweep_of(struct bench *b, struct fixture *f)
+{
+    struct rekey_conf conf = {.volume = f->v, .clock = &b->clock.clock};
+    struct rekey_progress p;
+
+    return rekey_run(&conf, &p);
+}
+
+/* The next sync of it would succeed, and prove nothing. */
+static void sweep__of_a_directory_whose_sync_failed__fails_for_ever(void **state)
+{
+    struct bench *b = *state;
+    struct io *faulty;
+    struct fixture *f;
+    struct inode *dir;
+    struct stat st;
+
+    volume_forget(b->f->v, make_directory(b, volume_root(b->f->v), "dir"), 1);
+    check_ok(fault_new(b->io, &faulty));
+    check_ok(fixture_open(faulty, "/", b->keys, &f));
+    check_ok(sweep_of(b, f));
+    check_ok(volume_lookup(f->v, volume_root(f->v), "dir", &dir, &st));
+    fault_arm(faulty, 2, EIO, false); /* behind the opening */
+    check_os(sync_directory(f, dir), EIO);
+    assert_string_equal(fault_name(faulty), "sync_dir");
+    volume_forget(f->v, dir, 1);
+    check_os(sweep_of(b, f), EIO);
+    check_os(sweep_of(b, f), EIO);
+    fixture_close(f);
+    fault_free(faulty);
+}
+
+/* Whether the n-th call of a sweep was a sync of a directory, which then fails for all. */
+static bool sweep_and_sync_again(struct bench *b, struct io *faulty, uint64_t n, bool *ret_is_end)
+{
+    struct fixture *f;
+
+    check_ok(fixture_open(faulty, "/", b->keys, &f));
+    fault_arm(faulty, n, EIO, false);
+    ks_rc rc = sweep_of(b, f);
+    const char *failed = fault_name(faulty);
+    *ret_is_end = !failed;
+    bool is_sync = failed && strcmp(failed, "sync_dir") == 0;
+    fault_arm(faulty, 0, 0, false);
+    if (is_sync) {
+        check_os(rc, EIO);
+        assert_int_equal(volume_counters_get(f->v).files_poisoned, 1);
+        check_os(sweep_of(b, f), EIO);
+    }
+    fixture_close(f);
+    return is_sync;
+}
+
+static void sweep__that_cannot_sync_a_directory__fails_from_then_on(void **state)
+{
+    struct bench *b = *state;
+    struct io *faulty;
+    unsigned syncs = 0;
+    bool is_end = false;
+
+    volume_forget(b->f->v, make_directory(b, volume_root(b->f->v), "dir"), 1);
+    check_ok(fault_new(b->io, &faulty));
+    for (uint64_t n = 1; !is_end; n++)
+        syncs += sweep_and_sync_again(b, faulty, n, &is_end);
+    assert_int_equal(syncs, 2);
+    fault_free(faulty);
+}
+
 static void sweep__of_a_locked_volume__is_refused(void **state)
 {
     struct bench *b = *state;
@@ -467,6 +549,8 @@ int main(void)
         TEST(sweep__others_are_held_up__rests_more_and_then_less),
         TEST(sweep__others_were_held_up_before_it__rests_for_nobody),
         TEST(foreground__counted_only_while_a_sweep_watches),
+        TEST(sweep__of_a_directory_whose_sync_failed__fails_for_ever),
+        TEST(sweep__that_cannot_sync_a_directory__fails_from_then_on),
         TEST(sweep__of_a_locked_volume__is_refused),
     };
 
