@@ -51,6 +51,8 @@ static void unlock(struct inode *i, bool is_write)
 {
     struct file_flush *f = &i->flush;
 
+    if (i->size_shown != i->size) /* writes in place, beside each other, leave both alone */
+        atomic_store(&i->size_shown, i->size);
     pthread_mutex_lock(&f->mutex);
     f->changes++;
     f->is_foreseen = is_write && foresight_write(&f->foresight);

@@ -275,6 +275,7 @@ ks_rc inode_load_empty(struct inode *i)
     pthread_rwlock_wrlock(&i->data_lock);
     if (!i->is_loaded) {
         i->size = 0;
+        i->size_shown = 0;
         i->has_header = i->is_stale = false;
         i->growths = 1;
         i->is_loaded = true;

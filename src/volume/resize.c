@@ -130,6 +130,7 @@ ks_rc file_load(struct volume *v, struct inode *i, struct io_file *file)
         volume_space_put(v, op.s);
         TRY(rc);
     }
+    atomic_store(&i->size_shown, i->size);
     i->growths = 1; /* nobody knows whether the last block is durable */
     atomic_store(&i->growths_durable, 0);
     i->is_loaded = true;

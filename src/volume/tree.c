@@ -37,7 +37,7 @@ static ks_rc known_stat(struct volume *v, struct inode *i, struct stat *st)
         ks_rc rc = st->st_size == 0 ? inode_load_empty(i) : inode_load(v, i);
         if (!ks_ok(rc) && rc.cls != KS_CLASS_CORRUPT)
             return rc;
-        st->st_size = ks_ok(rc) ? (off_t)i->size : st->st_size / BLOCK_BYTES * (off_t)payload;
+        st->st_size = ks_ok(rc) ? (off_t)i->size_shown : st->st_size / BLOCK_BYTES * (off_t)payload;
         inode_show_mtime(i, st);
         if (st->st_blocks == 0)
             st->st_blocks = BLOCK_BYTES / 512;

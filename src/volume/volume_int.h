@@ -68,7 +68,7 @@ struct inode {
     /* Size and contents. Writes that stay within the blocks there are only share it, and take the locks of those blocks. */
     pthread_rwlock_t data_lock;
     /* What is known of a regular file; under data_lock once is_loaded. Who only wants to know the size waits for no write:
-     * it is there once is_loaded, which is set last and for ever. */
+     * size_shown is there once is_loaded, which is set last and for ever. */
     atomic_bool is_loaded;
     bool has_header;
     atomic_bool
@@ -76,6 +76,7 @@ struct inode {
     bool is_stale;    /* pages that were never durable stand there without a header */
     uint8_t file_id[BLOCK_ID_BYTES];
     _Atomic uint64_t size;
+    _Atomic uint64_t size_shown; /* to who takes no lock: as when the last change ended */
     /* Each growth counts; while the last one is not durable the blocks before the last must not be punched. */
     uint64_t growths;
     _Atomic uint64_t growths_durable;

@@ -353,6 +353,53 @@ static void write__failed_and_not_taken_back__is_not_believed_when_forgotten(voi
     check_all_readable(b);
 }
 
+static void *shrink_work(void *arg)
+{
+    struct writing *w = arg;
+    struct inode *i;
+    struct handle *h;
+
+    w->rc = fixture_file(w->f, "work", false, &i, &h);
+    if (!ks_ok(w->rc))
+        return NULL;
+    w->rc = volume_truncate(w->f->v, i, 100);
+    fixture_file_close(w->f, i, h);
+    return NULL;
+}
+
+static off_t size_of_work(struct fixture *f)
+{
+    struct inode *i;
+    struct stat st;
+
+    check_ok(volume_lookup(f->v, volume_root(f->v), "work", &i, &st));
+    volume_forget(f->v, i, 1);
+    return st.st_size;
+}
+
+/* Its blocks are cut off before the last one is made shorter. */
+static void disk__stands_still_in_a_truncation__the_size_is_the_old_or_the_new_one(void **state)
+{
+    struct bench *b = *state;
+    struct writing w = {0};
+    pthread_t thread;
+
+    check_ok(fixture_open(b->faulty, "/", b->keys, &w.f));
+    write_work(&w);
+    check_ok(w.rc);
+    fault_hold(b->faulty, "pwrite");
+    assert_int_equal(pthread_create(&thread, NULL, shrink_work, &w), 0);
+    fault_wait_held(b->faulty, 1);
+    off_t meanwhile = size_of_work(w.f);
+    fault_release(b->faulty);
+    pthread_join(thread, NULL);
+    check_ok(w.rc);
+    assert_int_equal(meanwhile, 5000);
+    assert_int_equal(size_of_work(w.f), 100);
+    fixture_close(w.f);
+    check_all_readable(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -365,6 +412,9 @@ int main(void)
             bench_free),
         cmocka_unit_test_setup_teardown(
             write__failed_and_not_taken_back__is_not_believed_when_forgotten, bench_new,
+            bench_free),
+        cmocka_unit_test_setup_teardown(
+            disk__stands_still_in_a_truncation__the_size_is_the_old_or_the_new_one, bench_new,
             bench_free),
     };
 
