@@ -85,6 +85,8 @@ static ks_rc sweep_locked(struct sweep_file *f, const struct file_op *op, uint64
     uint64_t before = f->s->p->blocks_rewritten;
     struct stat st;
 
+    if (!f->i->has_header)
+        return KS_SUCCESS;
     TRY(file_change_begin(op));
     TRY(op->v->conf.io->ops->stat(op->v->conf.io, f->i->node, &st));
     TRY(sweep_pages(f, op, first, pages, ret_taken));
@@ -103,8 +105,6 @@ static ks_rc sweep_round(struct sweep_file *f, uint64_t first, size_t *ret_taken
     CLEANUP(file_op_end) struct file_op op = {0};
     TRY(file_op_begin(v, f->i, &op));
     *ret_taken = 0;
-    if (!f->i->has_header)
-        return KS_SUCCESS;
     pthread_rwlock_wrlock(&f->i->data_lock);
     ks_rc rc = sweep_locked(f, &op, first, pages, ret_taken);
     file_unlock_changed(f->i);
