@@ -142,32 +142,57 @@ static ks_rc take_blocks(struct survey_hand *h, const struct survey_part *p)
 
 /* --- a file's beginning --- */
 
-static ks_rc check_header(struct survey_hand *h, struct survey_file *f, bool *ret_has_blocks)
+/* *ret_damage tells what is wrong with it. */
+static ks_rc look_at_header(struct survey_hand *h, struct survey_file *f, enum page_kind *ret_kind,
+                            ks_rc *ret_damage)
 {
     const struct survey_conf *conf = h->all->conf;
-    uint64_t bytes = (uint64_t)f->st.st_size;
     uint8_t page[BLOCK_BYTES];
-    enum page_kind kind = PAGE_ZERO;
     struct file_header header;
     size_t len;
 
-    *ret_has_blocks = false;
-    if (bytes == 0)
-        return KS_SUCCESS;
     TRY(conf->io->ops->pread(conf->io, f->file, page, BLOCK_BYTES, 0, &len));
     memset(page + len, 0, BLOCK_BYTES - len);
-    ks_rc rc = header_parse(page, view_of(NULL, 0), &kind, &header);
-    if (ks_ok(rc) && kind == PAGE_WRITTEN &&
+    ks_rc rc = header_parse(page, view_of(NULL, 0), ret_kind, &header);
+    if (ks_ok(rc) && *ret_kind == PAGE_WRITTEN &&
         (memcmp(header.volume_id, conf->volume_id, BLOCK_ID_BYTES) != 0 ||
          header.payload != conf->block_payload))
         rc = ks_fail(KS_E_FOREIGN, "the file belongs to another volume");
-    if (ks_ok(rc) && bytes % BLOCK_BYTES != 0)
+    if (ks_ok(rc) && f->st.st_size % BLOCK_BYTES != 0)
         rc = ks_fail(KS_E_CORRUPT, "the backing file is not made of whole pages");
-    if (!ks_ok(rc)) {
-        file_damaged(h, f, rc);
+    *ret_damage = rc;
+    return KS_SUCCESS;
+}
+
+/* Not in the middle of a write that makes the file longer: what is there of it by then need not be whole pages. */
+static ks_rc look_alone(struct survey_hand *h, struct survey_file *f, enum page_kind *ret_kind,
+                        ks_rc *ret_damage)
+{
+    struct io *io = h->all->conf->io;
+
+    pthread_rwlock_rdlock(&f->inode->data_lock);
+    ks_rc rc = io->ops->file_stat(io, f->file, &f->st);
+    if (ks_ok(rc) && f->st.st_size > 0)
+        rc = look_at_header(h, f, ret_kind, ret_damage);
+    pthread_rwlock_unlock(&f->inode->data_lock);
+    return rc;
+}
+
+static ks_rc check_beginning(struct survey_hand *h, struct survey_file *f, bool *ret_has_blocks)
+{
+    enum page_kind kind = PAGE_ZERO;
+    ks_rc damage = KS_SUCCESS;
+
+    *ret_has_blocks = false;
+    if (f->inode)
+        TRY(look_alone(h, f, &kind, &damage));
+    else if (f->st.st_size > 0)
+        TRY(look_at_header(h, f, &kind, &damage));
+    if (!ks_ok(damage)) {
+        file_damaged(h, f, damage); /* told without the lock: who is told may not listen */
         return KS_SUCCESS;
     }
-    h->s.files_unfinished += kind == PAGE_ZERO;
+    h->s.files_unfinished += f->st.st_size > 0 && kind == PAGE_ZERO;
     *ret_has_blocks = kind == PAGE_WRITTEN;
     return KS_SUCCESS;
 }
@@ -231,7 +256,7 @@ static ks_rc begin(struct survey_hand *h, struct survey_part *p)
     bool has_blocks, is_sound = true;
 
     TRY(open_file(h, f));
-    TRY(check_header(h, f, &has_blocks));
+    TRY(check_beginning(h, f, &has_blocks));
     if (f->inode)
         TRY(survey_attributes(h, f->path, f->inode->node));
     if (has_blocks && f->inode)

@@ -735,6 +735,37 @@ static void survey__of_a_page_torn_always__tells_it_once(void **state)
     assert_int_equal(b->f->alerts, 2);
 }
 
+static ks_rc verify_sound(struct bench *b)
+{
+    struct survey s;
+
+    TRY(verify(b, &s));
+    bool is_sound = survey_is_sound(&s);
+    survey_done(&s);
+    ENSURE(is_sound && atomic_load(&b->damaged) == 0, KS_E_CORRUPT, "damage was found");
+    return KS_SUCCESS;
+}
+
+static ks_rc append(struct bench *b)
+{
+    return write_at(b, 'g', BLOCKS * PAYLOAD, PAYLOAD);
+}
+
+/* The backing file ends within a page meanwhile. */
+static void survey__of_a_file_that_grows__finds_no_damage(void **state)
+{
+    struct bench *b = *state;
+
+    hold(&b->disk, BLOCKS, true);
+    start(&b->writing, b, append);
+    wait_for_held(b);
+    start(&b->other, b, verify_sound);
+    check_waits(&b->other);
+    end_write(b);
+    finish(&b->other);
+    check_no_damage(b);
+}
+
 /* --- all at once --- */
 
 enum {
@@ -984,6 +1015,7 @@ int main(void)
         T(page__torn_always__is_damaged_and_alerted_once),
         T(survey__of_a_page_torn_once__finds_no_damage),
         T(survey__of_a_page_torn_always__tells_it_once),
+        T(survey__of_a_file_that_grows__finds_no_damage),
         T(threads__that_do_everything__lose_and_tear_nothing),
     };
 
