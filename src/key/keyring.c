@@ -6,6 +6,7 @@
 #include "key/keyring.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -128,7 +129,7 @@ ks_rc keyring_copy(const struct keyring *k, struct keyring **ret)
     CLEANUP(keyring_freep) struct keyring *copy = NULL;
 
     TRY(mem_new(1, sizeof *copy, &copy));
-    memcpy(copy, k, sizeof *copy);
+    memcpy(copy, k, offsetof(struct keyring, refs)); /* which others may be counting in */
     copy->refs = 1;
     copy->wraps = NULL;
     copy->data_keys = NULL;

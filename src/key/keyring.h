@@ -84,7 +84,7 @@ struct keyring {
     struct keyring_data_key *data_keys; /* owned, in order of generation */
 
     uint8_t mac[KEYRING_HASH_BYTES];
-    unsigned refs; /* see keyring_ref; a shared keyring is never changed */
+    unsigned refs; /* the last; see keyring_ref. The rest of a shared keyring is never changed */
 };
 
 /* keyring_parse(in, ret): FORMAT, CORRUPT (the sum is wrong), NEWER_VERSION, LIMIT. *ret is whole or
