@@ -102,7 +102,7 @@ static ks_rc etc_read(const struct owners *o, struct etc *e)
 static const char *etc_find(const struct etc *e, uid_t id)
 {
     for (size_t i = 0; i < sizeof sources / sizeof *sources; i++) {
-        const char *at = (const char *)e->texts[i].bytes, *end = at + e->texts[i].len;
+        const char *at = (const char *)e->texts[i].bytes, *end = at ? at + e->texts[i].len : NULL;
         while (at && at < end) {
             const char *next = memchr(at, '\n', (size_t)(end - at));
             if (has_number(&sources[i], at, (size_t)((next ? next : end) - at), id))
