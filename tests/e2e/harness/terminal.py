@@ -22,9 +22,13 @@ class Terminal:
         self._fd, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         self.columns, self.seen = columns, ""
-        # TIOCSCTTY: Ctrl-C reaches who has it as controlling terminal
+
+        def take_terminal():
+            fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)  # Ctrl-C reaches who has it as controlling terminal
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell has its background jobs ignore it
+
         self.process = subprocess.Popen(argv, stdin=theirs, stdout=output or theirs, stderr=theirs, start_new_session=True,
-                                        preexec_fn=lambda: fcntl.ioctl(theirs, termios.TIOCSCTTY, 0), **how)
+                                        preexec_fn=take_terminal, **how)
         self._theirs = theirs  # stays open: what was written is there to be read after the end
 
     def _read(self):
