@@ -163,7 +163,7 @@ def measure(row, target, size, limit):
     """The figure, or None with the reason on the terminal: a row that fails fails alone. Raises TooSlow."""
     there = children()
     try:
-        with time_limit(limit if target.is_peer else 0):
+        with target.measured(), time_limit(limit if target.is_peer else 0):
             return row["measure"](target.path, size)
     except Exception as e:  # noqa: BLE001 - the table says n/a, the terminal says why
         for pid in children() - there:  # the jobs of a load generator outlive it

@@ -3,10 +3,12 @@
 
 All keep their data below one directory of the same disk.
 """
+import contextlib
 import ctypes
 import os
 import pwd
 import shutil
+import struct
 import subprocess
 
 from harness import proc
@@ -14,6 +16,7 @@ from harness.keystead import KeyStore, Keystead, Volume
 
 EXAMPLES = "/usr/share/doc/libfuse3-dev/examples"
 RING_SWITCH = "/sys/module/fuse/parameters/enable_uring"
+LATENCY_DEVICE = "/dev/cpu_dma_latency"
 USER = "postgres"  # whom the databases run as; the passthrough must run as the same user
 
 
@@ -51,6 +54,10 @@ class Target:
     def mount(self):
         pass
 
+    def measured(self):
+        """What holds while one of its figures is made."""
+        return contextlib.nullcontext()
+
     def down(self):
         if os.path.ismount(self.mountpoint):
             subprocess.run(["umount", self.mountpoint], check=False)
@@ -67,6 +74,23 @@ class Plain(Target):
     @property
     def path(self):
         return self.backing
+
+
+class PlainAwake(Plain):
+    """What processors that never sleep are worth without us: keystead keeps them awake while it is busy."""
+    name = "ext4-awake"
+
+    def missing(self):
+        return "" if os.access(LATENCY_DEVICE, os.W_OK) else f"{LATENCY_DEVICE} cannot be written"
+
+    @contextlib.contextmanager
+    def measured(self):
+        fd = os.open(LATENCY_DEVICE, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            os.write(fd, struct.pack("i", 0))
+            yield
+        finally:
+            os.close(fd)
 
 
 def more_files():
@@ -242,8 +266,8 @@ class OursIoUring(Ours):
     mount_options = ("--io-uring",)
 
 
-ALL = [Plain, Passthrough, Gocryptfs, Securefs, Encfs, Cryfs, Ours, OursDense, OursIoUring]
-USUAL = [Plain, Passthrough, Gocryptfs, Ours]
+ALL = [Plain, PlainAwake, Passthrough, Gocryptfs, Securefs, Encfs, Cryfs, Ours, OursDense, OursIoUring]
+USUAL = [Plain, PlainAwake, Passthrough, Gocryptfs, Ours]
 GROUPS = {"usual": USUAL, "peers": [c for c in ALL if c in USUAL or c.is_peer], "all": ALL}
 
 

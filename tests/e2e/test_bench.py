@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Goal: the benchmark says what its figures mean, misses no bar that is missed, and loses no round when it is interrupted."""
+import contextlib
 import json
 import os
 import signal
+import struct
 import subprocess
 import sys
 
@@ -17,6 +19,7 @@ sys.path.append(BENCH)
 import report  # noqa: E402
 import results  # noqa: E402
 import rows  # noqa: E402
+import run  # noqa: E402
 import scale  # noqa: E402
 import targets  # noqa: E402
 from rounds import Rounds  # noqa: E402
@@ -85,10 +88,35 @@ def test_bars__are_there_and_not_behind_their_stretch():
 
 def test_targets__groups_and_names__each_once():
     assert targets.named("usual") == targets.USUAL
-    assert [c.name for c in targets.named("cryfs,ext4,cryfs,usual")] == ["ext4", "passthrough", "gocryptfs", "cryfs", "keystead"]
+    assert [c.name for c in targets.named("cryfs,ext4,cryfs,usual")] == ["ext4", "ext4-awake", "passthrough", "gocryptfs", "cryfs", "keystead"]
     assert {c.name for c in targets.named("peers") if c.is_peer} == {"gocryptfs", "securefs", "encfs", "cryfs"}
     with pytest.raises(KeyError, match="nobody"):
         targets.named("ext4,nobody")
+
+
+def test_ext4_awake__asks_for_no_sleep__while_it_is_measured_only(tmp_path, monkeypatch):
+    device = tmp_path / "device"
+    device.write_bytes(b"")
+    monkeypatch.setattr(targets, "LATENCY_DEVICE", str(device))
+    target, seen = targets.PlainAwake(str(tmp_path), str(tmp_path)), []
+    assert target.missing() == ""
+
+    def look(_path, _size):
+        seen.append((is_open(device), device.read_bytes()))
+        return 1.0
+
+    assert run.measure({"name": "row", "measure": look}, target, None, 0) == 1.0
+    assert run.measure({"name": "row", "measure": look}, targets.Plain(str(tmp_path), str(tmp_path)), None, 0) == 1.0
+    assert seen[0] == (True, struct.pack("i", 0)) and not seen[1][0]
+
+
+def is_open(path):
+    """Whether this process has the file open."""
+    for fd in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(FileNotFoundError):
+            if os.readlink(f"/proc/self/fd/{fd}") == str(path):
+                return True
+    return False
 
 
 def test_results__replaces_its_part_only():
