@@ -131,6 +131,15 @@ static ks_rc check_copy(const struct target *t)
                    mountpoint ? mountpoint : "an unknown place");
 }
 
+static enum awake_wish awake_wish(const struct cli *cli)
+{
+    const char *word = args_has(cli, OPT_KEEP_AWAKE) ? cli->texts[OPT_KEEP_AWAKE] : "auto";
+
+    if (strcmp(word, "auto") == 0)
+        return AWAKE_AUTO;
+    return strcmp(word, "on") == 0 ? AWAKE_ON : AWAKE_OFF;
+}
+
 ks_rc cmd_volume_mount(struct cli *cli)
 {
     CLEANUP(target_done) struct target t = {0};
@@ -165,6 +174,7 @@ ks_rc cmd_volume_mount(struct cli *cli)
         .is_swap_allowed = args_has(cli, OPT_ALLOW_SWAP),
         .is_allow_other = geteuid() == 0,
         .is_ring_wanted = args_has(cli, OPT_IO_URING),
+        .awake = awake_wish(cli),
         .ready_fd = -1,
     };
     if (args_has(cli, OPT_FOREGROUND))

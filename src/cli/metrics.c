@@ -32,6 +32,8 @@ static const struct metric metrics[] = {
      "Requests refused because the volume is locked."},
     {"rekey_pauses_total", "counter", "counters", "rekey_pauses",
      "Rests of a re-encryption because others were held up."},
+    {"awake_milliseconds_total", "counter", "counters", "awake_ms",
+     "How long processors were kept from sleeping."},
     {"rekey_rewritten_bytes", "gauge", "rekey", "bytes_rewritten",
      "Bytes re-encrypted so far; only while it goes on."},
     {"rekey_older_bytes", "gauge", "rekey", "bytes_total",

@@ -166,6 +166,18 @@ static ks_rc start_shedder(struct process *p)
     return shedder_start(&conf, &p->shedder);
 }
 
+/* Only who asked for it hears that it cannot be had. */
+static void start_awake(struct process *p)
+{
+    struct awake_machine machine = awake_this_machine();
+
+    if (!awake_pays(p->conf->awake, &machine))
+        return;
+    ks_rc rc = awake_start(AWAKE_DEVICE, awake_latency_us(&machine), &p->awake);
+    if (!ks_ok(rc) && p->conf->awake == AWAKE_ON)
+        log_line(LOG_NOTICE, "processors cannot be kept awake: %s", ks_text(rc));
+}
+
 static ks_rc start_mount(struct process *p)
 {
     struct session_conf conf = {
@@ -180,7 +192,9 @@ static ks_rc start_mount(struct process *p)
 
     TRY(mount_point_prepare(p->mountpoint, p->backing_path));
     TRY(start_shedder(p));
+    start_awake(p);
     conf.shedder = p->shedder;
+    conf.awake = p->awake;
     TRY(session_mount(&conf, &p->session));
     struct holders_conf holders = {p->clock, "/proc", session_device(p->session)};
     TRY(holders_start(&holders, &p->holders));
@@ -394,6 +408,7 @@ static void release(struct process *p)
     bool had_volume = p->volume != NULL;
 
     session_free(p->session);
+    awake_stop(p->awake);
     guard_free(p->guard);
     watcher_free(p->watcher);
     /* a thread that hangs in the kernel may still look at the volume */

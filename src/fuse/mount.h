@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "fuse/awake.h"
 #include "volume/backing.h"
 
 /* Bounds of what a re-encryption may be told. */
@@ -24,6 +25,7 @@ struct mount_conf {
     bool is_swap_allowed;    /* go on when memory cannot be locked */
     bool is_allow_other;     /* other users may enter (default for root) */
     bool is_ring_wanted;     /* requests over io_uring, where the kernel offers it */
+    enum awake_wish awake;   /* whether processors are kept awake while requests come */
     unsigned threads;        /* 0: default */
     bool
         is_rekeying; /* after a rotation of the data key everything older is re-encrypted by itself */

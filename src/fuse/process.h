@@ -44,6 +44,7 @@ struct process {
     struct sweeper *sweeper;
     struct holders *holders;
     struct shedder *shedder;
+    struct awake *awake; /* NULL: processors may sleep when they like */
     struct guard *guard;
     struct prober *prober;
     uint64_t

@@ -41,6 +41,7 @@ struct worker {
     struct ring *ring; /* where its requests come from; NULL: the device */
     struct fuse_buf buf;
     struct resting resting;
+    unsigned served;           /* requests since the last AWAKE_BATCH */
     size_t dirty_bytes;        /* how much of buf held requests since the last scrub */
     _Atomic uint64_t scrubbed; /* the last scrub this thread has done */
 };
@@ -49,6 +50,7 @@ struct session {
     struct fuse_session *se;
     struct ops_env env;
     struct shedder *shedder;
+    struct awake *awake;
     struct seats seats; /* of those that read the device */
     char *mountpoint;
     dev_t device;
@@ -188,6 +190,7 @@ ks_rc session_mount(const struct session_conf *conf, struct session **ret)
     s->end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     ENSURE(s->end_fd >= 0, KS_E_LIMIT, "no descriptor left for the session");
     s->shedder = conf->shedder;
+    s->awake = conf->awake;
     s->env = (struct ops_env){conf->volume, conf->trouble, BACKGROUND_MAX, false};
     s->worker_count = conf->threads ? conf->threads : SESSION_THREADS_DEFAULT;
     ENSURE(s->worker_count <= SESSION_THREADS_MAX, KS_E_USAGE, "at most %d threads",
@@ -223,6 +226,15 @@ static void scrub_own(struct worker *w)
     atomic_store(&w->scrubbed, wanted);
 }
 
+static void served(struct worker *w)
+{
+    shedder_look(w->session->shedder);
+    if (++w->served < AWAKE_BATCH)
+        return;
+    w->served = 0;
+    awake_note(w->session->awake);
+}
+
 /* serve_ring(w): the same for a thread with a ring. */
 static bool serve_ring(struct worker *w)
 {
@@ -233,7 +245,7 @@ static bool serve_ring(struct worker *w)
         return true;
     if (n > 0)
         fuse_session_process_buf(w->session->se, &request);
-    shedder_look(w->session->shedder);
+    served(w);
     return n > 0 || ring_is_refused(w->ring);
 }
 
@@ -253,7 +265,7 @@ static bool serve_one(struct worker *w)
     if ((size_t)n > w->dirty_bytes)
         w->dirty_bytes = (size_t)n;
     fuse_session_process_buf(w->session->se, &w->buf);
-    shedder_look(w->session->shedder);
+    served(w);
     return true;
 }
 

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "fuse/awake.h"
 #include "volume/volume.h"
 
 struct session;
@@ -20,6 +21,7 @@ struct session_conf {
     bool is_ring_wanted;     /* requests over io_uring where the kernel offers it */
     unsigned threads;        /* 0: default; more when rings need them */
     struct shedder *shedder; /* borrowed; outlives the session */
+    struct awake *awake;     /* the same; NULL: processors may sleep when they like */
 };
 
 enum { SESSION_THREADS_DEFAULT = 8, SESSION_THREADS_MAX = 64 };

@@ -57,12 +57,13 @@ static json_t *counters(struct process *p)
 {
     struct volume_counters c = volume_counters_get(p->volume);
 
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "reads", number(c.reads),
-                     "writes", number(c.writes), "syncs", number(c.syncs), "bytes_read",
-                     number(c.bytes_read), "bytes_written", number(c.bytes_written),
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "reads",
+                     number(c.reads), "writes", number(c.writes), "syncs", number(c.syncs),
+                     "bytes_read", number(c.bytes_read), "bytes_written", number(c.bytes_written),
                      "blocks_corrupt", number(c.blocks_corrupt), "files_poisoned",
                      number(c.files_poisoned), "requests_refused", number(c.requests_refused),
-                     "rekey_pauses", number(c.rekey_pauses), "failed", failed(p));
+                     "rekey_pauses", number(c.rekey_pauses), "awake_ms", number(awake_ms(p->awake)),
+                     "failed", failed(p));
 }
 
 static json_t *volume(struct process *p, const struct keyring *k)

@@ -25,9 +25,9 @@ mkdir "$m/dir"
 ln -s ../file "$m/dir/shortcut"
 ln -s "$PWD/$m" link
 # which key services were asked depends on when
-k volume status "$m" --survey -o json | sed '/"key_services"/,/^  \]/d' | grep -vE '"(reads|writes|syncs|bytes_read|bytes_written|requests_refused|handles|at|wrap|result|message)"'
+k volume status "$m" --survey -o json | sed '/"key_services"/,/^  \]/d' | grep -vE '"(reads|writes|syncs|bytes_read|bytes_written|requests_refused|awake_ms|handles|at|wrap|result|message)"'
 k volume status "$m" -o json | grep -A2 '"purpose": "USE"'
-k volume status "$m" -o prometheus | sed -E '/(reads|writes|syncs|_bytes|refused|lease_left).*[}]/s/[0-9]+$/N/'
+k volume status "$m" -o prometheus | sed -E '/(reads|writes|syncs|_bytes|refused|awake|lease_left).*[}]/s/[0-9]+$/N/'
 k volume status "$m/dir"
 "$KEYSTEAD" volume status link | head -2
 "$KEYSTEAD" volume status "./$m/" | head -1

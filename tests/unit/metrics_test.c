@@ -17,7 +17,7 @@ static const char MOUNTED[] =
     "\"counters\":{"
     "\"reads\":1,\"writes\":2,\"syncs\":3,\"bytes_read\":4,\"bytes_written\":5,\"blocks_corrupt\":"
     "6,"
-    "\"files_poisoned\":8,\"requests_refused\":9,\"rekey_pauses\":10,\"failed\":{\"io\":11,"
+    "\"files_poisoned\":8,\"requests_refused\":9,\"rekey_pauses\":10,\"awake_ms\":13,\"failed\":{\"io\":11,"
     "\"damaged\":12}}}";
 
 /* The text; to be freed. */
@@ -62,6 +62,7 @@ static void a_mounted_volume__each_counter__is_a_metric(void **state)
         "keystead_volume_files_poisoned_total{volume=\"" ID "\"} 8",
         "keystead_volume_requests_refused_total{volume=\"" ID "\"} 9",
         "keystead_volume_rekey_pauses_total{volume=\"" ID "\"} 10",
+        "keystead_volume_awake_milliseconds_total{volume=\"" ID "\"} 13",
         "keystead_volume_requests_failed_total{volume=\"" ID "\",kind=\"io\"} 11",
         "keystead_volume_requests_failed_total{volume=\"" ID "\",kind=\"damaged\"} 12",
         "# TYPE keystead_volume_requests_failed_total counter",
@@ -101,8 +102,8 @@ static void a_mounted_volume__each_name__is_introduced_once(void **state)
             assert_memory_equal(line, last, strlen(last));
         }
     }
-    assert_int_equal(names, 16);
-    assert_int_equal(count(text, "# HELP "), 16);
+    assert_int_equal(names, 17);
+    assert_int_equal(count(text, "# HELP "), 17);
     free(copy);
     free(text);
 }
