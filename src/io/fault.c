@@ -266,6 +266,12 @@ static ks_rc fault_sync(struct io *io, struct io_file *file, bool is_data_only)
     return below(io)->ops->sync(below(io), file, is_data_only);
 }
 
+static void fault_begin_sync(struct io *io, struct io_file *file)
+{
+    if (below(io)->ops->begin_sync)
+        below(io)->ops->begin_sync(below(io), file);
+}
+
 static ks_rc fault_file_stat(struct io *io, struct io_file *file, struct stat *ret)
 {
     TRY(fault_step(io, "file_stat"));
@@ -334,6 +340,7 @@ static const struct io_ops fault_ops = {
     .fallocate = fault_fallocate,
     .seek = fault_seek,
     .sync = fault_sync,
+    .begin_sync = fault_begin_sync,
     .file_stat = fault_file_stat,
     .lock = fault_lock,
     .xattr_get = fault_xattr_get,

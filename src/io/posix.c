@@ -38,6 +38,7 @@ static const struct io_ops posix_ops = {
     .fallocate = posix_fallocate_range,
     .seek = posix_seek,
     .sync = posix_sync,
+    .begin_sync = posix_begin_sync,
     .file_stat = posix_file_stat,
     .lock = posix_lock,
     .xattr_get = posix_xattr_get,

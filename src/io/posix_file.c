@@ -168,6 +168,12 @@ ks_rc posix_sync(struct io *io, struct io_file *file, bool is_data_only)
     return posix_result(is_data_only ? fdatasync(file->fd) : fsync(file->fd));
 }
 
+void posix_begin_sync(struct io *io, struct io_file *file)
+{
+    (void)io;
+    (void)sync_file_range(file->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+}
+
 ks_rc posix_file_stat(struct io *io, struct io_file *file, struct stat *ret)
 {
     (void)io;

@@ -56,6 +56,7 @@ static void unlock(struct inode *i, bool is_write)
     pthread_mutex_lock(&f->mutex);
     f->changes++;
     f->is_foreseen = is_write && foresight_write(&f->foresight);
+    f->may_begin |= is_write && foresight_may_begin(&f->foresight);
     pthread_mutex_unlock(&f->mutex);
     pthread_rwlock_unlock(&i->data_lock);
 }
@@ -104,25 +105,58 @@ static bool is_sync_foreseen(struct inode *i)
     return is_foreseen && !atomic_load(&i->is_poisoned);
 }
 
-bool volume_foresee_sync(struct volume *v, struct inode *i, struct flush_ahead *ret)
+/* Everything that is needed after the write was answered, when the kernel may forget the file. */
+static bool hold(struct volume *v, struct inode *i, struct flush_ahead *ret)
 {
     struct flush_ahead a = {.v = v, .i = i};
 
-    if (!is_sync_foreseen(a.i) || !ks_ok(volume_enter(v, NEED_FLUSH)))
+    if (!ks_ok(volume_enter(v, NEED_FLUSH)))
         return false;
-    if (!ks_ok(inode_use(v, a.i, &a.file))) {
+    if (!ks_ok(inode_use(v, i, &a.file))) {
         volume_leave(v);
         return false;
     }
-    inode_ref(v, a.i);
-    if (!promise(a.i)) {
-        inode_unuse(v, a.i);
-        volume_forget(v, a.i, 1);
-        volume_leave(v);
-        return false;
-    }
+    inode_ref(v, i);
     *ret = a;
     return true;
+}
+
+static void let_go(const struct flush_ahead *a)
+{
+    inode_unuse(a->v, a->i);
+    volume_forget(a->v, a->i, 1);
+    volume_leave(a->v);
+}
+
+bool volume_foresee_sync(struct volume *v, struct inode *i, struct flush_ahead *ret)
+{
+    if (!is_sync_foreseen(i) || !hold(v, i, ret))
+        return false;
+    if (!promise(i)) {
+        let_go(ret);
+        return false;
+    }
+    return true;
+}
+
+static bool is_begin_due(struct inode *i)
+{
+    pthread_mutex_lock(&i->flush.mutex);
+    bool is_due = i->flush.may_begin;
+    i->flush.may_begin = false;
+    pthread_mutex_unlock(&i->flush.mutex);
+    return is_due;
+}
+
+bool volume_foresee_begin(struct volume *v, struct inode *i, struct flush_ahead *ret)
+{
+    return v->conf.io->ops->begin_sync && is_begin_due(i) && hold(v, i, ret);
+}
+
+void volume_begin_sync(const struct flush_ahead *a)
+{
+    a->v->conf.io->ops->begin_sync(a->v->conf.io, a->file);
+    let_go(a);
 }
 
 /* What came since the promise is flushed too. */
@@ -153,9 +187,7 @@ void volume_flush_ahead(struct flush_ahead *a)
         atomic_fetch_add(&a->v->syncs, ks_ok(rc));
         w->done(w, rc);
     }
-    inode_unuse(a->v, a->i);
-    volume_forget(a->v, a->i, 1);
-    volume_leave(a->v);
+    let_go(a);
 }
 
 /* --- when it is asked for --- */

@@ -20,7 +20,7 @@ static void punish(struct foresight *f)
 
 bool foresight_write(struct foresight *f)
 {
-    if (f->writes <= FORESIGHT_WRITES_MAX)
+    if (f->writes <= FORESIGHT_BATCHED_MAX)
         f->writes++;
     if (f->has_guessed) {
         punish(f);
@@ -28,6 +28,12 @@ bool foresight_write(struct foresight *f)
     }
     f->has_guessed = f->writes == f->usual && is_believed(f);
     return f->has_guessed;
+}
+
+bool foresight_may_begin(const struct foresight *f)
+{
+    return f->usual > FORESIGHT_WRITES_MAX && f->usual <= FORESIGHT_BATCHED_MAX &&
+           f->writes <= f->usual && f->writes % FORESIGHT_BATCH == 0;
 }
 
 void foresight_sync(struct foresight *f)

@@ -141,6 +141,8 @@ ks_rc volume_fsync(struct volume *v, struct inode *i, bool is_data_only) KS_MUST
  * it needs, also when the kernel forgets i meanwhile. A sync of data that comes before it has ended joins it with volume_join_sync(v, i, w):
  * true means that w->done(w, rc) is called once, by the flushing thread, which then owes w nothing more; false that nothing
  * joins, and volume_fsync is to be called as ever. That one finds a flush that has ended and covers all, too.
+ * volume_foresee_begin(v, i, ret), of a write for which the sync is not foreseen: whether the disk should begin with what was written; then
+ * volume_begin_sync must be called in the same way, and promises nothing.
  */
 struct flush_ahead {
     struct volume *v;
@@ -153,6 +155,8 @@ struct sync_waiter {
 };
 bool volume_foresee_sync(struct volume *v, struct inode *i, struct flush_ahead *ret);
 void volume_flush_ahead(struct flush_ahead *a);
+bool volume_foresee_begin(struct volume *v, struct inode *i, struct flush_ahead *ret);
+void volume_begin_sync(const struct flush_ahead *a);
 bool volume_join_sync(struct volume *v, struct inode *i, struct sync_waiter *w);
 /* mode as fallocate(2): 0, KEEP_SIZE, PUNCH_HOLE|KEEP_SIZE, ZERO_RANGE with or without KEEP_SIZE */
 ks_rc volume_fallocate(struct volume *v, struct inode *i, int mode, uint64_t at,

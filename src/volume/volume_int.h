@@ -55,6 +55,7 @@ struct file_flush {
     struct sync_waiter *waiters;
     struct foresight foresight;
     bool is_foreseen; /* a sync, at the last write */
+    bool may_begin;   /* the disk, at one of the last writes */
 };
 
 struct inode {

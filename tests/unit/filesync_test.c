@@ -316,6 +316,86 @@ static void flush__fails_before_the_sync__the_sync_fails(void **state)
     check_poisoned(b);
 }
 
+/* --- many writes before each sync --- */
+
+enum { MANY = 32 };
+
+static atomic_uint begun;
+
+static void count_begin(struct io *io, struct io_file *file)
+{
+    (void)io, (void)file;
+    atomic_fetch_add(&begun, 1);
+}
+
+/* From now on the disk of b counts how often it began. */
+static void count_begins(struct bench *b)
+{
+    static struct io_ops counting; /* in use until the disk is freed */
+
+    counting = *b->io->ops;
+    counting.begin_sync = count_begin;
+    b->io->ops = &counting;
+    atomic_store(&begun, 0);
+}
+
+static void write_many(struct bench *b)
+{
+    struct flush_ahead a;
+
+    for (unsigned k = 0; k < MANY; k++) {
+        write_some(b);
+        assert_false(foresee(b, &a));
+        if (volume_foresee_begin(b->f->v, handle_inode(b->h), &a))
+            volume_begin_sync(&a);
+    }
+}
+
+static void many_writes__before_each_sync__are_begun_meanwhile(void **state)
+{
+    struct bench *b = *state;
+
+    count_begins(b);
+    write_many(b);
+    assert_int_equal(atomic_load(&begun), 0); /* perhaps nobody ever syncs */
+    check_ok(volume_fsync(b->f->v, b->i, true));
+    write_many(b);
+    assert_int_equal(atomic_load(&begun), MANY / FORESIGHT_BATCH);
+    check_makes_own(b, true); /* and the sync is one all the same */
+}
+
+static void begin__of_a_file_that_is_forgotten_meanwhile__holds_it(void **state)
+{
+    struct bench *b = *state;
+    struct flush_ahead a;
+
+    count_begins(b);
+    write_many(b);
+    check_ok(volume_fsync(b->f->v, b->i, true));
+    write_some(b);
+    while (!volume_foresee_begin(b->f->v, b->i, &a))
+        write_some(b);
+    fixture_file_close(b->f, b->i, b->h);
+    b->h = NULL;
+    volume_begin_sync(&a);
+    assert_int_equal(atomic_load(&begun), 1);
+}
+
+static void begin__of_a_locked_volume__is_left_out(void **state)
+{
+    struct bench *b = *state;
+    struct flush_ahead a;
+
+    count_begins(b);
+    write_many(b);
+    check_ok(volume_fsync(b->f->v, b->i, true));
+    for (unsigned k = 0; k < FORESIGHT_BATCH; k++)
+        write_some(b);
+    volume_set_door(b->f->v, VOLUME_CLOSED);
+    assert_false(volume_foresee_begin(b->f->v, b->i, &a));
+    volume_set_door(b->f->v, VOLUME_OPEN);
+}
+
 /* --- two at a time --- */
 
 struct syncing {
@@ -529,6 +609,9 @@ int main(void)
         T(file__closed_after_the_promise__is_flushed),
         T(flush__fails__so_do_the_syncs_that_joined_and_all_later_ones),
         T(flush__fails_before_the_sync__the_sync_fails),
+        T(many_writes__before_each_sync__are_begun_meanwhile),
+        T(begin__of_a_file_that_is_forgotten_meanwhile__holds_it),
+        T(begin__of_a_locked_volume__is_left_out),
         T(sync__beside_a_flush_that_fails__fails_too),
         T(volume__closed__foresees_nothing),
         T(lock__while_a_flush_runs__waits_for_it),

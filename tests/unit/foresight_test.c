@@ -68,6 +68,42 @@ static void writes__without_syncs__are_guessed_wrong_once(void **state)
     assert_int_equal(guesses, 1);
 }
 
+/* batch(f, n): n writes and a sync. How often the disk should begin. */
+static unsigned batch(struct foresight *f, unsigned n)
+{
+    unsigned begun = 0;
+
+    while (n-- > 0) {
+        assert_false(foresight_write(f));
+        begun += foresight_may_begin(f);
+    }
+    foresight_sync(f);
+    return begun;
+}
+
+static void batch__as_long_as_the_last__is_begun_in_time(void **state)
+{
+    struct foresight f = {0};
+
+    (void)state;
+    assert_int_equal(batch(&f, 32), 0); /* nothing is known yet */
+    assert_int_equal(batch(&f, 32), 32 / FORESIGHT_BATCH);
+    assert_int_equal(batch(&f, 100), 32 / FORESIGHT_BATCH); /* the sync is late: no more of it */
+    assert_int_equal(batch(&f, 40), 40 / FORESIGHT_BATCH);
+}
+
+static void batch__too_short_or_without_end__is_not_begun(void **state)
+{
+    struct foresight f = {0};
+
+    (void)state;
+    batch(&f, FORESIGHT_BATCHED_MAX + 1);
+    assert_int_equal(batch(&f, FORESIGHT_BATCHED_MAX + 1), 0);
+    assert_int_equal(batch(&f, FORESIGHT_WRITES_MAX), 0);
+    assert_false(foresight_write(&f));
+    assert_false(foresight_may_begin(&f));
+}
+
 static void sync__without_a_write__changes_nothing(void **state)
 {
     struct foresight f = {0};
@@ -135,6 +171,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(log__one_write_for_each_sync__is_foreseen),
+        cmocka_unit_test(batch__as_long_as_the_last__is_begun_in_time),
+        cmocka_unit_test(batch__too_short_or_without_end__is_not_begun),
         cmocka_unit_test(log__some_writes_for_each_sync__is_foreseen_at_the_last_one),
         cmocka_unit_test(many_writes__a_sync__are_no_commit),
         cmocka_unit_test(writes__without_syncs__are_guessed_wrong_once),
