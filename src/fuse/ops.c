@@ -34,7 +34,7 @@ void ops_scratch_wipe(void)
 void ops_scratch_done(void)
 {
     ops_scratch_wipe();
-    mem_freep(&scratch.bytes);
+    mem_free(TAKE(scratch.bytes));
     scratch.room = 0;
 }
 

@@ -27,11 +27,14 @@
 
 enum {
     STACK_BYTES = 256 * 1024,
-    BACKGROUND_MAX = 128,
+    BACKGROUND_MAX =
+        32, /* reading ahead and writing back leave threads to those who wait for an answer */
     SCRUB_POLL_MS = 2,
     READAHEAD_KB = 1024,
     INIT_MS_MAX = 20000,
     SEATS = 2,            /* one is taken while the other waits */
+    RESERVE = 40,         /* threads that are started when a disk makes all others wait */
+    PATIENCE_MS = 20,     /* and nobody took a request for so long */
     RING_THREADS_MIN = 4, /* for each queue: some wait for a disk while others serve */
 };
 
@@ -55,10 +58,12 @@ struct session {
     char *mountpoint;
     dev_t device;
     int end_fd;
-    unsigned worker_count, started_count;
-    struct worker *workers;
+    unsigned worker_count;
+    _Atomic unsigned started_count;
+    struct worker *workers; /* worker_count, and RESERVE more */
+    pthread_t usher;
+    bool has_usher;
     _Atomic uint64_t scrub;
-    _Atomic unsigned running;
     atomic_bool is_ended;
     pthread_mutex_t mutex;
     pthread_cond_t cond;
@@ -197,7 +202,7 @@ ks_rc session_mount(const struct session_conf *conf, struct session **ret)
            SESSION_THREADS_MAX);
     unsigned queues = conf->is_ring_wanted ? ring_queue_count() : 0;
     s->worker_count = session_threads(s->worker_count, &queues);
-    TRY(mem_new(s->worker_count, sizeof *s->workers, &s->workers));
+    TRY(mem_new(s->worker_count + RESERVE, sizeof *s->workers, &s->workers));
     TRY(mem_text(conf->mountpoint, &s->mountpoint));
     TRY(make_fuse(s, conf));
     ENSURE(fuse_session_mount(s->se, conf->mountpoint) == 0, KS_E_IO,
@@ -249,11 +254,23 @@ static bool serve_ring(struct worker *w)
     return n > 0 || ring_is_refused(w->ring);
 }
 
+static void drop_buffers(struct worker *w)
+{
+    if (w->buf.mem)
+        mem_wipe(w->buf.mem, w->dirty_bytes);
+    mem_free(w->buf.mem);
+    w->buf = (struct fuse_buf){.mem = NULL};
+    w->dirty_bytes = 0;
+    ops_scratch_done();
+}
+
 /* serve_one(w): false when the mount has ended. */
 static bool serve_one(struct worker *w)
 {
     if (w->ring && !ring_is_refused(w->ring))
         return serve_ring(w);
+    if (w->resting.is_reserve)
+        drop_buffers(w); /* it may rest for days */
     if (!seats_take(&w->session->seats, &w->resting))
         return true;
     int n = fuse_session_receive_buf(w->session->se, &w->buf);
@@ -281,12 +298,7 @@ static void worker_end(struct worker *w)
     pthread_mutex_unlock(&s->mutex);
     ssize_t n = write(w->session->end_fd, &one, sizeof one);
     (void)n; /* the counter can only be full, which is as good */
-    if (w->buf.mem)
-        mem_wipe(w->buf.mem, w->dirty_bytes);
-    mem_free(w->buf.mem);
-    w->buf.mem = NULL;
-    ops_scratch_done();
-    atomic_fetch_sub(&w->session->running, 1);
+    drop_buffers(w);
 }
 
 /* A ring can be given to the kernel only when both have agreed on rings. */
@@ -339,28 +351,60 @@ static void on_nudge(int signal_number)
     (void)signal_number;
 }
 
+static int start_thread(pthread_t *ret, void *(*run)(void *), void *arg)
+{
+    pthread_attr_t attr;
+
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, STACK_BYTES);
+    int err = pthread_create(ret, &attr, run, arg);
+    pthread_attr_destroy(&attr);
+    return err;
+}
+
+/* The next one that has not been started. Only from session_start, and then from the usher. */
+static int start_worker(struct session *s)
+{
+    unsigned k = atomic_load(&s->started_count);
+    struct worker *w = &s->workers[k];
+
+    w->session = s;
+    resting_init(&w->resting, k >= s->worker_count);
+    int err = start_thread(&w->thread, worker_run, w);
+    if (err)
+        resting_done(&w->resting);
+    else
+        atomic_store(&s->started_count, k + 1);
+    return err;
+}
+
+/* Calls the reserve when it is needed, and makes it larger while it may be. */
+static void *usher_run(void *arg)
+{
+    struct session *s = arg;
+
+    for (;;) {
+        enum seats_news news = seats_watch(&s->seats, PATIENCE_MS);
+        if (news == SEATS_CLOSED)
+            return NULL;
+        if (news == SEATS_DESERTED && atomic_load(&s->started_count) < s->worker_count + RESERVE)
+            (void)start_worker(s); /* without one the mount waits as it would have */
+    }
+}
+
 static ks_rc start_workers(struct session *s)
 {
     struct sigaction nudge = {.sa_handler = on_nudge};
-    pthread_attr_t attr;
+    int err = 0;
 
     sigaction(SIGUSR1, &nudge, NULL);
-    pthread_attr_init(&attr);
-    pthread_attr_setstacksize(&attr, STACK_BYTES);
-    int err = 0;
-    for (unsigned k = 0; k < s->worker_count && err == 0; k++) {
-        s->workers[k].session = s;
-        resting_init(&s->workers[k].resting);
-        atomic_fetch_add(&s->running, 1);
-        err = pthread_create(&s->workers[k].thread, &attr, worker_run, &s->workers[k]);
-        if (err)
-            atomic_fetch_sub(&s->running, 1);
-        else
-            s->started_count++;
-    }
-    pthread_attr_destroy(&attr);
+    while (atomic_load(&s->started_count) < s->worker_count && err == 0)
+        err = start_worker(s);
+    if (err == 0)
+        err = start_thread(&s->usher, usher_run, s);
     if (err)
         return ks_fail_os(err, "cannot start the threads of the mount");
+    s->has_usher = true;
     return KS_SUCCESS;
 }
 
@@ -416,6 +460,8 @@ void session_free(struct session *s)
         fuse_session_unmount(s->se);
     }
     seats_close(&s->seats);
+    if (s->has_usher)
+        pthread_join(s->usher, NULL);
     for (unsigned k = 0; k < s->started_count; k++) {
         pthread_join(s->workers[k].thread, NULL);
         resting_done(&s->workers[k].resting);
@@ -478,7 +524,7 @@ ks_rc session_scrub(struct session *s, uint32_t timeout_ms)
     uint64_t wanted = atomic_fetch_add(&s->scrub, 1) + 1;
     uint64_t deadline = clock_boot_ms(clock_system()) + timeout_ms;
 
-    while (!is_scrubbed(s, wanted) && atomic_load(&s->running) == s->started_count) {
+    while (!is_scrubbed(s, wanted) && !session_is_ended(s)) {
         ENSURE(clock_boot_ms(clock_system()) < deadline, KS_E_BUSY,
                "a thread of the mount is stuck in a request");
         seats_call_all(&s->seats);

@@ -20,6 +20,8 @@ from harness.native import native
 OLD, NEW = b"old" * 3000, b"new" * 3000
 SEED = "20261122"
 MEMORY_MAX = 24 << 20
+THREADS, SYNCS_HELD = 8, 20  # of a volume process at first; more than that
+LARGE = 96 << 20
 
 
 @pytest.fixture
@@ -215,11 +217,11 @@ def test_write_fails_and_is_not_repeated__told_once_to_each_and_what_was_durable
 class Writer:
     """A process that writes to a file and syncs it, and ends with the errno."""
 
-    def __init__(self, path):
+    def __init__(self, path, data=NEW):
         self.pid = os.fork()
         if self.pid == 0:
             try:
-                rewrite(path, NEW)
+                rewrite(path, data)
             except OSError as e:
                 os._exit(e.errno)
             os._exit(0)
@@ -254,6 +256,49 @@ def test_disk_stands_still_on_one_file__the_others_go_on(failing, call):
     fault.release()
     assert writer.end() == 0
     assert content(path) == NEW
+
+
+def threads(volume):
+    return len(os.listdir(f"/proc/{volume.pid}/task"))
+
+
+def test_disk_stands_still_under_every_thread__the_others_go_on(failing):
+    """More syncs than the process has threads to begin with: it starts others, as they are needed."""
+    volume, fault = failing
+    paths = [new_file(volume, f"file-{n}") for n in range(SYNCS_HELD)]
+    before = threads(volume)
+    for path in paths:
+        fault.hold("sync", path)
+    writers = [Writer(path) for path in paths]
+    fault.wait_held()
+    proc.wait_until(lambda: threads(volume) - before >= SYNCS_HELD - THREADS, "a thread for each sync")
+    for n in range(20):
+        work_on(volume, f"other-{n}")
+    assert volume.state() == "OPEN"
+    fault.release()
+    assert [w.end() for w in writers] == [0] * SYNCS_HELD
+    assert [content(path) for path in paths] == [NEW] * SYNCS_HELD
+
+
+def test_disk_stands_still_under_one_large_file__names_go_on(failing):
+    """Its pages are written back by as many requests as the kernel makes at once, and all of them wait for the first."""
+    volume, fault = failing
+    path, other = new_file(volume, "large"), new_file(volume, "other")
+    os.mkdir(os.path.join(volume.mountpoint, "dir"))
+    fault.hold("pwrite", path)
+    data = os.urandom(1 << 20) * (LARGE >> 20)
+    writer = Writer(path, data)
+    fault.wait_held()
+    assert content(other) == OLD
+    for n in range(20):
+        name = os.path.join(volume.mountpoint, "dir", str(n))
+        os.mknod(name)
+        os.rename(name, name + "-2")
+        assert os.listdir(os.path.dirname(name)) == [f"{n}-2"]
+        os.unlink(name + "-2")
+    fault.release()
+    assert writer.end() == 0
+    assert content(path) == data
 
 
 @pytest.mark.parametrize("call", ["pwrite", "sync"])

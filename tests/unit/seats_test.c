@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Goal: of many threads few wait for a request, the one that rested last comes first, and there is always one that waits
- * as long as one is idle.
+ * as long as one is idle. When a disk holds up all of them, the reserve takes over, and only then.
  */
 #include "fuse/seats.h"
 
@@ -11,7 +11,7 @@
 
 #include "check.h"
 
-enum { SEATS = 2, THREADS = 5, REQUESTS = 20000 };
+enum { SEATS = 2, THREADS = 5, REQUESTS = 20000, PATIENCE_MS = 1 };
 
 /* A queue of requests, as the kernel's, and threads that serve it. */
 struct server {
@@ -19,7 +19,7 @@ struct server {
     sem_t requests;
     atomic_uint seated, seated_most, served, busy, called;
     atomic_bool is_ending, is_holding;
-    sem_t release; /* while is_holding: what lets a request end */
+    sem_t release; /* while is_holding: what lets a request end, but those of the reserve */
 };
 
 struct worker {
@@ -53,7 +53,7 @@ static void *serve(void *arg)
         if (atomic_load(&s->is_ending))
             break;
         atomic_fetch_add(&s->busy, 1);
-        if (atomic_load(&s->is_holding))
+        if (atomic_load(&s->is_holding) && !w->resting.is_reserve)
             sem_wait(&s->release);
         atomic_fetch_sub(&s->busy, 1);
         atomic_fetch_add(&s->served, 1);
@@ -68,7 +68,7 @@ static void start(struct server *s, struct worker workers[THREADS])
     sem_init(&s->release, 0, 0);
     for (unsigned t = 0; t < THREADS; t++) {
         workers[t] = (struct worker){.server = s};
-        resting_init(&workers[t].resting);
+        resting_init(&workers[t].resting, false);
         assert_int_equal(pthread_create(&workers[t].thread, NULL, serve, &workers[t]), 0);
     }
 }
@@ -155,6 +155,130 @@ static void call_all__threads_rest__each_returns(void **state)
     stop(&s, workers);
 }
 
+/* --- the reserve --- */
+
+/* All threads of s are held up, and one of the reserve is there. */
+static void start_held_up(struct server *s, struct worker workers[THREADS], struct worker *reserve)
+{
+    start(s, workers);
+    for (unsigned t = 0; t < THREADS; t++)
+        sem_post(&s->requests);
+    await(&s->busy, THREADS);
+    *reserve = (struct worker){.server = s};
+    resting_init(&reserve->resting, true);
+}
+
+static bool is_reserve_resting(struct server *s)
+{
+    pthread_mutex_lock(&s->seats.mutex);
+    bool is_resting = s->seats.reserve != NULL;
+    pthread_mutex_unlock(&s->seats.mutex);
+    return is_resting;
+}
+
+static void watch_until_seated(struct server *s)
+{
+    while (atomic_load(&s->seated) == 0)
+        assert_int_equal(seats_watch(&s->seats, PATIENCE_MS), SEATS_ATTENDED);
+}
+
+static void all__held_up__the_reserve_serves(void **state)
+{
+    struct server s = {.is_holding = true};
+    struct worker workers[THREADS], reserve;
+
+    (void)state;
+    start_held_up(&s, workers, &reserve);
+    assert_int_equal(seats_watch(&s.seats, PATIENCE_MS), SEATS_DESERTED); /* it has not come yet */
+    assert_int_equal(pthread_create(&reserve.thread, NULL, serve, &reserve), 0);
+    watch_until_seated(&s);
+    for (unsigned n = 1; n <= 100; n++) {
+        sem_post(&s.requests);
+        await(&s.served, n);
+    }
+    assert_int_equal(atomic_load(&s.busy), THREADS);
+    atomic_store(&s.is_holding, false);
+    for (unsigned t = 0; t < THREADS; t++)
+        sem_post(&s.release);
+    await(&s.served, 100 + THREADS);
+    while (!is_reserve_resting(&s)) {
+        sem_post(&s.requests);
+        sched_yield();
+    }
+    atomic_store(&s.is_ending, true);
+    seats_close(&s.seats);
+    for (unsigned t = 0; t < THREADS; t++)
+        sem_post(&s.requests);
+    pthread_join(reserve.thread, NULL);
+    resting_done(&reserve.resting);
+    stop(&s, workers);
+}
+
+static void reserve__that_rests__is_called_after_the_patience(void **state)
+{
+    struct seats s;
+    struct resting base, reserve;
+
+    (void)state;
+    seats_init(&s, SEATS);
+    resting_init(&base, false);
+    resting_init(&reserve, true);
+    assert_true(seats_take(&s, &base));
+    reserve.next = NULL;
+    s.reserve = &reserve; /* as if its thread rested */
+    seats_leave(&s);
+    assert_null(s.resting);
+    assert_non_null(s.reserve); /* not at once */
+    assert_int_equal(seats_watch(&s, PATIENCE_MS), SEATS_ATTENDED);
+    assert_null(s.reserve);
+    assert_true(reserve.is_called && reserve.has_seat);
+    assert_int_equal(s.taken, 1);
+    resting_done(&base);
+    resting_done(&reserve);
+    seats_done(&s);
+}
+
+static void somebody__sat_down_meanwhile__the_reserve_rests_on(void **state)
+{
+    struct seats s;
+    struct resting base, reserve;
+
+    (void)state;
+    seats_init(&s, SEATS);
+    resting_init(&base, false);
+    resting_init(&reserve, true);
+    assert_true(seats_take(&s, &base));
+    seats_leave(&s);
+    assert_true(s.is_watched);
+    assert_true(seats_take(&s, &base));
+    s.reserve = &reserve;
+    assert_int_equal(seats_watch(&s, PATIENCE_MS), SEATS_ATTENDED);
+    assert_non_null(s.reserve);
+    assert_false(s.is_watched); /* and nothing is watched any more */
+    resting_done(&base);
+    resting_done(&reserve);
+    seats_done(&s);
+}
+
+static void *close_seats(void *arg)
+{
+    seats_close(arg);
+    return NULL;
+}
+
+static void watch__closed__ends(void **state)
+{
+    struct seats s;
+    pthread_t thread;
+
+    (void)state;
+    seats_init(&s, SEATS);
+    assert_int_equal(pthread_create(&thread, NULL, close_seats, &s), 0);
+    assert_int_equal(seats_watch(&s, PATIENCE_MS), SEATS_CLOSED);
+    pthread_join(thread, NULL);
+    seats_done(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -162,6 +286,10 @@ int main(void)
         cmocka_unit_test(requests__all_at_once__are_served_by_all_threads),
         cmocka_unit_test(requests__very_many__none_is_left),
         cmocka_unit_test(call_all__threads_rest__each_returns),
+        cmocka_unit_test(all__held_up__the_reserve_serves),
+        cmocka_unit_test(reserve__that_rests__is_called_after_the_patience),
+        cmocka_unit_test(somebody__sat_down_meanwhile__the_reserve_rests_on),
+        cmocka_unit_test(watch__closed__ends),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
