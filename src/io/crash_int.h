@@ -190,6 +190,7 @@ ks_rc crash_open(struct io *io, struct io_node *node, bool is_read_only,
 void crash_close(struct io *io, struct io_file *file);
 ks_rc crash_pread(struct io *io, struct io_file *file, void *out, size_t len, uint64_t at,
                   size_t *ret_len) KS_MUST;
+void crash_will_read(struct io *io, struct io_file *file, size_t len, uint64_t at);
 ks_rc crash_pwrite(struct io *io, struct io_file *file, const void *in, size_t len,
                    uint64_t at) KS_MUST;
 ks_rc crash_truncate(struct io *io, struct io_file *file, uint64_t size) KS_MUST;

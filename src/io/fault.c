@@ -228,6 +228,11 @@ static uint64_t part_pages(struct fault *f)
     return pages;
 }
 
+static void fault_will_read(struct io *io, struct io_file *file, size_t len, uint64_t at)
+{
+    below(io)->ops->will_read(below(io), file, len, at);
+}
+
 static ks_rc fault_pwrite(struct io *io, struct io_file *file, const void *in, size_t len,
                           uint64_t at)
 {
@@ -335,6 +340,7 @@ static const struct io_ops fault_ops = {
     .open = fault_open,
     .close = fault_close,
     .pread = fault_pread,
+    .will_read = fault_will_read,
     .pwrite = fault_pwrite,
     .truncate = fault_truncate,
     .fallocate = fault_fallocate,

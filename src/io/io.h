@@ -106,6 +106,8 @@ struct io_ops {
     void (*close)(struct io *, struct io_file *);
     ks_rc (*pread)(struct io *, struct io_file *, void *out, size_t len, uint64_t at,
                    size_t *ret_len) KS_MUST;
+    /* will_read: a pread of that is to come; so that the disk can begin. Waits for nothing, or not long, and cannot fail. */
+    void (*will_read)(struct io *, struct io_file *, size_t len, uint64_t at);
     ks_rc (*pwrite)(struct io *, struct io_file *, const void *in, size_t len, uint64_t at) KS_MUST;
     ks_rc (*truncate)(struct io *, struct io_file *, uint64_t size) KS_MUST;
     /* mode: 0, FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE */

@@ -105,6 +105,13 @@ ks_rc posix_pread(struct io *io, struct io_file *file, void *out, size_t len, ui
     return KS_SUCCESS;
 }
 
+void posix_will_read(struct io *io, struct io_file *file, size_t len, uint64_t at)
+{
+    (void)io;
+    (void)posix_fadvise(file->fd, (off_t)at, (off_t)len,
+                        POSIX_FADV_WILLNEED); /* or it is read later */
+}
+
 /* A short write is continued, and then the kernel says why it was short (ENOSPC, EFBIG, EIO). */
 ks_rc posix_pwrite(struct io *io, struct io_file *file, const void *in, size_t len, uint64_t at)
 {

@@ -227,6 +227,11 @@ static ks_rc record_xattr_remove(struct io *io, struct io_node *node, const char
     return note(r, e, (struct parts){.name = name});
 }
 
+static void record_will_read(struct io *io, struct io_file *file, size_t len, uint64_t at)
+{
+    below(io)->ops->will_read(below(io), file, len, at);
+}
+
 /* --- contents --- */
 
 static ks_rc record_pwrite(struct io *io, struct io_file *file, const void *in, size_t len,
@@ -415,6 +420,7 @@ static const struct io_ops record_ops = {
     .open = record_open,
     .close = record_close,
     .pread = record_pread,
+    .will_read = record_will_read,
     .pwrite = record_pwrite,
     .truncate = record_truncate,
     .fallocate = record_fallocate,
