@@ -31,21 +31,12 @@ static ks_rc load_header(struct volume *v, struct inode *i, const uint8_t *page)
     return KS_SUCCESS;
 }
 
-/* The last page that is not zero, searched from the end; blocks when there is none: 0. */
-static ks_rc find_last_block(const struct file_op *op, uint64_t blocks, uint64_t *ret_blocks,
-                             uint8_t *page)
+static ks_rc read_last(const struct file_op *op, uint64_t blocks, uint8_t *page)
 {
     struct io *io = op->v->conf.io;
     size_t len;
 
-    while (blocks > 0) {
-        TRY(io->ops->pread(io, op->file, page, BLOCK_BYTES, block_offset(blocks - 1), &len));
-        if (!mem_is_zero(page, BLOCK_BYTES))
-            break;
-        blocks--;
-    }
-    *ret_blocks = blocks;
-    return KS_SUCCESS;
+    return io->ops->pread(io, op->file, page, BLOCK_BYTES, block_offset(blocks - 1), &len);
 }
 
 /*
@@ -71,14 +62,32 @@ static ks_rc skip_trailing_hole(const struct file_op *op, uint64_t *blocks)
     return KS_SUCCESS;
 }
 
+/* The last page that is not zero, searched from the end; none: *blocks is 0. Most often it is the last one. */
+static ks_rc find_last_block(const struct file_op *op, uint64_t *blocks, uint8_t *page)
+{
+    if (*blocks == 0)
+        return KS_SUCCESS;
+    TRY(read_last(op, *blocks, page));
+    if (!mem_is_zero(page, BLOCK_BYTES))
+        return KS_SUCCESS;
+    TRY(skip_trailing_hole(op, blocks));
+    for (; *blocks > 0; --*blocks) {
+        TRY(read_last(op, *blocks, page));
+        if (!mem_is_zero(page, BLOCK_BYTES))
+            break;
+    }
+    return KS_SUCCESS;
+}
+
 /* The length of a last block that fails authentication is not believed: the file is as long as it can be, so
  * that whoever reads to the end meets the error. */
-static ks_rc load_size(const struct file_op *op, uint64_t blocks)
+static ks_rc load_size(const struct file_op *op, uint64_t backing_bytes)
 {
     uint32_t payload = op->v->conf.block_payload, length = payload;
+    uint64_t blocks = backing_bytes / BLOCK_BYTES - 1;
     uint8_t page[BLOCK_BYTES];
 
-    TRY(find_last_block(op, blocks, &blocks, page));
+    TRY(find_last_block(op, &blocks, page));
     op->i->size = 0;
     if (blocks == 0)
         return KS_SUCCESS;
@@ -89,21 +98,6 @@ static ks_rc load_size(const struct file_op *op, uint64_t blocks)
         length = payload;
     op->i->size = (blocks - 1) * payload + length;
     return KS_SUCCESS;
-}
-
-static ks_rc load_blocks(const struct file_op *op, uint64_t backing_bytes)
-{
-    uint64_t blocks = backing_bytes / BLOCK_BYTES - 1;
-    uint8_t page[BLOCK_BYTES];
-    struct io *io = op->v->conf.io;
-    size_t len;
-
-    if (blocks > 0) {
-        TRY(io->ops->pread(io, op->file, page, BLOCK_BYTES, block_offset(blocks - 1), &len));
-        if (mem_is_zero(page, BLOCK_BYTES))
-            TRY(skip_trailing_hole(op, &blocks));
-    }
-    return load_size(op, blocks);
 }
 
 ks_rc file_load(struct volume *v, struct inode *i, struct io_file *file)
@@ -126,7 +120,7 @@ ks_rc file_load(struct volume *v, struct inode *i, struct io_file *file)
     if (i->has_header) {
         struct file_op op = {.v = v, .i = i, .file = file};
         TRY(volume_space_get(v, &op.s));
-        ks_rc rc = load_blocks(&op, (uint64_t)st.st_size);
+        ks_rc rc = load_size(&op, (uint64_t)st.st_size);
         volume_space_put(v, op.s);
         TRY(rc);
     }
