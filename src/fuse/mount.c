@@ -106,6 +106,20 @@ static size_t descriptor_limit(void)
     return (size_t)limit.rlim_cur;
 }
 
+static void want_ahead(void *arg)
+{
+    struct process *p = arg;
+
+    sweeper_ask(p->ahead);
+}
+
+static void look_ahead(void *arg)
+{
+    struct process *p = arg;
+
+    volume_look_ahead(p->volume);
+}
+
 static ks_rc make_volume(struct process *p)
 {
     struct volume_conf conf = {
@@ -119,11 +133,14 @@ static ks_rc make_volume(struct process *p)
         .descriptors_max = descriptor_limit() / 4 * 3,
         .objects_max = descriptor_limit() / 8 * 7,
         .alert = on_alert,
+        .want_ahead = want_ahead,
+        .want_ahead_arg = p,
     };
 
     memcpy(conf.volume_id, p->volume_id_bytes, sizeof conf.volume_id);
     TRY(trouble_new(p->clock, on_alert, p, &p->trouble));
-    return volume_new(&conf, &p->volume);
+    TRY(volume_new(&conf, &p->volume));
+    return sweeper_start(look_ahead, p, &p->ahead);
 }
 
 /* first_unlock(p, is_revoked, ret_granted): the keys, if the key service gives them. Whether a refusal ends the
@@ -412,7 +429,8 @@ static void release(struct process *p)
     guard_free(p->guard);
     watcher_free(p->watcher);
     /* a thread that hangs in the kernel may still look at the volume */
-    if (shedder_stop(TAKE(p->shedder), FLUSH_MS_MAX))
+    bool is_alone = shedder_stop(TAKE(p->shedder), FLUSH_MS_MAX);
+    if (sweeper_stop(TAKE(p->ahead), FLUSH_MS_MAX) && is_alone)
         volume_free(p->volume);
     trouble_free(p->trouble);
     if (had_volume)

@@ -42,6 +42,7 @@ struct process {
     struct trouble *trouble;
     struct session *session;
     struct sweeper *sweeper;
+    struct sweeper *ahead; /* calls volume_look_ahead */
     struct holders *holders;
     struct shedder *shedder;
     struct awake *awake; /* NULL: processors may sleep when they like */

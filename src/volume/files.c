@@ -115,6 +115,7 @@ static void close_down_to(struct volume *v, size_t count)
 
 void volume_rest(struct volume *v)
 {
+    ahead_rest(v);
     for (size_t n = atomic_load(&v->files_open); n > 0; n--)
         visit_next(v, true);
 }

@@ -135,19 +135,23 @@ static void table_remove(struct volume *v, struct inode *i)
     v->inode_count--;
 }
 
-ks_rc inode_get(struct volume *v, struct io_node *node, const struct stat *st, struct inode **ret)
+static ks_rc get(struct volume *v, struct io_node *node, const struct stat *st, bool is_ahead,
+                 struct inode **ret)
 {
     ks_rc rc = KS_SUCCESS;
 
     pthread_mutex_lock(&v->table_mutex);
     struct inode *i = table_find(v, st->st_dev, st->st_ino);
-    if (i) {
+    if (i && is_ahead) {
+        rc = ks_os(EEXIST);
+    } else if (i) {
         i->refs++;
     } else if (v->conf.objects_max && v->inode_count >= v->conf.objects_max) {
         rc = ks_os(EMFILE);
     } else {
         rc = inode_new(node, st, &i);
         if (ks_ok(rc)) {
+            atomic_init(&i->is_ahead, is_ahead);
             table_insert(v, i);
             node = NULL; /* the inode has it now */
         }
@@ -159,6 +163,82 @@ ks_rc inode_get(struct volume *v, struct io_node *node, const struct stat *st, s
         *ret = i;
     return rc;
 }
+
+ks_rc inode_get(struct volume *v, struct io_node *node, const struct stat *st, struct inode **ret)
+{
+    return get(v, node, st, false, ret);
+}
+
+ks_rc inode_get_ahead(struct volume *v, struct io_node *node, const struct stat *st,
+                      struct inode **ret)
+{
+    return get(v, node, st, true, ret);
+}
+
+bool inode_is_known(struct volume *v, dev_t dev, ino_t ino)
+{
+    pthread_mutex_lock(&v->table_mutex);
+    bool is_known = table_find(v, dev, ino) != NULL;
+    pthread_mutex_unlock(&v->table_mutex);
+    return is_known;
+}
+
+/* --- held: with table_mutex --- */
+
+static void held_put(struct volume *v, struct inode *i)
+{
+    struct inode *first = v->held;
+
+    i->held_next = first ? first : i;
+    i->held_prev = first ? first->held_prev : i;
+    i->held_next->held_prev = i->held_prev->held_next = i;
+    v->held = first ? first : i;
+    v->held_count++;
+}
+
+static void held_take(struct volume *v, struct inode *i)
+{
+    i->held_prev->held_next = i->held_next;
+    i->held_next->held_prev = i->held_prev;
+    if (v->held == i)
+        v->held = i->held_next == i ? NULL : i->held_next;
+    i->held_next = i->held_prev = NULL;
+    v->held_count--;
+}
+
+bool table_hold(struct volume *v, struct inode *i)
+{
+    pthread_mutex_lock(&v->table_mutex);
+    bool is_ours = i->refs == 1 && atomic_load(&i->is_ahead);
+    if (is_ours)
+        held_put(v, i);
+    pthread_mutex_unlock(&v->table_mutex);
+    return is_ours;
+}
+
+void table_unhold(struct volume *v, struct inode *i)
+{
+    pthread_mutex_lock(&v->table_mutex);
+    if (i->held_next) {
+        held_take(v, i);
+        i->refs--;
+    }
+    pthread_mutex_unlock(&v->table_mutex);
+}
+
+struct inode *table_take_held(struct volume *v, size_t most)
+{
+    pthread_mutex_lock(&v->table_mutex);
+    struct inode *i = v->held_count > most ? v->held : NULL;
+    if (i) {
+        held_take(v, i);
+        atomic_store(&i->is_ahead, false);
+    }
+    pthread_mutex_unlock(&v->table_mutex);
+    return i;
+}
+
+/* --- references --- */
 
 void inode_ref(struct volume *v, struct inode *i)
 {

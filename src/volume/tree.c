@@ -76,6 +76,7 @@ static ks_rc find(struct volume *v, struct inode *dir, const char *sealed, struc
 
     TRY(io->ops->lookup(io, dir->node, sealed, &node, &st));
     TRY(inode_get(v, node, &st, &i));
+    inode_note_lookup(v, dir, i, &st);
     ks_rc rc = known_stat(v, i, &st);
     if (!ks_ok(rc)) {
         volume_forget(v, i, 1);

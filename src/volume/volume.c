@@ -39,6 +39,7 @@ ks_rc volume_new(const struct volume_conf *conf, struct volume **ret)
     pthread_mutex_init(&v->table_mutex, NULL);
     pthread_mutex_init(&v->files_mutex, NULL);
     pthread_mutex_init(&v->pool_mutex, NULL);
+    pthread_mutex_init(&v->ahead_mutex, NULL);
     pthread_mutex_init(&v->moves_mutex, NULL);
     pthread_mutex_init(&v->spots_mutex, NULL);
     block_locks_init(&v->block_locks);
@@ -189,6 +190,7 @@ ks_rc volume_drain(struct volume *v, uint32_t timeout_ms)
 
 void volume_wipe(struct volume *v)
 {
+    ahead_stop(v);
     pthread_rwlock_wrlock(&v->keys_lock);
     spaces_free(v);
     table_drop_keys(v);
@@ -204,6 +206,7 @@ void volume_free(struct volume *v)
     if (!v)
         return;
     volume_set_door(v, VOLUME_CLOSED);
+    ahead_done(v);
     table_done(v);
     spaces_free(v);
     secret_pool_free(v->key_pool);
@@ -215,6 +218,7 @@ void volume_free(struct volume *v)
     pthread_mutex_destroy(&v->table_mutex);
     pthread_mutex_destroy(&v->pool_mutex);
     pthread_mutex_destroy(&v->files_mutex);
+    pthread_mutex_destroy(&v->ahead_mutex);
     pthread_mutex_destroy(&v->moves_mutex);
     pthread_mutex_destroy(&v->spots_mutex);
     block_locks_done(&v->block_locks);

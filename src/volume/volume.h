@@ -38,6 +38,10 @@ struct volume_conf {
         descriptors_max; /* for these and known objects: the more objects, the fewer files; 0: no limit */
     size_t
         objects_max; /* known at once; more are refused with EMFILE, so that those that are can be written back. 0: no limit */
+    /* want_ahead(arg): volume_look_ahead is to be called soon, by a thread that may wait for the disk, and always the same one. Called by any thread; must not wait. NULL:
+     * nothing is read ahead. */
+    void (*want_ahead)(void *arg);
+    void *want_ahead_arg;
     /* alert(arg, text): something the operator must know: damage found, a failed sync. Any thread. NULL: none. */
     void (*alert)(void *arg, const char *text);
     void *alert_arg;
@@ -124,6 +128,9 @@ void volume_close(struct volume *v, struct handle *h);
 /* volume_rest(v): to be called every few seconds: closes backing files that were not used since the call before, and
  * makes modification times that were kept back those of the backing files. Asks for no door and no key. */
 void volume_rest(struct volume *v);
+
+/* volume_look_ahead(v): loads files that will be asked for next, until there are enough of them. */
+void volume_look_ahead(struct volume *v);
 
 /* Files, whether or not they have a name any more.
  * volume_read(v, i, out, len, at, ret_len): short only at the end of the file. */

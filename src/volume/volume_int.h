@@ -3,7 +3,7 @@
  * volume/volume_int.h - the insides of a volume, for the files of this folder and their tests only.
  *
  * Lock order: door (an operation is counted) < volume.keys_lock (read) < inode.data_lock < volume.block_locks < inode.open_mutex
- * < volume.files_mutex < volume.table_mutex < volume.pool_mutex < inode.keys_mutex; inode.sync_mutex,
+ * < volume.files_mutex < volume.ahead_mutex < volume.table_mutex < volume.pool_mutex < inode.keys_mutex; inode.sync_mutex,
  * inode.flush.mutex, volume.spaces_mutex, volume.moves_mutex, volume.spots_mutex (leaves).
  */
 #pragma once
@@ -13,6 +13,8 @@
 
 #include "base/secret.h"
 #include "crypto/xaes.h"
+#include "volume/ahead.h"
+#include "volume/ahead_names.h"
 #include "volume/block.h"
 #include "volume/block_locks.h"
 #include "volume/foresight.h"
@@ -106,6 +108,18 @@ struct inode {
 
     atomic_bool is_poisoned; /* a sync failed; for ever */
     atomic_bool is_placed;   /* renamed after it was made, which a sync of data may not cover */
+
+    atomic_bool is_ahead; /* loaded, or about to be, before anybody has asked for it */
+    struct inode *held_next, *held_prev; /* among volume.held; under volume.table_mutex */
+};
+
+/* The directory whose files are loaded ahead; of the thread that does it. */
+struct ahead_run {
+    struct inode *dir;     /* referenced; NULL: none */
+    struct io_dir *stream; /* while it is listed */
+    uint64_t listed;       /* entries, in all */
+    bool is_listed;
+    struct ahead_names names;
 };
 
 struct handle {
@@ -140,6 +154,19 @@ struct volume {
     size_t slot_count;
     _Atomic size_t inode_count; /* changes under table_mutex */
     struct inode *root;
+    struct inode
+        *held; /* a ring: loaded ahead and not asked for yet; each has a reference by that */
+    size_t held_count;
+
+    /* ahead_load.c */
+    pthread_mutex_t ahead_mutex;
+    struct ahead ahead;
+    struct inode *ahead_chosen; /* referenced; its files are to be loaded ahead next */
+    struct inode *ahead_served; /* the directory that the thread was at when it stopped */
+    bool is_ahead_running;      /* the thread is at work, or was woken */
+    bool is_ahead_spent;        /* it stopped because there are no more names in that direction */
+    uint64_t ahead_events, ahead_events_seen; /* in all; when nobody used the volume last */
+    struct ahead_run ahead_run;
 
     /* files.c: those whose backing file is open */
     pthread_mutex_t files_mutex;
@@ -212,6 +239,17 @@ ks_rc inode_get(struct volume *v, struct io_node *node, const struct stat *st,
 void inode_ref(struct volume *v, struct inode *i);
 /* inode_ref_living(v, i): the same unless nobody refers to it, that is, it may be going away. */
 bool inode_ref_living(struct volume *v, struct inode *i);
+/* inode_is_known(v, dev, ino): whether there is an inode of that number. */
+bool inode_is_known(struct volume *v, dev_t dev, ino_t ino);
+/* inode_get_ahead(v, node, st, ret): as inode_get of an object that is not known, for loading it ahead; EEXIST when it is. */
+ks_rc inode_get_ahead(struct volume *v, struct io_node *node, const struct stat *st,
+                      struct inode **ret) KS_MUST;
+/* table_hold(v, i): the caller's reference, which must be the only one, becomes that of volume.held. False when it is not the only
+ * one or somebody has asked for i: then it stays the caller's. table_unhold(v, i): gives it up, if there is one; the caller has
+ * another. table_take_held(v, most): gives the oldest one to the caller; NULL when no more than most are held. */
+bool table_hold(struct volume *v, struct inode *i);
+void table_unhold(struct volume *v, struct inode *i);
+struct inode *table_take_held(struct volume *v, size_t most);
 void inode_drop_keys(struct volume *v, struct inode *i);
 /* inode_poison(v, i, why): a sync of it failed, so that nothing that is asked of it later may succeed; counted and told the
  * first time. */
@@ -247,6 +285,16 @@ void inode_forget_seen(struct inode *i);
 
 /* inode_load_empty(i): the same for a backing file that was just seen to have no bytes, without opening it. */
 ks_rc inode_load_empty(struct inode *i) KS_MUST;
+
+/* --- ahead_load.c: loading files before they are asked for --- */
+
+/* inode_note_lookup(v, dir, i, st): i was asked for by a name in dir; st as on the backing file. Before it is loaded. */
+void inode_note_lookup(struct volume *v, struct inode *dir, struct inode *i, const struct stat *st);
+/* ahead_stop(v): nothing is loaded ahead or held any more, until there is reason anew. ahead_rest(v): the same when nobody has asked
+ * for anything since the last call. ahead_done(v): at the end of the volume; the thread has ended. */
+void ahead_stop(struct volume *v);
+void ahead_rest(struct volume *v);
+void ahead_done(struct volume *v);
 
 /* --- filedata.c: blocks of one file --- */
 
