@@ -33,7 +33,7 @@ enum {
     READAHEAD_KB = 1024,
     INIT_MS_MAX = 20000,
     SEATS = 2,            /* one is taken while the other waits */
-    RESERVE = 40,         /* threads that are started when a disk makes all others wait */
+    RESERVE = 56,         /* threads that are started when a disk makes all others wait */
     PATIENCE_MS = 20,     /* and nobody took a request for so long */
     RING_THREADS_MIN = 4, /* for each queue: some wait for a disk while others serve */
 };
