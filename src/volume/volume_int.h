@@ -296,7 +296,7 @@ void ahead_stop(struct volume *v);
 void ahead_rest(struct volume *v);
 void ahead_done(struct volume *v);
 
-/* --- filedata.c: blocks of one file --- */
+/* --- filedata.c, filekey.c: blocks of one file --- */
 
 /* One request on one file: everything the block functions need. */
 struct file_op {
@@ -327,6 +327,9 @@ ks_rc file_block_take(const struct file_op *op, uint64_t index, uint8_t *page, u
 /* file_block_read(op, index, ret_plain, ret_length): one block from the backing file; nobody may be writing it. */
 ks_rc file_block_read(const struct file_op *op, uint64_t index, uint8_t *ret_plain,
                       uint32_t *ret_length) KS_MUST;
+
+/* --- filewrite.c --- */
+
 /* file_change_begin(op): what comes before every change of the contents, with data_lock held for writing: EIO for a
  * poisoned file; removes what a failed write has left behind the end. */
 ks_rc file_change_begin(const struct file_op *op) KS_MUST;
@@ -382,6 +385,28 @@ static inline uint32_t block_share(uint64_t size, uint64_t index, uint32_t paylo
     if (size <= from)
         return 0;
     return size - from < payload ? (uint32_t)(size - from) : payload;
+}
+
+static inline struct block_place file_place(const struct file_op *op, uint64_t index)
+{
+    return (struct block_place){op->v->conf.volume_id, op->i->file_id, index,
+                                op->v->conf.block_payload};
+}
+
+/* What one request reads or writes. */
+struct file_slice {
+    uint64_t at; /* in the file */
+    size_t len;
+};
+
+/* The part of a slice that stands in block index: from..to within the payload. */
+static inline void file_slice_in_block(const struct file_slice *s, uint64_t index, uint32_t payload,
+                                       uint32_t *from, uint32_t *to)
+{
+    uint64_t start = index * payload, end = s->at + s->len;
+
+    *from = s->at > start ? (uint32_t)(s->at - start) : 0;
+    *to = end - start < payload ? (uint32_t)(end - start) : payload;
 }
 
 enum { FILE_SIZE_MAX_BLOCKS_SHIFT = 50 }; /* 2^50 blocks; larger offsets are EFBIG */
