@@ -132,6 +132,7 @@ struct seal_job {
     uint64_t new_size;
     uint32_t generation;
     const struct xaes_key *key;
+    uint64_t ahead_from, ahead_to; /* these blocks stand sealed in the space, and all nonces */
 };
 
 /* The whole payload of a block that the slice covers in part: old bytes around the new ones. */
@@ -169,27 +170,53 @@ static ks_rc seal_one(const struct file_op *op, const struct seal_job *job, uint
                       page);
 }
 
-static ks_rc write_round(const struct file_op *op, const struct seal_job *job, uint64_t first,
+static ks_rc seal_range(const struct file_op *op, const struct seal_job *job, uint64_t from,
+                        uint64_t to, uint64_t first)
+{
+    for (uint64_t n = from - first; n < to - first; n++)
+        TRY(seal_one(op, job, first + n, op->s->nonces + n * XAES_NONCE_BYTES,
+                     op->s->pages + (1 + n) * BLOCK_BYTES));
+    return KS_SUCCESS;
+}
+
+/* The key, and a nonce for each of count blocks. */
+static ks_rc seal_begin(const struct file_op *op, struct seal_job *job, size_t count)
+{
+    TRY(file_key_get(op, job->generation, &job->key));
+    return random_fill(op->v->conf.random, op->s->nonces, count * XAES_NONCE_BYTES);
+}
+
+static bool is_ahead(const struct seal_job *job)
+{
+    return job->ahead_from < job->ahead_to;
+}
+
+static ks_rc seal_round(const struct file_op *op, struct seal_job *job, uint64_t first,
+                        uint64_t end)
+{
+    if (!is_ahead(job)) {
+        TRY(seal_begin(op, job, (size_t)(end - first)));
+        return seal_range(op, job, first, end, first);
+    }
+    TRY(seal_range(op, job, first, job->ahead_from, first));
+    return seal_range(op, job, job->ahead_to, end, first);
+}
+
+static ks_rc write_round(const struct file_op *op, struct seal_job *job, uint64_t first,
                          size_t count)
 {
-    uint8_t *pages = op->s->pages;
     bool is_with_header = !op->i->has_header;
-    struct seal_job keyed = *job;
 
     if (is_with_header)
-        TRY(header_make(op, pages));
-    TRY(file_key_get(op, job->generation, &keyed.key));
-    TRY(random_fill(op->v->conf.random, op->s->nonces, count * XAES_NONCE_BYTES));
-    for (size_t n = 0; n < count; n++)
-        TRY(seal_one(op, &keyed, first + n, op->s->nonces + n * XAES_NONCE_BYTES,
-                     pages + (1 + n) * BLOCK_BYTES));
+        TRY(header_make(op, op->s->pages));
+    TRY(seal_round(op, job, first, first + count));
     TRY(write_pages(op, first, count, is_with_header));
     if (is_with_header)
         op->i->has_header = true;
     return KS_SUCCESS;
 }
 
-static ks_rc write_rounds(const struct file_op *op, const struct seal_job *job)
+static ks_rc write_rounds(const struct file_op *op, struct seal_job *job)
 {
     uint32_t payload = op->v->conf.block_payload;
     uint64_t first = job->s->at / payload, end = block_count_of(job->s->at + job->s->len, payload);
@@ -198,6 +225,28 @@ static ks_rc write_rounds(const struct file_op *op, const struct seal_job *job)
         count = end - first < SPACE_BLOCKS ? end - first : SPACE_BLOCKS;
         TRY(write_round(op, job, first, (size_t)count));
     }
+    return KS_SUCCESS;
+}
+
+/*
+ * A block that a write covers whole depends on nothing that may change but the id of the file, and that is there for good once the
+ * file has a header. So it is sealed before the file is locked, and writes that make a file grow take turns only for the rest. A
+ * write of several rounds needs its space again for the second.
+ */
+static ks_rc seal_ahead(const struct file_op *op, struct seal_job *job)
+{
+    uint32_t payload = op->v->conf.block_payload;
+    uint64_t first = job->s->at / payload, behind = job->s->at + job->s->len;
+    uint64_t from = block_count_of(job->s->at, payload), to = behind / payload;
+    size_t count = (size_t)(block_count_of(behind, payload) - first);
+
+    if (from >= to || count > SPACE_BLOCKS || !atomic_load(&op->i->has_header))
+        return KS_SUCCESS;
+    job->new_size = behind;
+    TRY(seal_begin(op, job, count));
+    TRY(seal_range(op, job, from, to, first));
+    job->ahead_from = from;
+    job->ahead_to = to;
     return KS_SUCCESS;
 }
 
@@ -229,24 +278,22 @@ static void make_room(const struct file_op *op, uint64_t old_size)
 }
 
 /* data_lock is held for writing. */
-static ks_rc write_slice(const struct file_op *op, const struct file_slice *s, const uint8_t *in)
+static ks_rc write_slice(const struct file_op *op, struct seal_job *job)
 {
-    uint64_t end = s->at + s->len;
-    struct seal_job job = {.s = s,
-                           .in = in,
-                           .new_size = end > op->i->size ? end : op->i->size,
-                           .generation = keyset_newest(op->v->keys)};
+    uint64_t end = job->s->at + job->s->len, old_size = op->i->size;
 
+    job->new_size = end > old_size ? end : old_size;
+    if (op->i->is_overgrown)
+        job->ahead_to = job->ahead_from; /* what mends the file works in the same space */
     TRY(file_change_begin(op));
-    ks_rc rc = write_rounds(op, &job);
+    ks_rc rc = write_rounds(op, job);
     if (!ks_ok(rc)) {
         if (!op->i->has_header)
             inode_drop_keys(op->v, op->i); /* they belong to a file id that was never written */
         undo_growth(op);
         return rc;
     }
-    uint64_t old_size = op->i->size;
-    file_set_size(op->i, job.new_size);
+    file_set_size(op->i, job->new_size);
     make_room(op, old_size);
     return KS_SUCCESS;
 }
@@ -261,19 +308,18 @@ static bool stays_in_place(const struct file_op *op, const struct file_slice *s)
 }
 
 /* data_lock is held for reading. Nothing grows, so what fails leaves nothing behind. */
-static ks_rc overwrite_slice(const struct file_op *op, const struct file_slice *s,
-                             const uint8_t *in)
+static ks_rc overwrite_slice(const struct file_op *op, struct seal_job *job)
 {
+    const struct file_slice *s = job->s;
     uint32_t payload = op->v->conf.block_payload;
     uint64_t first = s->at / payload, end = block_count_of(s->at + s->len, payload);
     struct block_hold hold;
-    struct seal_job job = {
-        .s = s, .in = in, .new_size = op->i->size, .generation = keyset_newest(op->v->keys)};
 
     if (atomic_load(&op->i->is_poisoned))
         return ks_os(EIO);
+    job->new_size = op->i->size;
     block_locks_take(&op->v->block_locks, op->i->ino, first, (size_t)(end - first), &hold);
-    ks_rc rc = write_rounds(op, &job);
+    ks_rc rc = write_rounds(op, job);
     block_locks_give(&op->v->block_locks, &hold);
     return rc;
 }
@@ -288,24 +334,27 @@ static void unlock_after(struct inode *i, ks_rc rc)
 }
 
 /* *ret_is_done is false when the write does more than that: nothing has happened then. */
-static ks_rc write_in_place(const struct file_op *op, const struct file_slice *s, const uint8_t *in,
-                            bool *ret_is_done)
+static ks_rc write_in_place(const struct file_op *op, struct seal_job *job, bool *ret_is_done)
 {
+    *ret_is_done = false;
+    if (!stays_in_place(op, job->s)) /* then it does not wait here either */
+        return KS_SUCCESS;
     pthread_rwlock_rdlock(&op->i->data_lock);
-    *ret_is_done = stays_in_place(op, s);
+    *ret_is_done = stays_in_place(op, job->s);
     if (!*ret_is_done) {
         pthread_rwlock_unlock(&op->i->data_lock);
         return KS_SUCCESS;
     }
-    ks_rc rc = overwrite_slice(op, s, in);
+    ks_rc rc = overwrite_slice(op, job);
     unlock_after(op->i, rc);
     return rc;
 }
 
-static ks_rc write_alone(const struct file_op *op, const struct file_slice *s, const uint8_t *in)
+static ks_rc write_alone(const struct file_op *op, struct seal_job *job)
 {
+    TRY(seal_ahead(op, job));
     pthread_rwlock_wrlock(&op->i->data_lock);
-    ks_rc rc = write_slice(op, s, in);
+    ks_rc rc = write_slice(op, job);
     unlock_after(op->i, rc);
     return rc;
 }
@@ -323,9 +372,10 @@ ks_rc volume_write(struct volume *v, struct inode *i, const void *in, size_t len
     if (len == 0)
         return KS_SUCCESS;
     TRY(file_op_begin(v, i, &op));
-    TRY(write_in_place(&op, &s, in, &is_done));
+    struct seal_job job = {.s = &s, .in = in, .generation = keyset_newest(v->keys)};
+    TRY(write_in_place(&op, &job, &is_done));
     if (!is_done)
-        TRY(write_alone(&op, &s, in));
+        TRY(write_alone(&op, &job));
     atomic_fetch_add(&v->writes, 1);
     atomic_fetch_add(&v->bytes_written, len);
     return KS_SUCCESS;

@@ -73,7 +73,7 @@ struct inode {
     /* What is known of a regular file; under data_lock once is_loaded. Who only wants to know the size waits for no write:
      * size_shown is there once is_loaded, which is set last and for ever. */
     atomic_bool is_loaded;
-    bool has_header;
+    atomic_bool has_header; /* once set, it and file_id stay */
     atomic_bool
         is_overgrown; /* a failed write left something behind the end; changes under data_lock */
     bool is_stale;    /* pages that were never durable stand there without a header */

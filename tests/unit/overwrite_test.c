@@ -19,6 +19,7 @@
 #include "volume/block_locks.h"
 #include "volume/rekey.h"
 #include "volume/survey.h"
+#include "volume/volume_int.h"
 #include "volume_fixture.h"
 
 enum { PAYLOAD = 3584, BLOCKS = 64, FILE_BYTES = BLOCKS * PAYLOAD - 100, A = 10, B = 40 };
@@ -177,6 +178,21 @@ static void inject(struct disk *d, uint64_t at, size_t after, bool is_cut_failin
     pthread_mutex_unlock(&d->mutex);
 }
 
+/* --- nonces that are counted --- */
+
+struct dice {
+    struct random random;
+    atomic_uint throws;
+};
+
+static ks_rc dice_fill(struct random *r, void *out, size_t len)
+{
+    struct dice *dice = (struct dice *)(void *)r;
+
+    atomic_fetch_add(&dice->throws, 1);
+    return random_fill(random_system(), out, len);
+}
+
 /* --- a file of blocks that each hold one letter --- */
 
 /* A thread that does one thing. What came of it is checked by who waits for its end: a check that fails ends the test. */
@@ -193,6 +209,7 @@ struct doing {
 struct bench {
     struct tmpdir tmp;
     struct disk disk;
+    struct dice dice;
     struct fixture_keys *keys;
     struct fixture *f;
     struct inode *i;
@@ -212,6 +229,8 @@ static int bench_new(void **state)
     check_ok(fixture_keys_new(PAYLOAD, &b->keys));
     check_ok(fixture_layout(&b->disk.io, b->tmp.path));
     check_ok(fixture_open(&b->disk.io, b->tmp.path, b->keys, &b->f));
+    b->dice.random.fill = dice_fill;
+    b->f->v->conf.random = &b->dice.random;
     check_ok(fixture_file(b->f, "f", true, &b->i, &b->h));
     memset(old, 'o', sizeof old);
     check_ok(volume_write(b->f->v, b->i, old, sizeof old, 0));
@@ -445,6 +464,29 @@ static void write__that_grows_the_file__comes_after_it(void **state)
     check_range(b, 'g', FILE_BYTES - 10, 500);
 }
 
+static ks_rc add_whole(struct bench *b)
+{
+    return write_at(b, 'p', BLOCKS * PAYLOAD, 3 * PAYLOAD);
+}
+
+/* Whole blocks are the same whatever comes before them. */
+static void write__that_grows_the_file__is_sealed_meanwhile(void **state)
+{
+    struct bench *b = *state;
+
+    begin_write(b, false);
+    unsigned before = atomic_load(&b->dice.throws);
+    start(&b->other, b, add_whole);
+    check_waits(&b->other);
+    assert_int_equal(atomic_load(&b->dice.throws), before + 1);
+    end_write(b);
+    finish(&b->other);
+    assert_int_equal(atomic_load(&b->dice.throws), before + 1);
+    check_range(b, 'p', BLOCKS * PAYLOAD, 3 * PAYLOAD);
+    check_block(b, 'a', A);
+    check_no_damage(b);
+}
+
 static ks_rc write_many(struct bench *b)
 {
     return write_at(b, 'm', 20 * PAYLOAD, (BLOCK_HOLD_MAX + 1) * PAYLOAD);
@@ -599,6 +641,23 @@ static void write_in_the_middle__after_a_failed_growth__first_cuts_off_what_it_l
     assert_int_equal(size_of(b), FILE_BYTES);
     check_block(b, 'b', B);
     check_range(b, 'o', FILE_BYTES - PAYLOAD, PAYLOAD);
+    check_no_damage(b);
+}
+
+/* Mending makes the last block shorter again, in the space where the blocks of the write stand sealed. */
+static void write_at_the_end__after_a_failed_growth__is_sealed_anew(void **state)
+{
+    struct bench *b = *state;
+
+    inject(&b->disk, place_of(BLOCKS - 1), 2 * 4096, true);
+    check_errno(write_at(b, 'g', FILE_BYTES - 10, 3 * PAYLOAD), EIO);
+    inject(&b->disk, 0, 0, false);
+    check_ok(add_whole(b));
+    remount(b);
+    assert_int_equal(size_of(b), (BLOCKS + 3) * PAYLOAD);
+    check_range(b, 'p', BLOCKS * PAYLOAD, 3 * PAYLOAD);
+    check_range(b, 'o', FILE_BYTES - PAYLOAD, PAYLOAD - 10);
+    check_range(b, 0, FILE_BYTES, 100);
     check_no_damage(b);
 }
 
@@ -1002,6 +1061,7 @@ int main(void)
         T(write__of_the_same_block__comes_after_it),
         T(write__that_meets_it_in_a_part__keeps_the_rest_of_it),
         T(write__that_grows_the_file__comes_after_it),
+        T(write__that_grows_the_file__is_sealed_meanwhile),
         T(write__of_many_blocks__comes_after_it),
         T(truncation__comes_after_it),
         T(hole__that_is_punched__comes_after_it),
@@ -1010,6 +1070,7 @@ int main(void)
         T(read__in_the_middle_of_it__waits_for_the_whole),
         T(write__that_fails__leaves_the_one_beside_it_alone),
         T(write_in_the_middle__after_a_failed_growth__first_cuts_off_what_it_left),
+        T(write_at_the_end__after_a_failed_growth__is_sealed_anew),
         T(flush__during_it__does_not_answer_the_sync_after_it),
         T(page__torn_once__is_read_again),
         T(page__torn_always__is_damaged_and_alerted_once),
