@@ -82,14 +82,10 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off
         reply_rc(req, rc);
         return;
     }
-    bool may_go_on = wire_answers_at_once(),
-         is_ahead = may_go_on && volume_foresee_sync(v, i, &ahead),
-         is_begun = may_go_on && !is_ahead && volume_foresee_begin(v, i, &ahead);
+    bool is_ahead = wire_answers_at_once() && volume_foresee_sync(v, i, &ahead);
     fuse_reply_write(req, size);
     if (is_ahead)
         volume_flush_ahead(&ahead);
-    if (is_begun)
-        volume_begin_sync(&ahead);
 }
 
 /* A request that waits for a flush which another thread has begun; that thread answers it. */

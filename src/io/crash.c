@@ -190,6 +190,7 @@ static const struct io_ops crash_ops = {
     .truncate = crash_truncate,
     .fallocate = crash_fallocate,
     .seek = crash_seek,
+    .write_out = crash_write_out,
     .sync = crash_sync,
     .file_stat = crash_file_stat,
     .lock = crash_file_lock,

@@ -265,16 +265,15 @@ static ks_rc fault_seek(struct io *io, struct io_file *file, uint64_t at, enum i
     return below(io)->ops->seek(below(io), file, at, what, ret);
 }
 
+static void fault_write_out(struct io *io, struct io_file *file, uint64_t at, uint64_t len)
+{
+    below(io)->ops->write_out(below(io), file, at, len);
+}
+
 static ks_rc fault_sync(struct io *io, struct io_file *file, bool is_data_only)
 {
     TRY(fault_step(io, "sync"));
     return below(io)->ops->sync(below(io), file, is_data_only);
-}
-
-static void fault_begin_sync(struct io *io, struct io_file *file)
-{
-    if (below(io)->ops->begin_sync)
-        below(io)->ops->begin_sync(below(io), file);
 }
 
 static ks_rc fault_file_stat(struct io *io, struct io_file *file, struct stat *ret)
@@ -345,8 +344,8 @@ static const struct io_ops fault_ops = {
     .truncate = fault_truncate,
     .fallocate = fault_fallocate,
     .seek = fault_seek,
+    .write_out = fault_write_out,
     .sync = fault_sync,
-    .begin_sync = fault_begin_sync,
     .file_stat = fault_file_stat,
     .lock = fault_lock,
     .xattr_get = fault_xattr_get,

@@ -115,10 +115,10 @@ struct io_ops {
     /* seek: the next data or hole at or behind at; ENXIO when there is none */
     ks_rc (*seek)(struct io *, struct io_file *, uint64_t at, enum io_seek what,
                   uint64_t *ret) KS_MUST;
+    /* write_out: a hint that what was written there (len 0: anywhere behind at) may go to the disk now. Promises nothing; what
+     * fails is for the next sync to tell. */
+    void (*write_out)(struct io *, struct io_file *, uint64_t at, uint64_t len);
     ks_rc (*sync)(struct io *, struct io_file *, bool is_data_only) KS_MUST;
-    /* begin_sync: has the disk begin with what was written and not yet synced, and waits for nothing. Promises nothing; an error
-     * is that of the next sync. NULL: there is nothing to begin. */
-    void (*begin_sync)(struct io *, struct io_file *);
     ks_rc (*file_stat)(struct io *, struct io_file *, struct stat *ret) KS_MUST;
     /* lock: an exclusive lock on the open file that ends with it; BUSY when another has it. */
     ks_rc (*lock)(struct io *, struct io_file *) KS_MUST;

@@ -167,18 +167,19 @@ ks_rc posix_seek(struct io *io, struct io_file *file, uint64_t at, enum io_seek 
     return KS_SUCCESS;
 }
 
+/* Takes no error away from the next sync: it neither waits for what is on its way nor looks at what went wrong. */
+void posix_write_out(struct io *io, struct io_file *file, uint64_t at, uint64_t len)
+{
+    (void)io;
+    (void)sync_file_range(file->fd, (off_t)at, (off_t)len, SYNC_FILE_RANGE_WRITE);
+}
+
 /* Never repeated after EINTR or any other failure: the kernel may have dropped the pages and the
  * error with them, so a second sync that succeeds says nothing. */
 ks_rc posix_sync(struct io *io, struct io_file *file, bool is_data_only)
 {
     (void)io;
     return posix_result(is_data_only ? fdatasync(file->fd) : fsync(file->fd));
-}
-
-void posix_begin_sync(struct io *io, struct io_file *file)
-{
-    (void)io;
-    (void)sync_file_range(file->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
 }
 
 ks_rc posix_file_stat(struct io *io, struct io_file *file, struct stat *ret)

@@ -373,6 +373,11 @@ static ks_rc record_seek(struct io *io, struct io_file *file, uint64_t at, enum 
     return below(io)->ops->seek(below(io), file, at, what, ret);
 }
 
+static void record_write_out(struct io *io, struct io_file *file, uint64_t at, uint64_t len)
+{
+    below(io)->ops->write_out(below(io), file, at, len);
+}
+
 static ks_rc record_file_stat(struct io *io, struct io_file *file, struct stat *ret)
 {
     return below(io)->ops->file_stat(below(io), file, ret);
@@ -425,6 +430,7 @@ static const struct io_ops record_ops = {
     .truncate = record_truncate,
     .fallocate = record_fallocate,
     .seek = record_seek,
+    .write_out = record_write_out,
     .sync = record_sync,
     .file_stat = record_file_stat,
     .lock = record_file_lock,

@@ -47,7 +47,8 @@ static ks_rc sync_growth(struct volume *v, struct inode *i, struct io_file *file
     return KS_SUCCESS;
 }
 
-static void unlock(struct inode *i, bool is_write)
+/* A change that is not a write has no length. */
+static void unlock(struct inode *i, uint64_t at, uint64_t len)
 {
     struct file_flush *f = &i->flush;
 
@@ -55,20 +56,22 @@ static void unlock(struct inode *i, bool is_write)
         atomic_store(&i->size_shown, i->size);
     pthread_mutex_lock(&f->mutex);
     f->changes++;
-    f->is_foreseen = is_write && foresight_write(&f->foresight);
-    f->may_begin |= is_write && foresight_may_begin(&f->foresight);
+    f->is_foreseen = len > 0 && foresight_write(&f->foresight);
+    f->may_begin |= len > 0 && foresight_may_begin(&f->foresight);
+    if (len > 0)
+        stream_write(&f->stream, at, len);
     pthread_mutex_unlock(&f->mutex);
     pthread_rwlock_unlock(&i->data_lock);
 }
 
-void file_unlock_written(struct inode *i)
+void file_unlock_written(struct inode *i, uint64_t at, uint64_t len)
 {
-    unlock(i, true);
+    unlock(i, at, len);
 }
 
 void file_unlock_changed(struct inode *i)
 {
-    unlock(i, false);
+    unlock(i, 0, 0);
 }
 
 bool file_is_log(struct inode *i)
@@ -96,32 +99,49 @@ static bool promise(struct inode *i)
     return is_mine;
 }
 
-static bool is_sync_foreseen(struct inode *i)
+/* What a sync that comes later need not wait for: of a file in which many writes come before each sync all there is, else a piece
+ * of what is written in order. With flush.mutex held. */
+static bool take_piece(struct volume *v, struct file_flush *f, struct flush_ahead *a)
 {
-    pthread_mutex_lock(&i->flush.mutex);
-    bool is_foreseen = i->flush.is_foreseen && i->flush.state != FLUSH_PROMISED;
-    i->flush.is_foreseen = false;
-    pthread_mutex_unlock(&i->flush.mutex);
-    return is_foreseen && !atomic_load(&i->is_poisoned);
+    bool may_begin = f->may_begin;
+
+    f->may_begin = false;
+    if (!may_begin && !stream_is_due(&f->stream))
+        return false;
+    a->is_piece = !atomic_exchange(&v->is_writing_out, true);
+    if (a->is_piece && !may_begin)
+        stream_take(&f->stream, &a->at, &a->len);
+    return a->is_piece;
 }
 
-/* Everything that is needed after the write was answered, when the kernel may forget the file. */
-static bool hold(struct volume *v, struct inode *i, struct flush_ahead *ret)
+static bool is_flush_foreseen(struct volume *v, struct inode *i, struct flush_ahead *a)
 {
-    struct flush_ahead a = {.v = v, .i = i};
+    struct file_flush *f = &i->flush;
 
-    if (!ks_ok(volume_enter(v, NEED_FLUSH)))
+    if (atomic_load(&i->is_poisoned))
         return false;
-    if (!ks_ok(inode_use(v, i, &a.file))) {
-        volume_leave(v);
+    pthread_mutex_lock(&f->mutex);
+    bool is_foreseen = f->is_foreseen && f->state != FLUSH_PROMISED;
+    f->is_foreseen = false;
+    is_foreseen = is_foreseen || take_piece(v, f, a);
+    pthread_mutex_unlock(&f->mutex);
+    return is_foreseen;
+}
+
+/* Holds what the flush needs. */
+static bool begin_ahead(struct flush_ahead *a)
+{
+    if (!ks_ok(volume_enter(a->v, NEED_FLUSH)))
+        return false;
+    if (!ks_ok(inode_use(a->v, a->i, &a->file))) {
+        volume_leave(a->v);
         return false;
     }
-    inode_ref(v, i);
-    *ret = a;
+    inode_ref(a->v, a->i);
     return true;
 }
 
-static void let_go(const struct flush_ahead *a)
+static void end_ahead(struct flush_ahead *a)
 {
     inode_unuse(a->v, a->i);
     volume_forget(a->v, a->i, 1);
@@ -130,33 +150,20 @@ static void let_go(const struct flush_ahead *a)
 
 bool volume_foresee_sync(struct volume *v, struct inode *i, struct flush_ahead *ret)
 {
-    if (!is_sync_foreseen(i) || !hold(v, i, ret))
+    struct flush_ahead a = {.v = v, .i = i};
+
+    if (!is_flush_foreseen(v, i, &a))
         return false;
-    if (!promise(i)) {
-        let_go(ret);
-        return false;
+    bool is_begun = begin_ahead(&a);
+    if (a.is_piece && !is_begun)
+        atomic_store(&v->is_writing_out, false);
+    if (is_begun && !a.is_piece && !promise(a.i)) {
+        end_ahead(&a);
+        is_begun = false;
     }
-    return true;
-}
-
-static bool is_begin_due(struct inode *i)
-{
-    pthread_mutex_lock(&i->flush.mutex);
-    bool is_due = i->flush.may_begin;
-    i->flush.may_begin = false;
-    pthread_mutex_unlock(&i->flush.mutex);
-    return is_due;
-}
-
-bool volume_foresee_begin(struct volume *v, struct inode *i, struct flush_ahead *ret)
-{
-    return v->conf.io->ops->begin_sync && is_begin_due(i) && hold(v, i, ret);
-}
-
-void volume_begin_sync(const struct flush_ahead *a)
-{
-    a->v->conf.io->ops->begin_sync(a->v->conf.io, a->file);
-    let_go(a);
+    if (is_begun)
+        *ret = a;
+    return is_begun;
 }
 
 /* What came since the promise is flushed too. */
@@ -178,7 +185,21 @@ static struct sync_waiter *end(struct file_flush *f, ks_rc rc)
     return all;
 }
 
-void volume_flush_ahead(struct flush_ahead *a)
+static void write_piece(struct flush_ahead *a)
+{
+    struct io *io = a->v->conf.io;
+    uint32_t payload = a->v->conf.block_payload;
+    uint64_t from = block_offset(a->at / payload);
+    uint64_t to = block_offset(block_count_of(a->at + a->len, payload));
+
+    if (a->len > 0)
+        io->ops->write_out(io, a->file, from, to - from);
+    else
+        io->ops->write_out(io, a->file, 0, 0);
+    atomic_store(&a->v->is_writing_out, false);
+}
+
+static void flush_all(struct flush_ahead *a)
 {
     begin(&a->i->flush);
     ks_rc rc = sync_growth(a->v, a->i, a->file, true);
@@ -187,7 +208,15 @@ void volume_flush_ahead(struct flush_ahead *a)
         atomic_fetch_add(&a->v->syncs, ks_ok(rc));
         w->done(w, rc);
     }
-    let_go(a);
+}
+
+void volume_flush_ahead(struct flush_ahead *a)
+{
+    if (a->is_piece)
+        write_piece(a);
+    else
+        flush_all(a);
+    end_ahead(a);
 }
 
 /* --- when it is asked for --- */
@@ -201,6 +230,7 @@ bool volume_join_sync(struct volume *v, struct inode *i, struct sync_waiter *w)
     bool is_joined = f->state == FLUSH_PROMISED && f->covers == f->changes;
     if (is_joined) {
         foresight_sync(&f->foresight);
+        stream_sync(&f->stream);
         w->next = f->waiters;
         f->waiters = w;
     }
@@ -214,6 +244,7 @@ static ks_rc take_flush(struct inode *i, bool is_data_only, bool *ret_is_covered
     struct file_flush *f = &i->flush;
 
     pthread_mutex_lock(&f->mutex);
+    stream_sync(&f->stream);
     if (is_data_only)
         foresight_sync(&f->foresight);
     else

@@ -325,10 +325,10 @@ static ks_rc overwrite_slice(const struct file_op *op, struct seal_job *job)
 }
 
 /* Gives data_lock back, which is held in either way. */
-static void unlock_after(struct inode *i, ks_rc rc)
+static void unlock_after(struct inode *i, const struct seal_job *job, ks_rc rc)
 {
     if (ks_ok(rc))
-        file_unlock_written(i);
+        file_unlock_written(i, job->s->at, job->s->len);
     else
         file_unlock_changed(i);
 }
@@ -346,7 +346,7 @@ static ks_rc write_in_place(const struct file_op *op, struct seal_job *job, bool
         return KS_SUCCESS;
     }
     ks_rc rc = overwrite_slice(op, job);
-    unlock_after(op->i, rc);
+    unlock_after(op->i, job, rc);
     return rc;
 }
 
@@ -355,7 +355,7 @@ static ks_rc write_alone(const struct file_op *op, struct seal_job *job)
     TRY(seal_ahead(op, job));
     pthread_rwlock_wrlock(&op->i->data_lock);
     ks_rc rc = write_slice(op, job);
-    unlock_after(op->i, rc);
+    unlock_after(op->i, job, rc);
     return rc;
 }
 

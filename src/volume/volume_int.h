@@ -19,6 +19,7 @@
 #include "volume/block_locks.h"
 #include "volume/foresight.h"
 #include "volume/names.h"
+#include "volume/stream.h"
 #include "volume/volume.h"
 
 enum {
@@ -58,6 +59,7 @@ struct file_flush {
     struct foresight foresight;
     bool is_foreseen; /* a sync, at the last write */
     bool may_begin;   /* the disk, at one of the last writes */
+    struct stream stream;
 };
 
 struct inode {
@@ -148,6 +150,8 @@ struct volume {
     pthread_mutex_t spaces_mutex;
 
     struct block_locks block_locks;
+    /* A thread gives a piece of a file to the disk, which may keep it for long: never more than one of them. */
+    atomic_bool is_writing_out;
 
     pthread_mutex_t table_mutex;
     struct inode **slots;
@@ -346,8 +350,8 @@ ks_rc file_grow(const struct file_op *op, uint64_t size) KS_MUST;
 /* file_sync(v, i, file, is_data_only): a failure poisons the file, and a poisoned file fails. */
 ks_rc file_sync(struct volume *v, struct inode *i, struct io_file *file, bool is_data_only) KS_MUST;
 /* file_unlock_changed(i): gives data_lock back under which something was written, and counts the change: before that moment
- * nobody must be told of it. file_unlock_written(i): the same after a whole write, which a sync may follow. */
-void file_unlock_written(struct inode *i);
+ * nobody must be told of it. file_unlock_written(i, at, len): the same after a whole write, which a sync may follow. */
+void file_unlock_written(struct inode *i, uint64_t at, uint64_t len);
 void file_unlock_changed(struct inode *i);
 /* file_is_log(i): whether its writes have been synced one after the other lately. */
 bool file_is_log(struct inode *i);

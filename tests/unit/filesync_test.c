@@ -322,9 +322,10 @@ enum { MANY = 32 };
 
 static atomic_uint begun;
 
-static void count_begin(struct io *io, struct io_file *file)
+static void count_begin(struct io *io, struct io_file *file, uint64_t at, uint64_t len)
 {
     (void)io, (void)file;
+    assert_int_equal(at + len, 0); /* all there is */
     atomic_fetch_add(&begun, 1);
 }
 
@@ -334,7 +335,7 @@ static void count_begins(struct bench *b)
     static struct io_ops counting; /* in use until the disk is freed */
 
     counting = *b->io->ops;
-    counting.begin_sync = count_begin;
+    counting.write_out = count_begin;
     b->io->ops = &counting;
     atomic_store(&begun, 0);
 }
@@ -345,9 +346,8 @@ static void write_many(struct bench *b)
 
     for (unsigned k = 0; k < MANY; k++) {
         write_some(b);
-        assert_false(foresee(b, &a));
-        if (volume_foresee_begin(b->f->v, handle_inode(b->h), &a))
-            volume_begin_sync(&a);
+        if (foresee(b, &a))
+            volume_flush_ahead(&a);
     }
 }
 
@@ -373,11 +373,11 @@ static void begin__of_a_file_that_is_forgotten_meanwhile__holds_it(void **state)
     write_many(b);
     check_ok(volume_fsync(b->f->v, b->i, true));
     write_some(b);
-    while (!volume_foresee_begin(b->f->v, b->i, &a))
+    while (!foresee(b, &a))
         write_some(b);
     fixture_file_close(b->f, b->i, b->h);
     b->h = NULL;
-    volume_begin_sync(&a);
+    volume_flush_ahead(&a);
     assert_int_equal(atomic_load(&begun), 1);
 }
 
@@ -392,7 +392,7 @@ static void begin__of_a_locked_volume__is_left_out(void **state)
     for (unsigned k = 0; k < FORESIGHT_BATCH; k++)
         write_some(b);
     volume_set_door(b->f->v, VOLUME_CLOSED);
-    assert_false(volume_foresee_begin(b->f->v, b->i, &a));
+    assert_false(foresee(b, &a));
     volume_set_door(b->f->v, VOLUME_OPEN);
 }
 
