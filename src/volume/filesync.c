@@ -131,10 +131,10 @@ static bool is_flush_foreseen(struct volume *v, struct inode *i, struct flush_ah
 /* Holds what the flush needs. */
 static bool begin_ahead(struct flush_ahead *a)
 {
-    if (!ks_ok(volume_enter(a->v, NEED_FLUSH)))
+    if (!ks_ok(volume_enter(a->v, NEED_FLUSH, &a->era)))
         return false;
     if (!ks_ok(inode_use(a->v, a->i, &a->file))) {
-        volume_leave(a->v);
+        volume_leave(a->v, a->era);
         return false;
     }
     inode_ref(a->v, a->i);
@@ -145,7 +145,7 @@ static void end_ahead(struct flush_ahead *a)
 {
     inode_unuse(a->v, a->i);
     volume_forget(a->v, a->i, 1);
-    volume_leave(a->v);
+    volume_leave(a->v, a->era);
 }
 
 bool volume_foresee_sync(struct volume *v, struct inode *i, struct flush_ahead *ret)

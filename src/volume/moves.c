@@ -21,9 +21,6 @@ ks_rc moves_watch(struct volume *v)
            "the volume is being re-encrypted already");
     atomic_store(&v->moves_missed, 0);
     atomic_fetch_add(&v->sweeps, 1);
-    /* whoever is inside now may have found that nobody watches, and moves something yet: wait for them */
-    pthread_rwlock_wrlock(&v->keys_lock);
-    pthread_rwlock_unlock(&v->keys_lock);
     return KS_SUCCESS;
 }
 

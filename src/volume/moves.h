@@ -10,7 +10,8 @@
 
 #include "volume/volume_int.h"
 
-/* moves_watch(v): BUSY when somebody watches already. moves_end(v) forgets what was noted. */
+/* moves_watch(v): BUSY when somebody watches already. Who is inside by then may have found that nobody watches, and move something
+ * yet: walk when they have left (eras.h). moves_end(v) forgets what was noted. */
 ks_rc moves_watch(struct volume *v) KS_MUST;
 void moves_end(struct volume *v);
 

@@ -3,8 +3,8 @@
  * volume/reencrypt.c - re-encryption as a whole.
  *
  * Invariant: of what was counted, swept and judged, only generations that were older ones before the first step
- * are destroyed. Writes that began before then have ended (volume_set_keys waits for them), so nothing
- * adds a block to such a generation any more.
+ * are destroyed. Writes that began before then have ended when the sweep looks at the first file, so nothing
+ * adds a block to such a generation any more; and when one is destroyed everybody has ended who can have seen such a block.
  */
 #include "volume/reencrypt.h"
 
@@ -13,6 +13,7 @@
 
 #include "base/mem.h"
 #include "volume/block.h"
+#include "volume/eras.h"
 
 struct job {
     const struct reencrypt_conf *conf;
@@ -30,8 +31,10 @@ void reencrypt_done(struct reencrypt_result *r)
 
 /* --- progress --- */
 
-static bool tell(struct job *j)
+static bool tell(void *arg)
 {
+    struct job *j = arg;
+
     return !j->conf->progress || j->conf->progress(j->conf->arg, &j->progress);
 }
 
@@ -109,6 +112,13 @@ static ks_rc sweep(struct job *j)
     j->progress.phase = REENCRYPT_REWRITING;
     j->sweep_began_ms = clock_boot_ms(j->conf->clock);
     return rekey_run(&conf, &j->r->swept);
+}
+
+/* Whoever holds an old page in hand still needs its key. */
+static ks_rc let_readers_end(struct job *j)
+{
+    j->progress.phase = REENCRYPT_CHECKING;
+    return era_pass(j->conf->volume, tell, j);
 }
 
 /* Counting takes no locks: a page that is just being written may look damaged, but not twice. */
@@ -226,6 +236,7 @@ static ks_rc run(struct job *j)
         return KS_SUCCESS;
     TRY(count_total(j));
     TRY(sweep(j));
+    TRY(let_readers_end(j));
     TRY(check(j));
     return destroy_unneeded(j);
 }

@@ -8,6 +8,7 @@
 #include "volume/rekey.h"
 
 #include "base/mem.h"
+#include "volume/eras.h"
 #include "volume/moves.h"
 #include "volume/volume_int.h"
 #include "volume/walk.h"
@@ -113,6 +114,13 @@ static ks_rc sweep_round(struct sweep_file *f, uint64_t first, size_t *ret_taken
 
 /* --- between the rounds --- */
 
+static bool tell(void *arg)
+{
+    struct sweep *s = arg;
+
+    return !s->conf->progress || s->conf->progress(s->conf->arg, s->p);
+}
+
 static uint64_t foreground_now(struct volume *v)
 {
     return atomic_load(&v->reads) + atomic_load(&v->writes);
@@ -157,7 +165,7 @@ static ks_rc rest(struct sweep *s, uint64_t round_began_ms)
     if (s->conf->is_polite && foreground != s->foreground && ms < now_ms - round_began_ms)
         ms = now_ms - round_began_ms;
     s->foreground = foreground;
-    ENSURE(!s->conf->progress || s->conf->progress(s->conf->arg, s->p), KS_E_BUSY, "interrupted");
+    ENSURE(tell(s), KS_E_BUSY, "interrupted");
     if (held_up_ms > 0)
         atomic_fetch_add(&s->conf->volume->rekey_pauses, 1);
     if (ms > 0)
@@ -353,6 +361,8 @@ static ks_rc sweep_all(struct sweep *s)
 {
     struct volume *v = s->conf->volume;
 
+    /* who is inside may yet write under an older key, or move something and believe that nobody watches */
+    TRY(era_pass(v, tell, s));
     TRY(sweep_below(s, v->root));
     TRY(sweep_moved(s));
     TRY(sweep_removed(s));

@@ -353,12 +353,13 @@ ks_rc volume_rename(struct volume *v, struct inode *from_dir, const char *from,
 ks_rc volume_open(struct volume *v, struct inode *i, bool is_truncating, struct handle **ret)
 {
     struct handle *h;
+    struct era *era;
 
-    TRY(volume_enter(v, NEED_OPEN));
+    TRY(volume_enter(v, NEED_OPEN, &era));
     ks_rc rc = inode_load(v, i);
     if (ks_ok(rc))
         rc = handle_open(v, i, &h);
-    volume_leave(v);
+    volume_leave(v, era);
     TRY(rc);
     if (is_truncating) {
         rc = volume_truncate(v, i, 0);

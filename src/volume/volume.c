@@ -3,13 +3,14 @@
  * volume/volume.c - the life of a volume: its door, its keys, its working spaces.
  *
  * Invariant: keys are touched only between volume_enter and volume_leave, and wiped only when the
- * door is closed and nobody is inside.
+ * door is closed and nobody is inside; those that a rotation replaced, when nobody is who began before (eras.h).
  */
 #include <stdarg.h>
 #include <stdio.h>
 
 #include "base/mem.h"
 #include "crypto/kdf.h"
+#include "volume/eras.h"
 #include "volume/volume_int.h"
 
 enum { SUBKEY_BYTES = 32, FILES_MAX_DEFAULT = 256 };
@@ -34,7 +35,7 @@ ks_rc volume_new(const struct volume_conf *conf, struct volume **ret)
         v->conf.files_max = FILES_MAX_DEFAULT;
     pthread_mutex_init(&v->drain_mutex, NULL);
     clock_cond_init(&v->drained);
-    fair_lock_init(&v->keys_lock); /* a rotation must not starve under load */
+    pthread_mutex_init(&v->keys_mutex, NULL);
     pthread_mutex_init(&v->spaces_mutex, NULL);
     pthread_mutex_init(&v->table_mutex, NULL);
     pthread_mutex_init(&v->files_mutex, NULL);
@@ -43,7 +44,9 @@ ks_rc volume_new(const struct volume_conf *conf, struct volume **ret)
     pthread_mutex_init(&v->moves_mutex, NULL);
     pthread_mutex_init(&v->spots_mutex, NULL);
     block_locks_init(&v->block_locks);
-    ks_rc rc = table_init(v);
+    ks_rc rc = eras_init(v);
+    if (ks_ok(rc))
+        rc = table_init(v);
     if (!ks_ok(rc)) {
         volume_free(v);
         return rc;
@@ -63,13 +66,12 @@ static void spaces_free(struct volume *v)
     }
 }
 
-/* Everything made from the keyset that is not a file's. keys_lock is held for writing. */
+/* Everything made from the keyset that is not a file's. Nobody is inside. */
 static void keys_forget(struct volume *v)
 {
     names_free(TAKE(v->names));
     secret_free(TAKE(v->header_mac_key));
     secret_free(TAKE(v->attribute_key));
-    keyset_free(TAKE(v->keys));
 }
 
 static ks_rc subkey(const struct keyset *keys, const char *info, struct secret **ret)
@@ -99,13 +101,11 @@ static ks_rc keys_prepare(struct volume *v, const struct keyset *keys)
 
 ks_rc volume_set_keys(struct volume *v, struct keyset **keys)
 {
-    pthread_rwlock_wrlock(&v->keys_lock);
+    pthread_mutex_lock(&v->keys_mutex);
     ks_rc rc = keys_prepare(v, *keys);
-    if (ks_ok(rc)) {
-        keyset_free(v->keys);
-        v->keys = TAKE(*keys);
-    }
-    pthread_rwlock_unlock(&v->keys_lock);
+    if (ks_ok(rc))
+        rc = era_begin_with(v, keys);
+    pthread_mutex_unlock(&v->keys_mutex);
     return rc;
 }
 
@@ -136,7 +136,7 @@ static void count_out(struct volume *v)
 }
 
 /* Counted first, asked second: whoever closes the door and then sees zero inside can be sure. */
-ks_rc volume_enter(struct volume *v, enum volume_need need)
+ks_rc volume_enter(struct volume *v, enum volume_need need, struct era **ret)
 {
     atomic_fetch_add(&v->in_progress, 1);
     if (!door_admits(v, need)) {
@@ -144,13 +144,13 @@ ks_rc volume_enter(struct volume *v, enum volume_need need)
         atomic_fetch_add(&v->refused, 1);
         return ks_os(EKEYREVOKED);
     }
-    pthread_rwlock_rdlock(&v->keys_lock);
+    *ret = era_enter(v);
     return KS_SUCCESS;
 }
 
-void volume_leave(struct volume *v)
+void volume_leave(struct volume *v, struct era *e)
 {
-    pthread_rwlock_unlock(&v->keys_lock);
+    era_leave(v, e);
     count_out(v);
 }
 
@@ -169,9 +169,9 @@ void foreground_end(struct foreground *f)
     atomic_fetch_add(&f->v->foreground_count, 1);
 }
 
-void volume_leavep(struct volume **v)
+void volume_leavep(struct operation *op)
 {
-    volume_leave(*v);
+    volume_leave(op->v, op->era);
 }
 
 ks_rc volume_drain(struct volume *v, uint32_t timeout_ms)
@@ -191,14 +191,15 @@ ks_rc volume_drain(struct volume *v, uint32_t timeout_ms)
 void volume_wipe(struct volume *v)
 {
     ahead_stop(v);
-    pthread_rwlock_wrlock(&v->keys_lock);
+    pthread_mutex_lock(&v->keys_mutex);
     spaces_free(v);
     table_drop_keys(v);
     pthread_mutex_lock(&v->pool_mutex);
     secret_pool_free(TAKE(v->key_pool));
     pthread_mutex_unlock(&v->pool_mutex);
     keys_forget(v);
-    pthread_rwlock_unlock(&v->keys_lock);
+    eras_wipe(v);
+    pthread_mutex_unlock(&v->keys_mutex);
 }
 
 void volume_free(struct volume *v)
@@ -213,7 +214,8 @@ void volume_free(struct volume *v)
     keys_forget(v);
     pthread_mutex_destroy(&v->drain_mutex);
     pthread_cond_destroy(&v->drained);
-    pthread_rwlock_destroy(&v->keys_lock);
+    eras_done(v);
+    pthread_mutex_destroy(&v->keys_mutex);
     pthread_mutex_destroy(&v->spaces_mutex);
     pthread_mutex_destroy(&v->table_mutex);
     pthread_mutex_destroy(&v->pool_mutex);

@@ -23,6 +23,7 @@
 struct volume;
 struct inode;
 struct handle;
+struct era;
 
 enum volume_door { VOLUME_CLOSED, VOLUME_OPEN, VOLUME_DRAINING };
 
@@ -52,8 +53,9 @@ ks_rc volume_new(const struct volume_conf *conf, struct volume **ret) KS_MUST;
 /* volume_free(v): no operation may be in progress; wipes the keys. */
 void volume_free(struct volume *v);
 
-/* volume_set_keys(v, keys): takes the keyset over (also in place of an older one: a rotation; operations in
- * progress finish with the old) and prepares it. The door stays as it is. On failure keys stays the caller's. */
+/* volume_set_keys(v, keys): takes the keyset over (also in place of an older one: a rotation) and prepares it. The door stays as it
+ * is. Does not wait: operations in progress may yet use the older one, which is wiped when they have ended. On failure keys stays the
+ * caller's. */
 ks_rc volume_set_keys(struct volume *v, struct keyset **keys) KS_MUST;
 /* volume_keys(v): the keyset in use, for rotations; NULL when wiped. Valid until the next set or wipe. */
 const struct keyset *volume_keys(struct volume *v);
@@ -154,6 +156,7 @@ struct flush_ahead {
     struct volume *v;
     struct inode *i;
     struct io_file *file;
+    struct era *era;
     bool is_piece;
     uint64_t at, len; /* the piece; len 0: all of the file */
 };

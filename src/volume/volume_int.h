@@ -2,9 +2,9 @@
 /*
  * volume/volume_int.h - the insides of a volume, for the files of this folder and their tests only.
  *
- * Lock order: door (an operation is counted) < volume.keys_lock (read) < inode.data_lock < volume.block_locks < inode.open_mutex
+ * Lock order: door and era (an operation is counted) < volume.keys_mutex < inode.data_lock < volume.block_locks < inode.open_mutex
  * < volume.files_mutex < volume.ahead_mutex < volume.table_mutex < volume.pool_mutex < inode.keys_mutex; inode.sync_mutex,
- * inode.flush.mutex, volume.spaces_mutex, volume.moves_mutex, volume.spots_mutex (leaves).
+ * inode.flush.mutex, volume.spaces_mutex, volume.moves_mutex, volume.spots_mutex, volume.eras_mutex (leaves).
  */
 #pragma once
 
@@ -139,8 +139,14 @@ struct volume {
     pthread_mutex_t drain_mutex;
     pthread_cond_t drained;
 
-    pthread_rwlock_t keys_lock;
-    struct keyset *keys; /* NULL when wiped */
+    /* eras.c: operations by when they began, and the keys that they may use */
+    struct keyset *_Atomic keys; /* NULL when wiped */
+    struct era *_Atomic era;     /* the newest */
+    struct era *era_oldest, *eras_idle;
+    pthread_mutex_t eras_mutex;
+    pthread_cond_t era_ended;
+
+    pthread_mutex_t keys_mutex; /* held while keys are set or wiped */
     struct names *names;
     struct secret_pool *key_pool;
     pthread_mutex_t pool_mutex; /* held while a key leaves its file for the pool */
@@ -208,15 +214,20 @@ void fair_lock_init(pthread_rwlock_t *lock);
 /* What an operation needs to pass the door. */
 enum volume_need { NEED_OPEN, NEED_FLUSH }; /* FLUSH: also while draining */
 
-/* volume_enter(v, need): counts the operation in, holds the keys; LOCKED. Every success is paired with
- * volume_leave. */
-ks_rc volume_enter(struct volume *v, enum volume_need need) KS_MUST;
-void volume_leave(struct volume *v);
+/* volume_enter(v, need, ret): counts the operation in, so that keys stay; LOCKED. Every success is paired with
+ * volume_leave, by any thread. Waits for nobody. */
+ks_rc volume_enter(struct volume *v, enum volume_need need, struct era **ret) KS_MUST;
+void volume_leave(struct volume *v, struct era *e);
 /* VOLUME_OPERATION: enters, and leaves at the end of the scope. */
-void volume_leavep(struct volume **v);
+struct operation {
+    struct volume *v;
+    struct era *era;
+};
+void volume_leavep(struct operation *op);
 #define VOLUME_OPERATION(v, need)                                                                  \
-    TRY(volume_enter((v), (need)));                                                                \
-    CLEANUP(volume_leavep) struct volume *operation_ = (v)
+    struct era *era_;                                                                              \
+    TRY(volume_enter((v), (need), &era_));                                                         \
+    CLEANUP(volume_leavep) struct operation operation_ = {(v), era_}
 
 /* FOREGROUND: notes how long the scope takes, while a sweep watches. The mean of many is exact though each is counted in
  * whole milliseconds. */

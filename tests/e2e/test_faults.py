@@ -45,6 +45,11 @@ def counters(volume):
     return volume.status()["counters"]
 
 
+def generations(volume):
+    """The state of each data key."""
+    return [g["state"] for g in volume.cli.json("volume", "generations", volume.backing)["generations"]]
+
+
 def descriptors(volume):
     return len(os.listdir(f"/proc/{volume.pid}/fd"))
 
@@ -299,6 +304,31 @@ def test_disk_stands_still_under_one_large_file__names_go_on(failing):
     fault.release()
     assert writer.end() == 0
     assert content(path) == data
+
+
+@pytest.mark.parametrize("call", ["pwrite", "sync"])
+def test_disk_stands_still_on_one_file__a_rotation_waits_for_nobody_and_a_sweep_for_it(failing, call):
+    volume, fault = failing
+    path, other = new_file(volume, "file"), new_file(volume, "other")
+    fault.hold(call, path)
+    writer = Writer(path)
+    fault.wait_held()
+    volume.call("rotate", "--level", "data")
+    work_on(volume, "meanwhile")
+    rewrite(other, NEW)
+    assert content(other) == NEW
+    sweep = subprocess.Popen([volume.cli.binary, "volume", "rekey", volume.mountpoint], stdin=subprocess.DEVNULL,
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    proc.wait_until(lambda: volume.status()["rekey"] is not None, "the sweep runs")
+    work_on(volume, "beside-the-sweep")
+    assert sweep.poll() is None and generations(volume) == ["OLDER", "NEWEST"]
+    fault.release()
+    assert writer.end() == 0
+    said = sweep.communicate(timeout=60)[0]
+    assert sweep.returncode == 0, said
+    assert generations(volume) == ["DESTROYED", "NEWEST"]
+    remounted(volume)
+    assert content(path) == NEW and content(other) == NEW
 
 
 @pytest.mark.parametrize("call", ["pwrite", "sync"])

@@ -556,6 +556,42 @@ static void sweep__comes_after_it(void **state)
     check_block(*state, 'a', A);
 }
 
+static void remount(struct bench *b)
+{
+    fixture_file_close(b->f, b->i, b->h);
+    fixture_close(TAKE(b->f));
+    check_ok(fixture_open(&b->disk.io, b->tmp.path, b->keys, &b->f));
+    check_ok(fixture_file(b->f, "f", false, &b->i, &b->h));
+}
+
+/* The keys of the write that stands still stay, those of all others are the new ones. */
+static void rotation__waits_for_nobody_and_nobody_for_it(void **state)
+{
+    struct bench *b = *state;
+    struct inode *i;
+    struct handle *h;
+
+    begin_write(b, false);
+    check_ok(rotate(b));
+    check_block(b, 'o', B);
+    check_ok(write_block(b, 'b', B));
+    check_block(b, 'b', B);
+    check_ok(fixture_file(b->f, "another", true, &i, &h));
+    check_ok(volume_write(b->f->v, i, "accounts", 8, 0));
+    check_ok(volume_fsync(b->f->v, i, false));
+    fixture_file_close(b->f, i, h);
+    assert_false(atomic_load(&b->writing.is_done));
+    end_write(b);
+    check_block(b, 'a', A);
+    check_ok(sweep_once(b));
+    check_ok(fixture_keys_destroy(b->keys, 1));
+    remount(b);
+    check_block(b, 'a', A);
+    check_block(b, 'b', B);
+    check_block(b, 'o', A + 1);
+    check_no_damage(b);
+}
+
 static void read__meanwhile__gives_what_was_there(void **state)
 {
     struct bench *b = *state;
@@ -618,14 +654,6 @@ static void fail_to_grow(struct bench *b)
     check_errno(write_at(b, 'g', BLOCKS * PAYLOAD, 3 * PAYLOAD), EIO);
     assert_int_equal(size_of(b), FILE_BYTES);
     assert_int_equal(b->f->alerts, 1);
-}
-
-static void remount(struct bench *b)
-{
-    fixture_file_close(b->f, b->i, b->h);
-    fixture_close(TAKE(b->f));
-    check_ok(fixture_open(&b->disk.io, b->tmp.path, b->keys, &b->f));
-    check_ok(fixture_file(b->f, "f", false, &b->i, &b->h));
 }
 
 static void write_in_the_middle__after_a_failed_growth__first_cuts_off_what_it_left(void **state)
@@ -1066,6 +1094,7 @@ int main(void)
         T(truncation__comes_after_it),
         T(hole__that_is_punched__comes_after_it),
         T(sweep__comes_after_it),
+        T(rotation__waits_for_nobody_and_nobody_for_it),
         T(read__meanwhile__gives_what_was_there),
         T(read__in_the_middle_of_it__waits_for_the_whole),
         T(write__that_fails__leaves_the_one_beside_it_alone),

@@ -14,6 +14,7 @@
 #include "kms/drv_fake.h"
 #include "volume/block.h"
 #include "volume/reencrypt.h"
+#include "volume/volume_int.h"
 
 enum { FILE_BYTES = 600000, BLOCKS = (FILE_BYTES + 3583) / 3584 };
 
@@ -28,6 +29,8 @@ struct bench {
     bool is_stopping, is_rotating;
     struct reencrypt_progress last;
     unsigned told;
+    unsigned stay; /* of who enters while blocks are rewritten: so often it is told of the rest */
+    struct era *inside;
     unsigned changes,
         refused_from; /* changes begun; the one from which they are refused, 0: none */
 };
@@ -130,12 +133,35 @@ static void rotate(struct bench *b)
     check_ok(volume_set_keys(b->v, &newer));
 }
 
+static enum keyring_data_key_state state_of(struct bench *b, uint32_t generation)
+{
+    CLEANUP(keyring_freep) struct keyring *k = NULL;
+
+    check_ok(backing_keyring(b->b, &k));
+    return keyring_find_data_key(k, generation)->state;
+}
+
+/* An operation that began in the middle of the sweep and does not end for a while. */
+static void linger(struct bench *b, const struct reencrypt_progress *p)
+{
+    if (p->phase == REENCRYPT_REWRITING && !b->inside)
+        check_ok(volume_enter(b->v, NEED_OPEN, &b->inside));
+    if (p->phase != REENCRYPT_CHECKING || b->stay == 0)
+        return;
+    assert_int_equal(state_of(b, 1), DATA_KEY_OLDER);
+    assert_int_equal(keyset_data_key(volume_keys(b->v), 1).len, 32);
+    if (--b->stay == 0)
+        volume_leave(b->v, b->inside);
+}
+
 static bool on_progress(void *arg, const struct reencrypt_progress *p)
 {
     struct bench *b = arg;
 
     b->told++;
     b->last = *p;
+    if (b->stay > 0)
+        linger(b, p);
     if (p->phase == REENCRYPT_REWRITING && b->is_rotating) {
         b->is_rotating = false;
         rotate(b);
@@ -170,14 +196,6 @@ static ks_rc run(struct bench *b, struct reencrypt_result *ret)
                                         .arg = b};
 
     return reencrypt_run(&conf, ret);
-}
-
-static enum keyring_data_key_state state_of(struct bench *b, uint32_t generation)
-{
-    CLEANUP(keyring_freep) struct keyring *k = NULL;
-
-    check_ok(backing_keyring(b->b, &k));
-    return keyring_find_data_key(k, generation)->state;
 }
 
 /* Writes over part of a page of the only file in the backing tree. */
@@ -367,6 +385,20 @@ static void reencrypt__change_is_refused_at_the_beginning__is_told(void **state)
     assert_int_equal(r.swept.blocks_rewritten, 0);
 }
 
+static void reencrypt__operation_that_may_hold_an_old_page__destroys_after_it(void **state)
+{
+    struct bench *b = *state;
+    CLEANUP(reencrypt_done) struct reencrypt_result r = {0};
+
+    write_file(b, "ledger");
+    rotate(b);
+    b->stay = 5;
+    check_ok(run(b, &r));
+    assert_int_equal(b->stay, 0);
+    assert_int_equal(r.generations[0].fate, FATE_DESTROYED);
+    check_contents(b, "ledger");
+}
+
 static void reencrypt__volume_locks__ends_and_keeps(void **state)
 {
     struct bench *b = *state;
@@ -393,6 +425,7 @@ int main(void)
         TEST(reencrypt__rotation_meanwhile__keeps_what_became_old),
         TEST(reencrypt__change_is_refused_at_the_end__keeps_the_key),
         TEST(reencrypt__change_is_refused_at_the_beginning__is_told),
+        TEST(reencrypt__operation_that_may_hold_an_old_page__destroys_after_it),
         TEST(reencrypt__volume_locks__ends_and_keeps),
     };
 

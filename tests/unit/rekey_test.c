@@ -519,6 +519,27 @@ static void sweep__that_cannot_sync_a_directory__fails_from_then_on(void **state
     fault_free(faulty);
 }
 
+/* It may yet write under the older key, wherever it likes. */
+static void sweep__beside_an_operation_that_began_before_it__looks_at_nothing(void **state)
+{
+    struct bench *b = *state;
+    struct rekey_conf conf = conf_of(b);
+    struct rekey_progress p;
+    struct era *held;
+
+    write_file(b, "ledger");
+    check_ok(volume_enter(b->f->v, NEED_OPEN, &held));
+    rotate(b);
+    b->rounds_max = 2;
+    check_rc(rekey_run(&conf, &p), BUSY);
+    assert_int_equal(b->rounds, 2);
+    assert_int_equal(p.files, 0);
+    volume_leave(b->f->v, held);
+    b->rounds_max = 0;
+    check_ok(rekey_run(&conf, &p));
+    assert_int_equal(p.blocks_rewritten, BLOCKS);
+}
+
 static void sweep__of_a_locked_volume__is_refused(void **state)
 {
     struct bench *b = *state;
@@ -551,6 +572,7 @@ int main(void)
         TEST(foreground__counted_only_while_a_sweep_watches),
         TEST(sweep__of_a_directory_whose_sync_failed__fails_for_ever),
         TEST(sweep__that_cannot_sync_a_directory__fails_from_then_on),
+        TEST(sweep__beside_an_operation_that_began_before_it__looks_at_nothing),
         TEST(sweep__of_a_locked_volume__is_refused),
     };
 
