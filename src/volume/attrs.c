@@ -162,7 +162,7 @@ static bool is_passed(const char *name)
 }
 
 /* The name under which an attribute is kept. */
-static ks_rc kept_name(struct volume *v, const char *name, struct buf *ret)
+static ks_rc kept_name(struct volume *v, const char *name, bool is_storing, struct buf *ret)
 {
     if (is_passed(name))
         return buf_append(ret, view_text(name));
@@ -171,8 +171,8 @@ static ks_rc kept_name(struct volume *v, const char *name, struct buf *ret)
     if (name[strlen(user_prefix)] == 0)
         return ks_os(EINVAL);
     TRY(buf_append(ret, view_text(sealed_prefix)));
-    return names_seal(v->names, NAME_ATTRIBUTE, name + strlen(user_prefix),
-                      IO_NAME_BYTES - strlen(sealed_prefix), true, ret);
+    return volume_seal(v, NAME_ATTRIBUTE, name + strlen(user_prefix),
+                       IO_NAME_BYTES - strlen(sealed_prefix), is_storing, ret);
 }
 
 static ks_rc value_aad(struct volume *v, const char *kept, struct buf *ret)
@@ -231,7 +231,7 @@ ks_rc volume_getxattr(struct volume *v, struct inode *i, const char *name, struc
     CLEANUP(buf_done) struct buf sealed = buf_init(VALUE_MAX + VALUE_OVERHEAD);
     struct space *s;
 
-    TRY(kept_name(v, name, &kept));
+    TRY(kept_name(v, name, false, &kept));
     if (is_passed(name))
         return v->conf.io->ops->xattr_get(v->conf.io, i->node, name, ret);
     TRY(v->conf.io->ops->xattr_get(v->conf.io, i->node, buf_text(&kept), &sealed));
@@ -250,7 +250,7 @@ ks_rc volume_setxattr(struct volume *v, struct inode *i, const char *name, struc
     struct io *io = v->conf.io;
     struct space *s;
 
-    TRY(kept_name(v, name, &kept));
+    TRY(kept_name(v, name, true, &kept));
     if (is_passed(name))
         return io->ops->xattr_set(io, i->node, name, value, flags);
     TRY(volume_space_get(v, &s));
@@ -303,7 +303,7 @@ ks_rc volume_removexattr(struct volume *v, struct inode *i, const char *name)
     VOLUME_OPERATION(v, NEED_OPEN);
     CLEANUP(buf_done) struct buf kept = buf_init(IO_NAME_BYTES);
 
-    TRY(kept_name(v, name, &kept));
+    TRY(kept_name(v, name, false, &kept));
     return v->conf.io->ops->xattr_remove(v->conf.io, i->node, buf_text(&kept));
 }
 

@@ -70,16 +70,35 @@ static ks_rc digest_text(struct view sealed, char out[DIGEST_TEXT_BYTES])
     return KS_SUCCESS;
 }
 
+/* Nothing that can be read like a file, or more than was ever written. LIMIT as a code: as a class it is also want
+ * of memory or descriptors. */
+static bool is_no_record(ks_rc rc)
+{
+    return ks_is_os(rc, EISDIR) || ks_is_os(rc, ELOOP) || ks_is_os(rc, ENXIO) ||
+           ks_is(rc, KS_E_LIMIT);
+}
+
+/* ENOENT when there is none. Whose digest is right has the right contents. */
+static ks_rc read_record(struct names *n, const char *digest, struct buf *ret)
+{
+    char right[DIGEST_TEXT_BYTES];
+    ks_rc rc = atomic_file_read(n->io, n->long_dir, digest, NAME_LONG_MAX, ret);
+
+    ENSURE(!is_no_record(rc), KS_E_CORRUPT, "long name record %s is nothing that this volume wrote",
+           digest);
+    TRY(rc);
+    TRY(digest_text(buf_view(ret), right));
+    ENSURE(strcmp(right, digest) == 0, KS_E_CORRUPT, "long name record %s is damaged", digest);
+    return KS_SUCCESS;
+}
+
+/* What there is must be what was to be written: nobody could open what would refer to it. It is not written over, since it
+ * may be something else that somebody needs. */
 static ks_rc store_long(struct names *n, const char *digest, struct view sealed)
 {
-    struct io_node *node;
-    struct stat st;
-    ks_rc rc = n->io->ops->lookup(n->io, n->long_dir, digest, &node, &st);
+    CLEANUP(buf_done) struct buf kept = buf_init(NAME_LONG_MAX);
+    ks_rc rc = read_record(n, digest, &kept);
 
-    if (ks_ok(rc)) {
-        n->io->ops->node_close(n->io, node);
-        return KS_SUCCESS;
-    }
     if (!ks_is_os(rc, ENOENT))
         return rc;
     return atomic_file_write(n->io, n->long_dir, digest, 0600, sealed);
@@ -120,25 +139,12 @@ ks_rc names_seal(struct names *n, enum name_kind kind, const char *plain, size_t
     return KS_SUCCESS;
 }
 
-/* Nothing is there, nothing that can be read like a file, or more than was ever written. LIMIT as a code: as a class it is also want
- * of memory or descriptors. */
-static bool is_no_record(ks_rc rc)
-{
-    return ks_is_os(rc, ENOENT) || ks_is_os(rc, EISDIR) || ks_is_os(rc, ELOOP) ||
-           ks_is_os(rc, ENXIO) || ks_is(rc, KS_E_LIMIT);
-}
-
 static ks_rc load_long(struct names *n, const char *digest, struct buf *ret)
 {
-    char right[DIGEST_TEXT_BYTES];
-
     ENSURE(names_is_record(digest), KS_E_FORMAT, "not a name that this volume wrote");
-    ks_rc rc = atomic_file_read(n->io, n->long_dir, digest, NAME_LONG_MAX, ret);
-    ENSURE(!is_no_record(rc), KS_E_CORRUPT, "long name record %s is lost", digest);
-    TRY(rc);
-    TRY(digest_text(buf_view(ret), right));
-    ENSURE(strcmp(right, digest) == 0, KS_E_CORRUPT, "long name record %s is damaged", digest);
-    return KS_SUCCESS;
+    ks_rc rc = read_record(n, digest, ret);
+    ENSURE(!ks_is_os(rc, ENOENT), KS_E_CORRUPT, "long name record %s is lost", digest);
+    return rc;
 }
 
 bool names_is_record(const char *name)

@@ -34,7 +34,8 @@ void names_free(struct names *n); /* wipes the key */
 
 /*
  * names_seal(n, kind, plain, max, is_storing, ret): the cipher text of plain as text of at most max bytes. With
- * is_storing a long one's record is made durable first; without (look-ups) it is only computed.
+ * is_storing a long one's record is made durable first; without (look-ups) it is only computed. Class CORRUPT, and nothing is
+ * changed, when something else stands in the place of the record.
  * ENAMETOOLONG as POSIX wants it.
  */
 ks_rc names_seal(struct names *n, enum name_kind kind, const char *plain, size_t max,

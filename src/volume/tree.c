@@ -15,7 +15,7 @@
 /* A name in cipher, as a C string. */
 static ks_rc seal(struct volume *v, const char *name, bool is_storing, struct buf *ret)
 {
-    return names_seal(v->names, NAME_ENTRY, name, IO_NAME_BYTES, is_storing, ret);
+    return volume_seal(v, NAME_ENTRY, name, IO_NAME_BYTES, is_storing, ret);
 }
 
 #define SEALED(v, var, name, is_storing)                                                           \
@@ -300,7 +300,7 @@ ks_rc volume_symlink(struct volume *v, struct inode *dir, const char *name, cons
     BIRTH(v, b, dir, name, S_IFLNK, who);
     CLEANUP(buf_done) struct buf to = buf_init(TARGET_PLAIN_MAX + 1);
 
-    TRY(names_seal(v->names, NAME_TARGET, target, TARGET_PLAIN_MAX, true, &to));
+    TRY(volume_seal(v, NAME_TARGET, target, TARGET_PLAIN_MAX, true, &to));
     TRY(v->conf.io->ops->symlink(v->conf.io, b.making.at, b.making.name, buf_text(&to)));
     return adopt(&b, ret, ret_stat);
 }

@@ -292,6 +292,19 @@ void volume_alert(struct volume *v, const char *fmt, ...)
     v->conf.alert(v->conf.alert_arg, text);
 }
 
+ks_rc volume_seal(struct volume *v, enum name_kind kind, const char *plain, size_t max,
+                  bool is_storing, struct buf *ret)
+{
+    ks_rc rc = names_seal(v->names, kind, plain, max, is_storing, ret);
+
+    if (rc.cls == KS_CLASS_CORRUPT)
+        volume_alert(v,
+                     "a name that needs it is refused: %s; once it is moved out of long/ of the "
+                     "backing directory, it is written anew when it is needed",
+                     ks_text(rc));
+    return rc;
+}
+
 void volume_each_inode(struct volume *v, void (*each)(void *arg, struct inode *), void *arg)
 {
     struct inode **all;

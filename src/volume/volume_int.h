@@ -243,6 +243,9 @@ ks_rc volume_space_get(struct volume *v, struct space **ret) KS_MUST;
 void volume_space_put(struct volume *v, struct space *s);
 void space_free(struct space *s);
 void volume_alert(struct volume *v, const char *fmt, ...) KS_PRINTF(2, 3);
+/* volume_seal(v, kind, plain, max, is_storing, ret): as names_seal; a record that is damaged is alerted. */
+ks_rc volume_seal(struct volume *v, enum name_kind kind, const char *plain, size_t max,
+                  bool is_storing, struct buf *ret) KS_MUST;
 
 /* --- inode.c: the table of known objects, and what is known of a file --- */
 

@@ -419,6 +419,17 @@ def test_record_of_a_long_name__changed_or_gone__is_told_and_costs_no_other_name
     assert counts(report) == {"names_damaged": 1, **({"records_damaged": records} if records else {})}
     assert sum(d["path"].startswith("long/") for d in report["damaged"]) == records
     assert all(d["block"] is None for d in report["damaged"])
+    os.rename(os.path.join(volume.mountpoint, LONG), os.path.join(volume.mountpoint, "short"))
+    back = (os.path.join(volume.mountpoint, "short"), os.path.join(volume.mountpoint, LONG))
+    if records:  # nobody could find out what it is called
+        with pytest.raises(OSError) as error:
+            os.rename(*back)
+        assert error.value.errno == errno.EIO
+        long = os.path.join(volume.backing, "long")
+        for name in os.listdir(long):
+            os.unlink(os.path.join(long, name))
+    os.rename(*back)
+    assert sorted(os.listdir(volume.mountpoint)) == sorted(objects)
 
 
 def test_count_without_keys__looks_at_none_of_it(volume, objects):

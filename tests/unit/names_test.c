@@ -205,6 +205,113 @@ static void record__as_it_was_written__is_sound(void **state)
     check_ok(names_check_record(b->names, buf_text(&sealed) + 1));
 }
 
+/* --- what stands already where a record is to be written --- */
+
+static ks_rc store(struct bench *b, const char *name)
+{
+    CLEANUP(buf_done) struct buf sealed = buf_init(NAME_CIPHER_BYTES);
+
+    return names_seal(b->names, NAME_ENTRY, name, 255, true, &sealed);
+}
+
+static void check_opens(struct bench *b, const char *name)
+{
+    CLEANUP(buf_done) struct buf sealed = buf_init(NAME_CIPHER_BYTES), back = buf_init(256);
+
+    check_ok(names_seal(b->names, NAME_ENTRY, name, 255, false, &sealed));
+    check_ok(names_open(b->names, NAME_ENTRY, buf_text(&sealed), &back));
+    assert_string_equal(buf_text(&back), name);
+}
+
+/* Its name in long/, without storing anything. */
+static void record_of(struct bench *b, const char *name, char out[IO_NAME_BYTES])
+{
+    CLEANUP(buf_done) struct buf sealed = buf_init(NAME_CIPHER_BYTES);
+
+    check_ok(names_seal(b->names, NAME_ENTRY, name, 255, false, &sealed));
+    snprintf(out, IO_NAME_BYTES, "%s", buf_text(&sealed) + 1);
+}
+
+static ino_t ino_of(struct bench *b, const char *record)
+{
+    struct io_node *node;
+    struct stat st;
+
+    check_ok(b->io->ops->lookup(b->io, b->dir, record, &node, &st));
+    b->io->ops->node_close(b->io, node);
+    return st.st_ino;
+}
+
+static void long_name__stored_again__changes_nothing(void **state)
+{
+    struct bench *b = *state;
+    char name[NAME_LONG_MAX], record[IO_NAME_BYTES];
+
+    name_of_length(200, name);
+    check_ok(store(b, name));
+    record_of(b, name, record);
+    ino_t before = ino_of(b, record);
+    check_ok(store(b, name));
+    assert_int_equal(ino_of(b, record), before);
+    check_opens(b, name);
+}
+
+/* Each is refused, stays as it is, and is written anew when it is gone. */
+static void check_is_refused(struct bench *b, const char *name, struct view bytes)
+{
+    CLEANUP(buf_done) struct buf kept = buf_init(2 * NAME_LONG_MAX);
+    char record[IO_NAME_BYTES];
+
+    record_of(b, name, record);
+    check_ok(atomic_file_write(b->io, b->dir, record, 0600, bytes));
+    check_class(store(b, name), CORRUPT);
+    check_ok(atomic_file_read(b->io, b->dir, record, 2 * NAME_LONG_MAX, &kept));
+    check_bytes(buf_view(&kept), bytes);
+    check_ok(b->io->ops->unlink(b->io, b->dir, record));
+    check_ok(store(b, name));
+    check_opens(b, name);
+}
+
+static void long_name__over_a_record_that_is_not_its_own__is_refused(void **state)
+{
+    struct bench *b = *state;
+    char name[NAME_LONG_MAX], other[NAME_LONG_MAX], record[IO_NAME_BYTES];
+    CLEANUP(buf_done) struct buf right = buf_init(NAME_LONG_MAX), another = buf_init(NAME_LONG_MAX);
+    static uint8_t zeros[NAME_LONG_MAX + 1];
+
+    name_of_length(200, name);
+    name_of_length(201, other);
+    check_ok(store(b, name));
+    check_ok(store(b, other));
+    record_of(b, name, record);
+    check_ok(atomic_file_read(b->io, b->dir, record, NAME_LONG_MAX, &right));
+    record_of(b, other, record);
+    check_ok(atomic_file_read(b->io, b->dir, record, NAME_LONG_MAX, &another));
+    check_is_refused(b, name, buf_view(&another));
+    check_is_refused(b, name, view_of(NULL, 0));
+    check_is_refused(b, name, view_of(right.bytes, right.len - 1));
+    check_is_refused(b, name, view_of(zeros, sizeof zeros));
+    right.bytes[right.len / 2] ^= 1;
+    check_is_refused(b, name, buf_view(&right));
+}
+
+static void long_name__over_what_is_no_file__is_refused(void **state)
+{
+    struct bench *b = *state;
+    char name[NAME_LONG_MAX], record[IO_NAME_BYTES];
+
+    name_of_length(200, name);
+    record_of(b, name, record);
+    check_ok(b->io->ops->symlink(b->io, b->dir, record, "/etc/passwd"));
+    check_class(store(b, name), CORRUPT);
+    check_ok(b->io->ops->unlink(b->io, b->dir, record));
+    check_ok(b->io->ops->mkdir(b->io, b->dir, record, 0700));
+    check_class(store(b, name), CORRUPT);
+    check_ok(b->io->ops->rmdir(b->io, b->dir, record));
+    check_ok(store(b, name));
+    check_opens(b, name);
+}
+
 /* Several workers that make the same long name at once. */
 enum { WORKERS = 4, LONG_NAMES = 200 };
 
@@ -250,6 +357,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(name__each_bit_flipped__is_never_another_name, bench_new,
                                         bench_free),
         cmocka_unit_test_setup_teardown(long_name__looked_up_only__stores_nothing, bench_new,
+                                        bench_free),
+        cmocka_unit_test_setup_teardown(long_name__stored_again__changes_nothing, bench_new,
+                                        bench_free),
+        cmocka_unit_test_setup_teardown(long_name__over_a_record_that_is_not_its_own__is_refused,
+                                        bench_new, bench_free),
+        cmocka_unit_test_setup_teardown(long_name__over_what_is_no_file__is_refused, bench_new,
                                         bench_free),
         cmocka_unit_test_setup_teardown(long_name__stored_by_several_at_once__succeeds_for_all,
                                         bench_new, bench_free),

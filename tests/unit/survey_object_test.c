@@ -511,6 +511,65 @@ static void record_of_a_long_target__as_a_name__is_left_out_and_told(void **stat
     assert_int_equal(t->told, 2);
 }
 
+/* Nobody could find out what it is called. */
+static void record_changed__no_other_object_gets_a_name_that_needs_it(void **state)
+{
+    struct tamper *t = *state;
+    struct inode *root = volume_root(t->f->v), *one = lookup(t, "one"), *i;
+    const char *name = long_text('n', 250), *target = long_text('s', 4000);
+    struct stat st;
+
+    tamper_write(t->f, name, true, "x", 1, 0);
+    make_link(t->f, "link", target);
+    flip_record(t, record_of(t, NAME_ENTRY, name));
+    flip_record(t, record_of(t, NAME_TARGET, target));
+    check_ok(volume_rename(t->f->v, root, name, root, "short", 0));
+    assert_int_equal(t->f->alerts, 0);
+    check_class(volume_rename(t->f->v, root, "two", root, name, 0), CORRUPT);
+    check_class(volume_mkdir(t->f->v, root, name, 0755, &me, &i, &st), CORRUPT);
+    check_class(volume_link(t->f->v, one, root, name, &st), CORRUPT);
+    check_class(volume_symlink(t->f->v, root, "link2", target, &me, &i, &st), CORRUPT);
+    assert_int_equal(t->f->alerts, 4);
+    volume_forget(t->f->v, one, 1);
+    assert_int_equal(listed(t), 4);
+    check_ok(t->io->ops->unlink(t->io, t->f->long_names, record_of(t, NAME_ENTRY, name)));
+    check_ok(volume_rename(t->f->v, root, "two", root, name, 0));
+    assert_int_equal(listed(t), 4);
+}
+
+/* Reading and removing it needs no record, setting it does. */
+static void record_of_an_attribute_changed__no_value_is_set_that_could_not_be_listed(void **state)
+{
+    struct tamper *t = *state;
+    CLEANUP(buf_done) struct buf got = buf_init(VALUE_BYTES);
+    char name[IO_NAME_BYTES + 1];
+
+    snprintf(name, sizeof name, "user.%.240s", long_text('a', 240));
+    set_attribute(t->f, "one", name, "long");
+    flip_record(t, record_of(t, NAME_ATTRIBUTE, name + strlen("user.")));
+    struct inode *i = lookup(t, "one");
+    check_class(volume_setxattr(t->f->v, i, name, view_text("new"), 0), CORRUPT);
+    check_ok(volume_getxattr(t->f->v, i, name, &got));
+    check_bytes(buf_view(&got), view_text("long"));
+    check_ok(volume_removexattr(t->f->v, i, name));
+    check_os(volume_getxattr(t->f->v, i, name, &got), ENODATA);
+    volume_forget(t->f->v, i, 1);
+}
+
+static void attribute_that_is_not_there__asking_for_it_writes_nothing(void **state)
+{
+    struct tamper *t = *state;
+    CLEANUP(buf_done) struct buf got = buf_init(VALUE_BYTES);
+    char name[IO_NAME_BYTES + 1];
+    struct io_node *node;
+    struct stat st;
+
+    snprintf(name, sizeof name, "user.%.240s", long_text('a', 240));
+    check_os(get_attribute(t, "one", name, &got), ENODATA);
+    const char *record = record_of(t, NAME_ATTRIBUTE, name + strlen("user."));
+    check_os(t->io->ops->lookup(t->io, t->f->long_names, record, &node, &st), ENOENT);
+}
+
 /* A later object of that name would find it there. */
 static void record_that_nothing_refers_to__is_looked_at_too(void **state)
 {
@@ -678,6 +737,9 @@ int main(void)
         T(record_of_a_target_removed__reading_it_fails),
         T(record_of_an_attribute_removed__that_one_is_left_out),
         T(record_of_a_long_target__as_a_name__is_left_out_and_told),
+        T(record_changed__no_other_object_gets_a_name_that_needs_it),
+        T(record_of_an_attribute_changed__no_value_is_set_that_could_not_be_listed),
+        T(attribute_that_is_not_there__asking_for_it_writes_nothing),
         T(record_that_nothing_refers_to__is_looked_at_too),
         T(other_things_in_long__are_no_damage),
         T(walk_of_objects_without_bytes__told_to_stop__ends),
