@@ -11,8 +11,6 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-enum { WRITE_MS_MAX = 5000 };
-
 ks_rc control_line_init(struct control_line *l, int fd)
 {
     *l = (struct control_line){.fd = fd};
@@ -88,9 +86,9 @@ ks_rc control_line_read(struct control_line *l, int timeout_ms, json_t **ret)
     }
 }
 
-static ks_rc send_all(int fd, const char *text, size_t len)
+static ks_rc send_all(int fd, const char *text, size_t len, uint32_t timeout_ms)
 {
-    uint64_t deadline = clock_boot_ms(clock_system()) + WRITE_MS_MAX;
+    uint64_t deadline = clock_boot_ms(clock_system()) + timeout_ms;
 
     while (len > 0) {
         TRY(wait_for(fd, POLLOUT, deadline));
@@ -105,7 +103,7 @@ static ks_rc send_all(int fd, const char *text, size_t len)
     return KS_SUCCESS;
 }
 
-ks_rc control_line_write(int fd, json_t *object)
+ks_rc control_line_write_within(int fd, json_t *object, uint32_t timeout_ms)
 {
     CLEANUP(mem_freep) char *text = json_dumps(object, JSON_COMPACT);
 
@@ -113,7 +111,12 @@ ks_rc control_line_write(int fd, json_t *object)
     size_t len = strlen(text);
     ENSURE(len < CONTROL_LINE_MAX, KS_E_LIMIT, "a line for the control socket is too long");
     text[len] = '\n'; /* in place of the terminator */
-    return send_all(fd, text, len + 1);
+    return send_all(fd, text, len + 1, timeout_ms);
+}
+
+ks_rc control_line_write(int fd, json_t *object)
+{
+    return control_line_write_within(fd, object, CONTROL_WRITE_MS_MAX);
 }
 
 /* A text may hold bytes that are no UTF-8 (a path); JSON may not. */

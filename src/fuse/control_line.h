@@ -8,6 +8,8 @@
 
 #include "fuse/control.h"
 
+enum { CONTROL_WRITE_MS_MAX = 5000 };
+
 struct control_line {
     int fd;     /* borrowed */
     size_t len; /* bytes in room */
@@ -20,8 +22,10 @@ void control_line_done(struct control_line *l);
 /* control_line_read(l, timeout_ms, ret): the next object; *ret is NULL at the orderly end of the stream.
  * TIMEOUT when no whole line came in time, LIMIT for a long line, FORMAT, IO. */
 ks_rc control_line_read(struct control_line *l, int timeout_ms, json_t **ret) KS_MUST;
-/* control_line_write(fd, object): one line; IO when the peer is gone or does not read. */
+/* control_line_write(fd, object): one line; IO when the peer is gone, TIMEOUT when it does not read: within CONTROL_WRITE_MS_MAX, or
+ * within timeout_ms. */
 ks_rc control_line_write(int fd, json_t *object) KS_MUST;
+ks_rc control_line_write_within(int fd, json_t *object, uint32_t timeout_ms) KS_MUST;
 
 /* control_error(rc): the object {"ok":false,"error":{...}} of a failure; NULL without memory.
  * control_result(reply): back again: success, or the error a reply names with its message as text. */

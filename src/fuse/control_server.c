@@ -56,7 +56,7 @@ ks_rc control_peer_send(struct control_peer *peer, json_t *object)
 {
     if (peer->is_lost)
         return ks_os(EPIPE);
-    ks_rc rc = control_line_write(peer->fd, object);
+    ks_rc rc = control_line_write_within(peer->fd, object, peer->server->conf.write_ms_max);
     peer->is_lost = !ks_ok(rc) && !is_unsent(rc);
     return rc;
 }
@@ -115,7 +115,7 @@ static void hear_lock(struct control_peer *peer)
     ks_rc rc = control_line_init(&line, peer->fd);
 
     if (ks_ok(rc))
-        rc = control_line_read(&line, ONLY_LOCK_MS_MAX, &request);
+        rc = control_line_read(&line, (int)peer->server->conf.only_lock_ms_max, &request);
     const char *op = json_string_value(json_object_get(request, "op"));
     if (ks_ok(rc) && op && strcmp(op, "lock") == 0)
         rc = answer(peer, request);
@@ -299,6 +299,10 @@ ks_rc control_server_start(const struct control_server_conf *conf, struct contro
 
     TRY(mem_new(1, sizeof *s, &s));
     s->conf = *conf;
+    if (s->conf.write_ms_max == 0)
+        s->conf.write_ms_max = CONTROL_WRITE_MS_MAX;
+    if (s->conf.only_lock_ms_max == 0)
+        s->conf.only_lock_ms_max = ONLY_LOCK_MS_MAX;
     s->listen_fd = -1;
     for (int i = 0; i < PLACES; i++)
         s->peers[i].fd = -1;

@@ -20,6 +20,10 @@ struct control_server_conf {
     /* handle(arg, request, peer, ret): runs one operation. *ret may stay NULL: {"ok":true}. */
     ks_rc (*handle)(void *arg, json_t *request, struct control_peer *peer, json_t **ret);
     void *arg;
+    uint32_t
+        write_ms_max; /* how long a line waits for a peer that does not read; 0: CONTROL_WRITE_MS_MAX */
+    uint32_t
+        only_lock_ms_max; /* and the request of one who may only lock is waited for; 0: a second */
 };
 
 /* control_server_start(conf, ret): a socket that is there already is replaced: the caller holds the volume's

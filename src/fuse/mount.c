@@ -265,7 +265,7 @@ static ks_rc start_helpers(struct process *p)
     admin_note_due(p);
     surveyor_ask(p->surveyor);
     TRY(control_path(p->conf->run_dir, p->volume_id_bytes, &path));
-    struct control_server_conf control = {path, admin_handle, p};
+    struct control_server_conf control = {.path = path, .handle = admin_handle, .arg = p};
     return control_server_start(&control, &p->control);
 }
 

@@ -72,15 +72,25 @@ static ks_rc handle(void *arg, json_t *request, struct control_peer *peer, json_
     return KS_SUCCESS;
 }
 
-static void setup(struct fixture *f)
+/* Limits of 0 are the usual ones. */
+static void setup_with(struct fixture *f, uint32_t write_ms_max, uint32_t only_lock_ms_max)
 {
     *f = (struct fixture){.dir = "/tmp/keystead-control-XXXXXX"};
     pthread_mutex_init(&f->gate, NULL);
     sem_init(&f->is_stuck, 0, 0);
     assert_non_null(mkdtemp(f->dir));
     snprintf(f->path, sizeof f->path, "%s/run/v.sock", f->dir);
-    struct control_server_conf conf = {f->path, handle, f};
+    struct control_server_conf conf = {.path = f->path,
+                                       .handle = handle,
+                                       .arg = f,
+                                       .write_ms_max = write_ms_max,
+                                       .only_lock_ms_max = only_lock_ms_max};
     check_ok(control_server_start(&conf, &f->server));
+}
+
+static void setup(struct fixture *f)
+{
+    setup_with(f, 0, 0);
 }
 
 static void teardown(struct fixture *f)
@@ -268,7 +278,7 @@ static void peer__stops_listening__is_sent_nothing_more(void **unused)
     char byte;
 
     (void)unused;
-    setup(&f);
+    setup_with(&f, 1, 0);
     pthread_mutex_lock(&f.gate);
     int fd = connect_raw(&f);
     put(fd, "{\"op\":\"flood\"}\n");
@@ -283,6 +293,23 @@ static void peer__stops_listening__is_sent_nothing_more(void **unused)
     assert_true(ks_is_os(f.after, EPIPE));
 }
 
+/* All places but those of a lock. */
+static void fill(struct fixture *f, int fds[CONTROL_PEERS_MAX])
+{
+    for (int i = 0; i < CONTROL_PEERS_MAX; i++) {
+        char byte;
+        fds[i] = connect_raw(f);
+        put(fds[i], "{\"op\":\"echo\"}\n");
+        assert_int_equal(read(fds[i], &byte, 1), 1); /* it has its place now */
+    }
+}
+
+static void close_all(int fds[CONTROL_PEERS_MAX])
+{
+    for (int i = 0; i < CONTROL_PEERS_MAX; i++)
+        close(fds[i]);
+}
+
 static void peers__one_too_many__is_turned_away(void **unused)
 {
     struct fixture f;
@@ -291,17 +318,26 @@ static void peers__one_too_many__is_turned_away(void **unused)
 
     (void)unused;
     setup(&f);
-    for (int i = 0; i < CONTROL_PEERS_MAX; i++) {
-        char byte;
-        fds[i] = connect_raw(&f);
-        put(fds[i], "{\"op\":\"echo\"}\n");
-        assert_int_equal(read(fds[i], &byte, 1), 1); /* it has its place now */
-    }
+    fill(&f, fds);
     for (int i = 0; i < 2 * CONTROL_LOCK_PEERS; i++)
         check_rc(call(&f, "echo", &reply), BUSY);
     check_ok(call(&f, "lock", &reply)); /* a revoke waits for nobody */
-    int late = connect_raw(&f); /* whose request does not come is not told that the process hangs */
+    json_decref(reply);
+    close_all(fds);
+    teardown(&f);
+}
+
+/* It is not told that the process hangs. */
+static void peer__one_too_many_whose_request_does_not_come__is_turned_away(void **unused)
+{
+    struct fixture f;
+    int fds[CONTROL_PEERS_MAX];
     char answer[512] = "";
+
+    (void)unused;
+    setup_with(&f, 0, 1);
+    fill(&f, fds);
+    int late = connect_raw(&f);
     for (size_t got = 0; !strchr(answer, '\n') && got < sizeof answer - 1;) {
         ssize_t n = read(late, answer + got, sizeof answer - 1 - got);
         assert_true(n > 0);
@@ -309,9 +345,7 @@ static void peers__one_too_many__is_turned_away(void **unused)
     }
     assert_non_null(strstr(answer, "\"BUSY\""));
     close(late);
-    json_decref(reply);
-    for (int i = 0; i < CONTROL_PEERS_MAX; i++)
-        close(fds[i]);
+    close_all(fds);
     teardown(&f);
 }
 
@@ -323,7 +357,7 @@ static void start__stale_socket__is_replaced(void **unused)
 
     (void)unused;
     setup(&f);
-    struct control_server_conf conf = {f.path, handle, &f};
+    struct control_server_conf conf = {.path = f.path, .handle = handle, .arg = &f};
     check_ok(control_server_start(&conf, &second));
     check_ok(call(&f, "echo", &reply));
     json_decref(reply);
@@ -339,7 +373,7 @@ static void start__directory_others_may_write__is_refused(void **unused)
     assert_non_null(mkdtemp(f.dir));
     assert_int_equal(chmod(f.dir, 0777), 0);
     snprintf(f.path, sizeof f.path, "%s/v.sock", f.dir);
-    struct control_server_conf conf = {f.path, handle, &f};
+    struct control_server_conf conf = {.path = f.path, .handle = handle, .arg = &f};
     check_rc(control_server_start(&conf, &f.server), PERMISSION);
     assert_int_equal(rmdir(f.dir), 0);
 }
@@ -351,7 +385,7 @@ static void start__path_too_long__is_refused(void **unused)
 
     (void)unused;
     memset(path + 5, 'x', sizeof path - 6);
-    struct control_server_conf conf = {path, handle, NULL};
+    struct control_server_conf conf = {.path = path, .handle = handle};
     check_rc(control_server_start(&conf, &server), LIMIT);
 }
 
@@ -392,6 +426,7 @@ int main(void)
         cmocka_unit_test(garbage__is_told_and_cut_off),
         cmocka_unit_test(peer__stops_listening__is_sent_nothing_more),
         cmocka_unit_test(peers__one_too_many__is_turned_away),
+        cmocka_unit_test(peer__one_too_many_whose_request_does_not_come__is_turned_away),
         cmocka_unit_test(start__stale_socket__is_replaced),
         cmocka_unit_test(start__directory_others_may_write__is_refused),
         cmocka_unit_test(start__path_too_long__is_refused),
