@@ -246,7 +246,7 @@ static bool is_any_locking(const struct agent *a)
 }
 
 /* What is urgent is done first; what hangs is left, with everything that it may still touch. */
-static bool wait_urgent(struct agent *a)
+bool agent_wait_urgent(struct agent *a)
 {
     uint64_t by_ms = clock_boot_ms(a->clock) + URGENT_MS_MAX;
     bool is_any = true;
@@ -264,7 +264,7 @@ static bool wait_urgent(struct agent *a)
 /* Engines go on: they are told so before the process ends. */
 static void leave_all(struct agent *a)
 {
-    if (!wait_urgent(a))
+    if (!agent_wait_urgent(a))
         return;
     for (struct holding *h = a->holdings; h; h = h->next) {
         power_free(h->power, true);

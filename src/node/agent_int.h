@@ -146,6 +146,8 @@ struct holding *agent_find(struct agent *a, const char *id);
 /* agent_add(a, id, ret): a new one, which nothing is known of. With the mutex. */
 ks_rc agent_add(struct agent *a, const char *id, struct holding **ret) KS_MUST;
 void agent_forget(struct agent *a, struct holding *h);
+/* agent_wait_urgent(a): until nothing is being locked any more; false when that takes more than 20 s. */
+bool agent_wait_urgent(struct agent *a);
 /* agent_wake(a): somebody has something to do. agent_stir(a, h): there is something to look at. With the mutex. */
 void agent_wake(struct agent *a);
 void agent_stir(struct agent *a, struct holding *h);
@@ -182,6 +184,10 @@ ks_rc step_take(struct job *j, enum step step) KS_MUST;
 
 /* urgent.c: urgent_wake(a): enough threads are there for what is urgent. With the mutex. */
 void urgent_wake(struct agent *a);
+/* urgent_insist(j, why): it did not answer a lock in time: unless it turns out to be locked its process is killed. urgent_process_of(j): a
+ * descriptor of that process, for the caller to close; -1: there is none. */
+ks_rc urgent_insist(struct job *j, ks_rc why) KS_MUST;
+int urgent_process_of(struct job *j);
 
 /* watch.c: watch_begin(a, h, socket): from now on the volume's process tells when to look. Without the mutex. */
 void watch_begin(struct agent *a, struct holding *h, const char *socket);

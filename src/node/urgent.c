@@ -52,7 +52,7 @@ static bool has_ended(int process)
 }
 
 /* The one that was watched last, if it is the one that is there; else who listens now. */
-static int process_of(struct job *j)
+int urgent_process_of(struct job *j)
 {
     int process = -1;
 
@@ -85,7 +85,7 @@ static void cut_mount_off(struct job *j)
 
 /* It has had its time. If it is only the record that the disk does not take, it is locked. Else whatever hangs in it, its keys go with it:
  * it loses nothing that was acknowledged. */
-static ks_rc insist(struct job *j, ks_rc why)
+ks_rc urgent_insist(struct job *j, ks_rc why)
 {
     CLEANUP(mem_freep) char *text = NULL;
 
@@ -93,7 +93,7 @@ static ks_rc insist(struct job *j, ks_rc why)
     ks_rc rc = pass_look_now(j);
     if (ks_is(rc, KS_E_STATE) || (ks_ok(rc) && is_locked(j)))
         return rc; /* one that serves another directory is not ours */
-    int process = process_of(j);
+    int process = urgent_process_of(j);
     int err = process < 0 ? ESRCH : pidfd_send_signal(process, SIGKILL, NULL, 0) != 0 ? errno : 0;
     if (process >= 0)
         close(process);
@@ -113,7 +113,7 @@ static ks_rc lock_once(struct job *j)
     ks_rc rc = ask_lock(j);
 
     if (ks_is(rc, KS_E_TIMEOUT))
-        return insist(j, rc);
+        return urgent_insist(j, rc);
     if (!ks_is(rc, KS_E_NOT_FOUND) && rc.cls != KS_CLASS_BUSY)
         return rc;
     TRY(pass_look_now(j));

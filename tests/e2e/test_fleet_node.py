@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import stat
+import subprocess
 import time
 import uuid
 
@@ -107,6 +108,25 @@ def test_join__server_of_another_authority__is_sent_nothing(idle, plane):
     assert refused.returncode == 6 and "is not the control plane that made this token" in refused.stderr
     assert token.rpartition("_")[0] in plane.tokens, "the secret was not used"
     assert token.split("_")[2] not in refused.stderr
+
+
+def test_join__twice_at_once__the_second_is_told_and_sends_nothing(idle, plane, work):
+    path = os.path.join(work, "first.token")
+    with open(path, "w", encoding="ascii") as f:
+        f.write(plane.token())
+    token = plane.token()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        first = subprocess.Popen([idle.cli.binary, "node", "join", "--server", f"http://127.0.0.1:{silent.getsockname()[1]}",
+                                  "--token-file", path, "--dir", idle.dir, "--address", "127.0.0.1"],
+                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        asking, _ = silent.accept()
+        second = idle.join(token, check=False)
+        assert second.returncode == 5 and "another keystead node join works on" in second.stderr
+        assert token.rpartition("_")[0] in plane.tokens, "the secret was not used"
+        asking.close()
+    said = first.communicate(timeout=60)[0]
+    assert first.returncode not in (0, 5), said
+    idle.join(token)
 
 
 @pytest.mark.parametrize("token", ["", "ksj_x", "hello", "ksj_a_b_" + "g" * 64, "ksj_" + "x" * 600])

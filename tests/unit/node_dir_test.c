@@ -79,6 +79,22 @@ static void open__a_second_time__busy(void **state)
     assert_null(second);
 }
 
+/* A second one would ask for a certificate too, and the keys of the two would be mixed. */
+static void open_to_join__beside_another__busy(void **state)
+{
+    struct place *p = *state;
+    struct node_dir *first = NULL, *second = NULL;
+
+    check_ok(node_dir_open_to_join(p->path.text, &first)); /* beside the agent */
+    ks_rc rc = node_dir_open_to_join(p->path.text, &second);
+    check_rc(rc, BUSY);
+    check_text(rc, "another keystead node join works on");
+    assert_null(second);
+    node_dir_close(first);
+    check_ok(node_dir_open_to_join(p->path.text, &second));
+    node_dir_close(second);
+}
+
 static void open__no_place_for_it__fails(void **state)
 {
     struct node_dir *d = NULL;
@@ -277,6 +293,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(open__new__is_for_the_owner_but_for_the_way_to_mounts),
         TEST(open__a_second_time__busy),
+        TEST(open_to_join__beside_another__busy),
         TEST(open__no_place_for_it__fails),
         TEST(document__written__read_again_and_private),
         TEST(document__cut_or_no_object__corrupt),
