@@ -47,6 +47,13 @@ static void rotate(struct bench *b)
     check_ok(volume_set_keys(b->f->v, &keys));
 }
 
+/* A file whose blocks are all under a key that is an older one then. */
+static void write_old_file(struct bench *b, const char *name)
+{
+    write_file(b, name);
+    rotate(b);
+}
+
 static int bench_new(void **state)
 {
     struct bench *b;
@@ -128,9 +135,8 @@ static void sweep__after_a_rotation__leaves_no_old_block(void **state)
     struct stat before, after;
     uint64_t blocks[2];
 
-    write_file(b, "ledger");
+    write_old_file(b, "ledger");
     check_ok(volume_lookup(b->f->v, volume_root(b->f->v), "ledger", &i, &before));
-    rotate(b);
     count(b, blocks);
     assert_int_equal(blocks[0], BLOCKS);
     check_ok(rekey_run(&conf, &p));
@@ -166,8 +172,7 @@ static void sweep__stopped_and_started_again__goes_on(void **state)
     uint64_t blocks[2];
 
     write_file(b, "a");
-    write_file(b, "b");
-    rotate(b);
+    write_old_file(b, "b");
     b->rounds_max = 3;
     check_rc(rekey_run(&conf, &first), BUSY);
     count(b, blocks);
@@ -311,8 +316,7 @@ static void sweep__while_another_one_runs__is_busy(void **state)
     struct rekey_conf conf = conf_of(b);
     struct rekey_progress p;
 
-    write_file(b, "ledger");
-    rotate(b);
+    write_old_file(b, "ledger");
     conf.progress = start_another;
     check_ok(rekey_run(&conf, &p));
     assert_true(b->rounds > 0);
@@ -331,7 +335,7 @@ static void sweep__over_a_damaged_block__counts_and_leaves_it(void **state)
     struct stat st;
     uint64_t blocks[2];
 
-    write_file(b, "ledger");
+    write_old_file(b, "ledger");
     check_ok(b->io->ops->dir_open(b->io, b->f->tree, &d));
     do
         check_ok(b->io->ops->dir_next(b->io, d, &e));
@@ -342,7 +346,6 @@ static void sweep__over_a_damaged_block__counts_and_leaves_it(void **state)
     check_ok(b->io->ops->pwrite(b->io, raw, "damage", 6, 10 * 4096 + 5));
     b->io->ops->close(b->io, raw);
     b->io->ops->node_close(b->io, node);
-    rotate(b);
     check_ok(rekey_run(&conf, &p));
     assert_int_equal(p.blocks_damaged, 1);
     assert_int_equal(p.blocks_rewritten, BLOCKS - 1);
@@ -357,8 +360,7 @@ static void sweep__with_a_rate__takes_its_time(void **state)
     struct rekey_progress p;
     uint64_t before = b->clock.now_ms;
 
-    write_file(b, "ledger");
-    rotate(b);
+    write_old_file(b, "ledger");
     conf.bytes_per_s = 100000;
     check_ok(rekey_run(&conf, &p));
     assert_true(b->clock.now_ms - before >= p.bytes_rewritten * 1000 / 100000);
@@ -416,8 +418,7 @@ static void sweep__others_were_held_up_before_it__rests_for_nobody(void **state)
     struct rekey_progress p;
     uint64_t before = b->clock.now_ms;
 
-    write_file(b, "ledger");
-    rotate(b);
+    write_old_file(b, "ledger");
     atomic_store(&b->f->v->foreground_ms, 1000);
     atomic_store(&b->f->v->foreground_count, 1);
     conf.latency_ms_max = 5;
@@ -546,8 +547,7 @@ static void sweep__of_a_locked_volume__is_refused(void **state)
     struct rekey_conf conf = conf_of(b);
     struct rekey_progress p;
 
-    write_file(b, "ledger");
-    rotate(b);
+    write_old_file(b, "ledger");
     volume_set_door(b->f->v, VOLUME_CLOSED);
     assert_true(ks_is_os(rekey_run(&conf, &p), EKEYREVOKED));
     assert_int_equal(p.blocks_rewritten, 0);

@@ -191,21 +191,62 @@ static const char *long_text(char letter, size_t len)
     return out;
 }
 
+/* --- what comes of it --- */
+
+/* raw in the place of the target of "link" leads nowhere, and is told. */
+static void check_target_fails(struct tamper *t, const char *raw)
+{
+    CLEANUP(buf_done) struct buf got = buf_init(NAME_LONG_MAX);
+
+    retarget(t, "link", raw);
+    check_class(read_link(t, "link", &got), CORRUPT);
+    assert_int_equal(got.len, 0);
+    tamper_expect_beside(t, 1, 0, 0);
+}
+
+static void check_value_fails(struct tamper *t, const char *file, const char *name)
+{
+    CLEANUP(buf_done) struct buf got = buf_init(VALUE_BYTES);
+
+    check_class(get_attribute(t, file, name, &got), CORRUPT);
+    tamper_expect_beside(t, 0, 1, 0);
+}
+
+static void check_value_is(struct tamper *t, const char *file, const char *name, const char *value)
+{
+    CLEANUP(buf_done) struct buf got = buf_init(VALUE_BYTES);
+
+    check_ok(get_attribute(t, file, name, &got));
+    check_bytes(buf_view(&got), view_text(value));
+    tamper_expect(t, 0, 0, 0);
+}
+
+/* The encrypted value of an attribute in the place of another one. */
+struct value_place {
+    const char *file, *name;
+};
+
+static void copy_value(struct fixture *from, struct value_place source, struct tamper *t,
+                       struct value_place target)
+{
+    CLEANUP(buf_done) struct buf value = buf_init(VALUE_BYTES);
+
+    raw_get(from, source.file, source.name, &value);
+    raw_set(t, target.file, target.name, buf_view(&value));
+}
+
 /* --- targets of symlinks --- */
 
 static void target_changed__reading_it_fails_and_verify_names_the_link(void **state)
 {
     struct tamper *t = *state;
-    CLEANUP(buf_done) struct buf raw = buf_init(NAME_LONG_MAX), got = buf_init(NAME_LONG_MAX);
+    CLEANUP(buf_done) struct buf raw = buf_init(NAME_LONG_MAX);
 
     make_link(t->f, "link", "/etc/ledger");
     tamper_expect(t, 0, 0, 0);
     raw_target(t->f, "link", &raw);
     raw.bytes[5] = raw.bytes[5] == 'A' ? 'B' : 'A';
-    retarget(t, "link", buf_text(&raw));
-    check_class(read_link(t, "link", &got), CORRUPT);
-    assert_int_equal(got.len, 0);
-    tamper_expect_beside(t, 1, 0, 0);
+    check_target_fails(t, buf_text(&raw));
     tamper_expect_told(t, "/link", UINT64_MAX, "the target of the symlink");
 }
 
@@ -213,37 +254,29 @@ static void target_changed__reading_it_fails_and_verify_names_the_link(void **st
 static void target_in_clear__fails(void **state)
 {
     struct tamper *t = *state;
-    CLEANUP(buf_done) struct buf got = buf_init(NAME_LONG_MAX);
 
     make_link(t->f, "link", "/etc/ledger");
-    retarget(t, "link", "/etc/passwd");
-    check_class(read_link(t, "link", &got), CORRUPT);
-    tamper_expect_beside(t, 1, 0, 0);
+    check_target_fails(t, "/etc/passwd");
 }
 
 /* A text in cipher says what it is for. */
 static void name_used_as_the_target_of_a_link__fails(void **state)
 {
     struct tamper *t = *state;
-    CLEANUP(buf_done) struct buf got = buf_init(NAME_LONG_MAX);
 
     make_link(t->f, "link", "/etc/ledger");
-    retarget(t, "link", tamper_cipher(t->f, NAME_ENTRY, "one"));
-    check_class(read_link(t, "link", &got), CORRUPT);
-    tamper_expect_beside(t, 1, 0, 0);
+    check_target_fails(t, tamper_cipher(t->f, NAME_ENTRY, "one"));
 }
 
 static void target_of_another_volume__fails(void **state)
 {
     struct tamper *t = *state;
-    CLEANUP(buf_done) struct buf raw = buf_init(NAME_LONG_MAX), got = buf_init(NAME_LONG_MAX);
+    CLEANUP(buf_done) struct buf raw = buf_init(NAME_LONG_MAX);
 
     make_link(t->f, "link", "here");
     make_link(t->other, "link", "there");
     raw_target(t->other, "link", &raw);
-    retarget(t, "link", buf_text(&raw));
-    check_class(read_link(t, "link", &got), CORRUPT);
-    tamper_expect_beside(t, 1, 0, 0);
+    check_target_fails(t, buf_text(&raw));
 }
 
 static void targets_exchanged__each_leads_where_the_other_did(void **state)
@@ -274,12 +307,10 @@ static void value_changed__reading_it_fails_and_verify_names_both(void **state)
     make_dir(t, "dir");
     for (size_t n = 0; n < sizeof files / sizeof files[0]; n++) {
         for (size_t p = 0; p < sizeof places / sizeof places[0]; p++) {
-            CLEANUP(buf_done) struct buf got = buf_init(VALUE_BYTES);
             set_attribute(t->f, files[n], "user.x", "the value");
             tamper_expect(t, 0, 0, 0);
             flip_value(t, files[n], "x", places[p]);
-            check_class(get_attribute(t, files[n], "user.x", &got), CORRUPT);
-            tamper_expect_beside(t, 0, 1, 0);
+            check_value_fails(t, files[n], "user.x");
             tamper_expect_told(t, paths[n], UINT64_MAX, "attribute user.x: its value");
             set_attribute(t->f, files[n], "user.x", "the value");
         }
@@ -289,67 +320,53 @@ static void value_changed__reading_it_fails_and_verify_names_both(void **state)
 static void value_cut__fails(void **state)
 {
     struct tamper *t = *state;
-    CLEANUP(buf_done) struct buf got = buf_init(VALUE_BYTES);
 
     set_attribute(t->f, "one", "user.x", "the value");
     raw_set(t, "one", "x", view_text("short"));
-    check_class(get_attribute(t, "one", "user.x", &got), CORRUPT);
-    tamper_expect_beside(t, 0, 1, 0);
+    check_value_fails(t, "one", "user.x");
 }
 
 static void value_of_another_attribute__fails(void **state)
 {
     struct tamper *t = *state;
-    CLEANUP(buf_done) struct buf value = buf_init(VALUE_BYTES), got = buf_init(VALUE_BYTES);
 
     set_attribute(t->f, "one", "user.x", "the value of x");
     set_attribute(t->f, "one", "user.y", "the value of y");
-    raw_get(t->f, "one", "x", &value);
-    raw_set(t, "one", "y", buf_view(&value));
-    check_class(get_attribute(t, "one", "user.y", &got), CORRUPT);
-    tamper_expect_beside(t, 0, 1, 0);
+    copy_value(t->f, (struct value_place){"one", "x"}, t, (struct value_place){"one", "y"});
+    check_value_fails(t, "one", "user.y");
     tamper_expect_told(t, "/one", UINT64_MAX, "attribute user.y");
 }
 
 static void value_of_another_volume__fails(void **state)
 {
     struct tamper *t = *state;
-    CLEANUP(buf_done) struct buf value = buf_init(VALUE_BYTES), got = buf_init(VALUE_BYTES);
 
     set_attribute(t->f, "one", "user.x", "here");
     set_attribute(t->other, "one", "user.x", "there");
-    raw_get(t->other, "one", "x", &value);
-    raw_set(t, "one", "x", buf_view(&value));
-    check_class(get_attribute(t, "one", "user.x", &got), CORRUPT);
-    tamper_expect_beside(t, 0, 1, 0);
+    copy_value(t->other, (struct value_place){"one", "x"}, t, (struct value_place){"one", "x"});
+    check_value_fails(t, "one", "user.x");
 }
 
 static void value_of_the_same_attribute_of_another_file__is_taken(void **state)
 {
     struct tamper *t = *state;
-    CLEANUP(buf_done) struct buf value = buf_init(VALUE_BYTES), got = buf_init(VALUE_BYTES);
 
     set_attribute(t->f, "one", "user.x", "one's");
     set_attribute(t->f, "two", "user.x", "two's");
-    raw_get(t->f, "one", "x", &value);
-    raw_set(t, "two", "x", buf_view(&value));
-    check_ok(get_attribute(t, "two", "user.x", &got));
-    check_bytes(buf_view(&got), view_text("one's"));
-    tamper_expect(t, 0, 0, 0);
+    copy_value(t->f, (struct value_place){"one", "x"}, t, (struct value_place){"two", "x"});
+    check_value_is(t, "two", "user.x", "one's");
 }
 
 static void older_value__is_taken(void **state)
 {
     struct tamper *t = *state;
-    CLEANUP(buf_done) struct buf value = buf_init(VALUE_BYTES), got = buf_init(VALUE_BYTES);
+    CLEANUP(buf_done) struct buf value = buf_init(VALUE_BYTES);
 
     set_attribute(t->f, "one", "user.x", "old");
     raw_get(t->f, "one", "x", &value);
     set_attribute(t->f, "one", "user.x", "new");
     raw_set(t, "one", "x", buf_view(&value));
-    check_ok(get_attribute(t, "one", "user.x", &got));
-    check_bytes(buf_view(&got), view_text("old"));
-    tamper_expect(t, 0, 0, 0);
+    check_value_is(t, "one", "user.x", "old");
 }
 
 /* As when it was removed; the one that stands there instead is told. */
