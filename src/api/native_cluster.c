@@ -222,7 +222,11 @@ ks_rc native_volume_list(struct api_call *call)
     size_t count;
 
     TRY(control_volumes(call->control, &call->caller, api_param(call, "cluster"), &all, &count));
-    return native_reply_items(call, native_items(count, all, sizeof *all, write_volume));
+    json_t *items = native_items(count, all, sizeof *all, write_volume);
+    for (size_t i = 0; items && i < count; i++)
+        json_object_set_new(json_array_get(items, i), "requests_failed",
+                            control_requests_failed(call->control, &all[i]));
+    return native_reply_items(call, items);
 }
 
 ks_rc native_volume_get(struct api_call *call)

@@ -197,6 +197,51 @@ static void show_terms(const json_t *cluster)
     }
 }
 
+static void show_failed(const json_t *volume)
+{
+    const char *kind, *before = ": ";
+    json_t *count;
+
+    printf("  requests failed on volume ");
+    output_text(stdout, fleet_text(volume, "id"));
+    json_object_foreach(json_object_get(volume, "requests_failed"), kind, count)
+    {
+        if (json_integer_value(count) == 0)
+            continue;
+        printf("%s", before);
+        output_text(stdout, kind);
+        printf(" %lld", (long long)json_integer_value(count));
+        before = ", ";
+    }
+    printf("; the log of its volume process on the node says what\n");
+}
+
+static bool has_failed(const json_t *volume)
+{
+    const char *kind;
+    json_t *count;
+
+    json_object_foreach(json_object_get(volume, "requests_failed"), kind, count)
+    {
+        if (json_integer_value(count) > 0)
+            return true;
+    }
+    return false;
+}
+
+/* What applications were told already, and the operator of the node can find out about. */
+static void show_all_failed(const json_t *volumes)
+{
+    const json_t *volume;
+    size_t i;
+
+    json_array_foreach(volumes, i, volume)
+    {
+        if (has_failed(volume))
+            show_failed(volume);
+    }
+}
+
 static ks_rc show_cluster(const json_t *cluster, json_t *volumes)
 {
     printf("cluster ");
@@ -216,7 +261,9 @@ static ks_rc show_cluster(const json_t *cluster, json_t *volumes)
     show_terms(cluster);
     putchar('\n');
     const struct cli table = {.is_json = false};
-    return fleet_show(&table, json_incref(volumes), "volumes", volume_columns, "  no volumes");
+    TRY(fleet_show(&table, json_incref(volumes), "volumes", volume_columns, "  no volumes"));
+    show_all_failed(volumes);
+    return KS_SUCCESS;
 }
 
 ks_rc cmd_cluster_show(struct cli *cli)

@@ -161,6 +161,9 @@ ks_rc control_volumes(struct control *c, const struct caller *by, const char *cl
 /* control_volume_detail(c, by, cluster, volume, ret): what the node last reported about wraps and generations, a JSON object. */
 ks_rc control_volume_detail(struct control *c, const struct caller *by, const char *cluster,
                             const char *volume, json_t **ret) KS_MUST;
+/* control_requests_failed(c, v): how many requests of a volume that control_volumes gave failed since its mount, by kind, as its node last
+ * reported; a new reference, null when that is not known. */
+json_t *control_requests_failed(struct control *c, const struct cluster_volume *v);
 /* control_connections(c, by, cluster, ret): [{"region","ordinal","host","port","uri","password"}], for operators; passwords are held in
  * memory only, as the nodes reported them. */
 ks_rc control_connections(struct control *c, const struct caller *by, const char *cluster,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * control/live.c - when nodes were heard and what engines' passwords are, in memory.
+ * control/live.c - when nodes were heard, what engines' passwords are, and which requests failed, in memory.
  */
 #include "control/live.h"
 
@@ -22,6 +22,7 @@ struct live {
     pthread_mutex_t mutex;
     struct id_map nodes;     /* struct heard */
     struct id_map passwords; /* slots of the pool */
+    struct id_map failed;    /* json_t */
     struct secret_pool *pool;
 };
 
@@ -48,6 +49,9 @@ void live_free(struct live *l)
         mem_free(id_map_at(&l->nodes, i));
     id_map_clear(&l->nodes);
     id_map_clear(&l->passwords);
+    for (size_t i = 0; i < l->failed.room; i++)
+        json_decref(id_map_at(&l->failed, i));
+    id_map_clear(&l->failed);
     secret_pool_free(l->pool);
     pthread_mutex_destroy(&l->mutex);
     mem_free(l);
@@ -212,4 +216,35 @@ bool live_password(struct live *l, const char *volume, char out[LIVE_PASSWORD_BY
         memcpy(out, slot, LIVE_PASSWORD_BYTES);
     pthread_mutex_unlock(&l->mutex);
     return slot != NULL;
+}
+
+static ks_rc keep_failed(struct live *l, const char *volume, json_t **copy)
+{
+    json_t *was = id_map_take(&l->failed, volume);
+    ks_rc rc = *copy ? id_map_put(&l->failed, volume, *copy) : KS_SUCCESS;
+
+    json_decref(was);
+    if (ks_ok(rc))
+        *copy = NULL;
+    return rc;
+}
+
+ks_rc live_set_failed(struct live *l, const char *volume, const json_t *failed)
+{
+    json_t *copy = failed ? json_deep_copy(failed) : NULL;
+
+    ENSURE(copy || !failed, KS_E_NO_MEMORY, "no memory for a report");
+    pthread_mutex_lock(&l->mutex);
+    ks_rc rc = keep_failed(l, volume, &copy);
+    pthread_mutex_unlock(&l->mutex);
+    json_decref(copy);
+    return rc;
+}
+
+json_t *live_failed(struct live *l, const char *volume)
+{
+    pthread_mutex_lock(&l->mutex);
+    json_t *failed = json_incref(id_map_get(&l->failed, volume));
+    pthread_mutex_unlock(&l->mutex);
+    return failed;
 }

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * control/live.h - what the control plane knows only as long as it runs: when nodes were heard, passwords of engines.
+ * control/live.h - what the control plane knows only as long as it runs: when nodes were heard, passwords of engines, failed requests of
+ * volumes.
  *
  * Nothing here is needed to be right: after a start nodes report everything anew. Passwords are in guarded memory, are never
  * written anywhere, and are wiped when their volume goes. Thread-safe.
  */
 #pragma once
+
+#include <jansson.h>
 
 #include "base/rc.h"
 #include "base/secret.h"
@@ -39,3 +42,8 @@ bool live_has_engine(struct live *l, const char *engine);
 ks_rc live_set_password(struct live *l, const char *volume, const char *password) KS_MUST;
 /* live_password(l, volume, out): false when none was reported; the caller wipes out. */
 bool live_password(struct live *l, const char *volume, char out[LIVE_PASSWORD_BYTES]);
+
+/* live_set_failed(l, volume, failed): how many requests of each kind failed, a JSON object, which is copied. NULL forgets it.
+ * live_failed(l, volume): a new reference, not to be changed; NULL when none was reported. */
+ks_rc live_set_failed(struct live *l, const char *volume, const json_t *failed) KS_MUST;
+json_t *live_failed(struct live *l, const char *volume);

@@ -193,6 +193,7 @@ static ks_rc drop_volumes(struct work *w, const struct node *n)
     for (size_t i = 0; i < count; i++) {
         TRY(store_volume_delete(w->tx, volumes[i].id));
         TRY(live_set_password(w->c->live, volumes[i].id, NULL));
+        TRY(live_set_failed(w->c->live, volumes[i].id, NULL));
         TRY(cluster_bring(w, volumes[i].cluster));
     }
     return KS_SUCCESS;

@@ -182,6 +182,26 @@ static ks_rc read_detail(const json_t *one, struct report_volume *ret)
     return KS_SUCCESS;
 }
 
+/* Kinds may be added; what they are called is for people. */
+static ks_rc read_requests_failed(const json_t *one, struct report_volume *ret)
+{
+    json_t *failed = NULL;
+    const char *kind;
+    const json_t *count;
+
+    TRY(json_may_object(one, "requests_failed", &failed));
+    ENSURE(json_object_size(failed) <= REPORT_FAILED_MAX, KS_E_USAGE,
+           "requests_failed has more than %d kinds", REPORT_FAILED_MAX);
+    json_object_foreach(failed, kind, count)
+    {
+        ENSURE(strlen(kind) < WORD_BYTES && json_is_integer(count) &&
+                   json_integer_value(count) >= 0,
+               KS_E_USAGE, "requests_failed: \"%.20s\" is no count", kind);
+    }
+    ret->requests_failed = failed;
+    return KS_SUCCESS;
+}
+
 static ks_rc read_access(const json_t *one, struct report_volume *ret)
 {
     const char *access, *cause = "NONE";
@@ -196,9 +216,10 @@ static ks_rc read_access(const json_t *one, struct report_volume *ret)
 
 ks_rc report_read_volume(const json_t *one, struct report_volume *ret)
 {
-    static const char *const names[] = {"volume", "goal",     "access",      "cause",  "message",
-                                        "keys",   "platform", "serials",     "failed", "progress",
-                                        "engine", "wraps",    "generations", NULL};
+    static const char *const names[] = {
+        "volume", "goal",     "access",      "cause",           "message",
+        "keys",   "platform", "serials",     "failed",          "progress",
+        "engine", "wraps",    "generations", "requests_failed", NULL};
 
     TRY(only(one, names, "a volume"));
     TRY(read_id(one, "volume", &ret->id));
@@ -211,6 +232,7 @@ ks_rc report_read_volume(const json_t *one, struct report_volume *ret)
     TRY(read_failed(one, ret));
     TRY(read_progress(one, ret));
     TRY(read_engine(one, ret));
+    TRY(read_requests_failed(one, ret));
     return read_detail(one, ret);
 }
 

@@ -19,6 +19,7 @@ enum {
     REPORT_REFUSED_MAX = 20,     /* parts of which it is told why they were not taken */
     REPORT_TEXT_MAX = 64 * 1024, /* of a message */
     REPORT_DETAIL_MAX = 4096,    /* wraps, generations */
+    REPORT_FAILED_MAX = 16,      /* kinds of failed requests */
 };
 
 struct report_error {
@@ -48,6 +49,7 @@ struct report_volume {
     const char *engine_message, *host, *connection, *password; /* password NULL: not told */
     int64_t port;
     const json_t *wraps, *generations; /* NULL: unchanged */
+    const json_t *requests_failed;     /* {kind: how many} since its mount; NULL: not known */
 };
 
 struct report {

@@ -252,6 +252,7 @@ ks_rc taking_volume(struct taking *t, const struct report_volume *from, struct c
     TRY(take_detail(t, from, v->cluster));
     if (from->password)
         TRY(live_set_password(t->w->c->live, v->id, from->password));
+    TRY(live_set_failed(t->w->c->live, v->id, from->requests_failed));
     TRY(wish_renew_lost(t->w, v));
     return write_volume(t, v, was, is_changed);
 }

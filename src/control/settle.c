@@ -106,6 +106,7 @@ static ks_rc drop_gone(struct life *s)
         }
         TRY(store_volume_delete(s->w->tx, s->volumes[i].id));
         TRY(live_set_password(s->w->c->live, s->volumes[i].id, NULL));
+        TRY(live_set_failed(s->w->c->live, s->volumes[i].id, NULL));
         TRY(tell_audit(s, "volume.gone", s->volumes[i].region, ""));
     }
     s->volume_count = kept;

@@ -53,6 +53,13 @@ ks_rc control_volume_detail(struct control *c, const struct caller *by, const ch
     return json_read(buf_view(&text), limits, "what the node reported", ret);
 }
 
+json_t *control_requests_failed(struct control *c, const struct cluster_volume *v)
+{
+    json_t *failed = live_failed(c->live, v->id);
+
+    return failed ? failed : json_null();
+}
+
 /* The password goes into the reply and nowhere else. */
 static ks_rc add_connection(struct control *c, const struct cluster_volume *v, json_t *list)
 {

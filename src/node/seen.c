@@ -12,6 +12,7 @@ void seen_done(struct seen *s)
 {
     json_decref(s->wraps_json);
     json_decref(s->generations);
+    json_decref(s->requests_failed);
     *s = (struct seen){0};
 }
 
@@ -83,6 +84,14 @@ static void read_lock(const json_t *status, struct seen *s)
     s->lock_handles = number(receipt, "handles_cut");
 }
 
+/* While it is locked it has no counters. */
+static json_t *read_failed(const json_t *status)
+{
+    json_t *failed = json_object_get(json_object_get(status, "counters"), "failed");
+
+    return json_is_object(failed) ? json_incref(failed) : NULL;
+}
+
 ks_rc seen_status(const json_t *status, struct seen *ret)
 {
     struct seen s = {.is_made = true, .is_running = true};
@@ -108,6 +117,7 @@ ks_rc seen_status(const json_t *status, struct seen *ret)
     read_lock(status, &s);
     s.wraps_json = json_incref(wraps);
     s.generations = json_incref(json_object_get(status, "generations"));
+    s.requests_failed = read_failed(status);
     seen_done(ret);
     *ret = s;
     return KS_SUCCESS;

@@ -31,6 +31,8 @@ struct seen {
     enum cause lock_cause;
     int64_t lock_duration_ms, lock_handles;
     json_t *wraps_json, *generations; /* as the status has them; owned */
+    json_t *
+        requests_failed; /* {kind: how many} of its process; NULL: none runs, or it is locked; owned */
 };
 
 void seen_done(struct seen *s);

@@ -84,6 +84,8 @@ static ks_rc add_volume(struct agent *a, struct tidings *t, struct holding *h)
     ENSURE(plain, KS_E_NO_MEMORY, "no memory for a report");
     h->is_news = false;
     json_t *whole = json_copy(plain);
+    if (h->seen.requests_failed)
+        json_object_set(whole, "requests_failed", h->seen.requests_failed);
     if (!t->is_full)
         add_details(h, whole);
     if (!t->is_full && json_equal(whole, h->told)) {

@@ -193,7 +193,7 @@ static void show_locked(struct job *j)
     pthread_mutex_lock(&a->mutex);
     seen_done(&h->seen);
     h->seen = j->seen;
-    j->seen.wraps_json = j->seen.generations = NULL;
+    j->seen.wraps_json = j->seen.generations = j->seen.requests_failed = NULL;
     h->is_seen = true;
     h->seen_seq++;
     h->is_news = true;

@@ -51,6 +51,7 @@ def volume(where, access):
     return {"id": NODES[where], "region": where, "node": NODES[where], "ordinal": 0, "is_wanted": True, "goal": 3,
             "reached": 3, "access": access, "cause": "NONE" if access == "OPEN" else "DENIED", "message": "",
             "is_platform": False, "progress": None, "reported_at": AT,
+            "requests_failed": {"io": 2, "no_space": 1, "quota": 0} if access == "OPEN" else None,
             "engine": {"state": "RUNNING" if access == "OPEN" else "STOPPED", "message": "", "host": "db", "port": 26000,
                        "connection": "postgresql://keystead@db:26000/postgres"}}
 

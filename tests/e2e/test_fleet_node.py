@@ -209,6 +209,7 @@ def test_life__create_enable_rotate_revoke_restore_delete(node, plane, store, wo
     volumes = [plane.want() for _ in range(3)]
     for report in plane.wait_reached(*volumes):
         assert (report["access"], report["platform"], report["keys"]) == ("OPEN", True, [])
+        assert set(report["requests_failed"].values()) == {0} and "no_space" in report["requests_failed"]
     for volume in volumes:
         node.write(volume, "file", volume)
 

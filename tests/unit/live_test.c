@@ -83,6 +83,29 @@ static void a_password_that_is_too_long__set__leaves_the_one_before(void **state
     check_ok(live_set_password(*state, "v", text));
 }
 
+static void failed_requests__set_changed_and_taken_back__are_what_was_set_last(void **state)
+{
+    struct live *l = *state;
+    json_t *first = json_pack("{s:i}", "io", 1), *second = json_pack("{s:i}", "io", 2), *got;
+
+    assert_null(live_failed(l, "v"));
+    check_ok(live_set_failed(l, "v", first));
+    json_object_set_new(first, "io", json_integer(9)); /* it has a copy */
+    got = live_failed(l, "v");
+    check_ok(live_set_failed(l, "v", second));
+    assert_int_equal(json_integer_value(json_object_get(got, "io")), 1);
+    json_decref(got);
+    got = live_failed(l, "v");
+    assert_true(json_equal(got, second));
+    json_decref(got);
+    check_ok(live_set_failed(l, "v", NULL));
+    check_ok(live_set_failed(l, "v", NULL));
+    assert_null(live_failed(l, "v"));
+    check_ok(live_set_failed(l, "v", first)); /* goes with the rest */
+    json_decref(first);
+    json_decref(second);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -92,6 +115,9 @@ int main(void)
                                         close_live),
         cmocka_unit_test_setup_teardown(
             a_password__set_changed_and_taken_back__is_what_was_set_last, open_live, close_live),
+        cmocka_unit_test_setup_teardown(
+            failed_requests__set_changed_and_taken_back__are_what_was_set_last, open_live,
+            close_live),
         cmocka_unit_test_setup_teardown(a_password_that_is_too_long__set__leaves_the_one_before,
                                         open_live, close_live),
     };

@@ -66,6 +66,27 @@ static void status__whole__taken_over(void **state)
     seen_done(&s);
 }
 
+static void failed_requests__of_its_process__taken_over_and_gone_with_it(void **state)
+{
+    json_t *status = json_loads(STATUS, 0, NULL);
+    struct seen s = {0};
+
+    (void)state;
+    check_ok(seen_status(status, &s)); /* locked: it has no counters */
+    assert_null(s.requests_failed);
+    json_object_set_new(
+        status, "counters",
+        json_pack("{s:i, s:{s:i, s:i}}", "reads", 7, "failed", "io", 3, "no_space", 0));
+    check_ok(seen_status(status, &s));
+    assert_int_equal(json_integer_value(json_object_get(s.requests_failed, "io")), 3);
+    assert_int_equal(json_object_size(s.requests_failed), 2);
+    json_object_set_new(status, "counters", json_null());
+    check_ok(seen_status(status, &s));
+    assert_null(s.requests_failed);
+    seen_done(&s);
+    json_decref(status);
+}
+
 static void refusal__as_the_probe_said__is_known_by_its_code(void **state)
 {
     static const struct {
@@ -365,6 +386,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(status__whole__taken_over),
+        cmocka_unit_test(failed_requests__of_its_process__taken_over_and_gone_with_it),
         cmocka_unit_test(refusal__as_the_probe_said__is_known_by_its_code),
         cmocka_unit_test(status__without_what_counts__bad_reply_and_output_untouched),
         cmocka_unit_test(keys__as_wished__held),

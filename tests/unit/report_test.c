@@ -127,6 +127,20 @@ static void malformed__in_any_member__is_refused_by_itself(void **state)
         "\"RUNNING\",\"password\":"
         "\"0123456789012345678901234567890123456789012345678901234567890123"
         "0123456789012345678901234567890123456789012345678901234567890123\"}}]}",
+        "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"requests_failed\":[]}]}",
+        "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"requests_failed\":{"
+        "\"io\":-1}}"
+        "]}",
+        "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"requests_failed\":{"
+        "\"io\":"
+        "\"1\"}}]}",
+        "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"requests_failed\":{"
+        "\"01234567890123456789012345678901234567890123456789012345678901234567890123456789\":1}}]"
+        "}",
+        "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"requests_failed\":{"
+        "\"a\":1,\"b\":1,\"c\":1,\"d\":1,\"e\":1,\"f\":1,\"g\":1,\"h\":1,\"i\":1,\"j\":1,\"k\":1,"
+        "\"l\":1,"
+        "\"m\":1,\"n\":1,\"o\":1,\"p\":1,\"q\":1}}]}",
         "{\"checks\":[{\"check\":\"V\"}]}",
         "{\"checks\":[{\"check\":\"V\",\"results\":[{\"outcome\":\"FINE\"}]}]}",
         "{\"receipts\":[{\"text\":\"{}\"}]}",
@@ -249,6 +263,54 @@ static void progress__of_a_reencryption__counts_bytes_and_time(void **state)
     assert_int_equal(v->operation.eta_s, 10);
     assert_int_equal(v->operation.volumes_total, 5);
     operation_view_free(v);
+}
+
+/* The number of requests that failed with "io"; -1: nothing is known. */
+static json_int_t failed_io(void)
+{
+    struct cluster_volume *volumes;
+    size_t count;
+
+    check_ok(control_volumes(x.fleet.c, &x.fleet.viewer, x.cluster, &volumes, &count));
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(volumes[i].id, x.nodes[0]->volumes[0]->id) != 0)
+            continue;
+        json_t *failed = control_requests_failed(x.fleet.c, &volumes[i]);
+        json_int_t n =
+            json_is_null(failed) ? -1 : json_integer_value(json_object_get(failed, "io"));
+        json_decref(failed);
+        mem_free(volumes);
+        return n;
+    }
+    fail_msg("the volume is not there");
+    return 0;
+}
+
+static void report_failed(const char *member)
+{
+    CLEANUP(mem_freep) char *text = NULL;
+
+    check_ok(mem_format(&text,
+                        "{\"volumes\":[{\"volume\":\"%s\",\"goal\":1,\"access\":\"OPEN\"%s}]}",
+                        x.nodes[0]->volumes[0]->id, member));
+    check_ok(report_text(x.nodes[0], text));
+    assert_string_equal(refused, "");
+}
+
+/* Numbers alone are no event, and nothing that is kept. */
+static void failed_requests__reported__are_shown_as_last_told(void **state)
+{
+    (void)state;
+    report_failed("");
+    int64_t events = event_count();
+    assert_int_equal(failed_io(), -1);
+    report_failed(",\"requests_failed\":{\"io\":3,\"no_space\":0}");
+    assert_int_equal(failed_io(), 3);
+    report_failed(",\"requests_failed\":{\"io\":4,\"of_a_newer_node\":1}");
+    assert_int_equal(failed_io(), 4);
+    report_failed("");
+    assert_int_equal(failed_io(), -1);
+    assert_int_equal(event_count(), events);
 }
 
 static void a_long_message__reported__is_cut(void **state)
@@ -562,6 +624,7 @@ int main(void)
         TEST(a_full_report__without_a_volume__means_it_is_not_there),
         TEST(a_full_report__of_a_node_that_has_not_heard_of_it__says_nothing),
         TEST(progress__of_a_reencryption__counts_bytes_and_time),
+        TEST(failed_requests__reported__are_shown_as_last_told),
         TEST(a_long_message__reported__is_cut),
         TEST(a_receipt__forged__is_refused),
         TEST(a_receipt__said_to_be_of_another_organisation__is_refused),
