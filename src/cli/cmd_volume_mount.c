@@ -177,6 +177,7 @@ ks_rc cmd_volume_mount(struct cli *cli)
         .awake = awake_wish(cli),
         .ready_fd = -1,
     };
+    conf.backing.sequence_min = cli->numbers[OPT_MIN_SEQUENCE];
     if (args_has(cli, OPT_FOREGROUND))
         return mount_foreground(cli, &conf);
     TRY(daemon_start(cli, &conf, paths.log));

@@ -78,14 +78,17 @@ static void wait_some(struct guard *g, uint64_t ms)
 
 const char *guard_cause_name(enum guard_cause cause)
 {
-    static const char *const names[] = {"NONE", "REVOKED", "DENIED", "UNREACHABLE", "ERROR"};
+    static const char *const names[] = {"NONE",        "REVOKED", "DENIED",
+                                        "UNREACHABLE", "ERROR",   "ROLLED_BACK"};
 
     return names[cause];
 }
 
-enum guard_cause guard_cause_of(enum ks_class cls)
+enum guard_cause guard_cause_of(ks_rc rc)
 {
-    switch (cls) {
+    if (ks_is(rc, KS_E_ROLLED_BACK))
+        return GUARD_CAUSE_ROLLED_BACK;
+    switch ((enum ks_class)rc.cls) {
     case KS_CLASS_OK:
         return GUARD_CAUSE_NONE;
     case KS_CLASS_DENIED:
@@ -351,7 +354,7 @@ static void unlock_failed(struct guard *g, ks_rc rc)
 {
     log_line(LOG_ERROR, "cannot unlock: %s", ks_text(rc));
     if (!g->lease.is_revoked)
-        explain(g, guard_cause_of((enum ks_class)rc.cls), ks_text(rc));
+        explain(g, guard_cause_of(rc), ks_text(rc));
     g->has_keys = false;
     lease_step(&g->lease, &g->conf.lease, LEASE_DENY, now_ms(g));
     lease_step(&g->lease, &g->conf.lease, LEASE_DRAINED, now_ms(g));

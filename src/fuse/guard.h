@@ -25,6 +25,7 @@ enum guard_cause {
     GUARD_CAUSE_DENIED,      /* by the key service */
     GUARD_CAUSE_UNREACHABLE, /* the key service says nothing */
     GUARD_CAUSE_ERROR,       /* something else than the key: damage, the disk, memory */
+    GUARD_CAUSE_ROLLED_BACK, /* the keyring is older than one that was there before */
 };
 
 enum { GUARD_NAMES_BYTES = 256 };
@@ -89,8 +90,8 @@ struct guard_status {
 
 /* guard_cause_name(cause): "NONE", "REVOKED", ...; static. */
 const char *guard_cause_name(enum guard_cause cause);
-/* guard_cause_of(cls): what a failure to get or use the keys is a cause of. */
-enum guard_cause guard_cause_of(enum ks_class cls);
+/* guard_cause_of(rc): what a failure to get or use the keys is a cause of. */
+enum guard_cause guard_cause_of(ks_rc rc);
 
 /* guard_new(conf, is_granted, is_revoked, ret): when granted and not revoked the volume has its keys, and is
  * opened; else it starts locked. */

@@ -190,7 +190,7 @@ void lockdown_tell(void *arg, const struct prober_result *result)
     case KS_CLASS_BUSY:
     case KS_CLASS_IO:
     case KS_CLASS_LIMIT:
-        guard_unreach(p->guard, guard_cause_of((enum ks_class)result->rc.cls), result->text);
+        guard_unreach(p->guard, guard_cause_of(result->rc), result->text);
         return;
     case KS_CLASS_USAGE:
     case KS_CLASS_CORRUPT:

@@ -161,7 +161,7 @@ static ks_rc first_unlock(struct process *p, bool is_revoked, bool *ret_granted)
     *ret_granted = ks_ok(rc);
     if (may_start_locked && (rc.cls == KS_CLASS_DENIED || rc.cls == KS_CLASS_UNREACHABLE)) {
         log_line(LOG_WARNING, "starting locked: %s", ks_text(rc));
-        p->refusal_cause = guard_cause_of((enum ks_class)rc.cls);
+        p->refusal_cause = guard_cause_of(rc);
         return mem_text(ks_text(rc), &p->refusal);
     }
     return rc;

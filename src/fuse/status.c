@@ -80,6 +80,15 @@ static json_t *lease(const struct guard_status *g, const struct keyring *k)
                      "probe_ms", number(k->settings.probe_ms));
 }
 
+/* Only a number that a key has vouched for counts. */
+static json_t *keyring(struct process *p)
+{
+    uint64_t sequence = backing_sequence(p->backing);
+
+    return json_pack("{s:o, s:o}", "sequence", sequence ? number(sequence) : json_null(),
+                     "sequence_min", number(p->conf->backing.sequence_min));
+}
+
 /* --- key services --- */
 
 struct key_list {
@@ -158,13 +167,14 @@ ks_rc status_report(struct process *p, bool wants_handles, json_t **ret)
     struct counted_generations generations = {counted.generations, counted.count,
                                               counted.as_of_s != 0};
     json_t *status = json_pack(
-        "{s:b, s:o, s:s, s:b, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, "
+        "{s:b, s:o, s:o, s:s, s:b, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o, "
+        "s:o, "
         "s:o}",
-        "ok", 1, "volume", volume(p, k), "state", lease_state_name(g.state), "revoked",
-        (int)g.is_revoked, "cause", guard_cause_name(g.cause), "message", json_text(g.message),
-        "lease", lease(&g, k), "last_probe", last_probe(p), "wraps", keyring_wraps_json(k),
-        "generations", keyring_generations_json(k, &generations, false), "generations_as_of",
-        json_moment(counted.as_of_s), "next_data_rotation",
+        "ok", 1, "volume", volume(p, k), "keyring", keyring(p), "state", lease_state_name(g.state),
+        "revoked", (int)g.is_revoked, "cause", guard_cause_name(g.cause), "message",
+        json_text(g.message), "lease", lease(&g, k), "last_probe", last_probe(p), "wraps",
+        keyring_wraps_json(k), "generations", keyring_generations_json(k, &generations, false),
+        "generations_as_of", json_moment(counted.as_of_s), "next_data_rotation",
         json_moment(atomic_load(&p->rotation_due)), "rekey", rekey_status(p), "transport",
         session_is_ring(p->session) ? "IO_URING" : "DEVICE", "handles", number(handles), "counters",
         counters(p), "key_services", key_services(p), "receipt", receipt(&g.receipt));

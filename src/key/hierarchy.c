@@ -122,14 +122,31 @@ static ks_rc authenticate(struct keyring_file *file, struct view store_key, bool
     return keyring_file_authenticate(file, secret_view(mac_key), ret_fell_back);
 }
 
+ks_rc hierarchy_check_newest(const struct keyring *k, uint64_t sequence_min)
+{
+    ENSURE(
+        k->sequence >= sequence_min, KS_E_ROLLED_BACK,
+        "its keyring has sequence %llu, but one with %llu was there before: put that one back; or "
+        "accept this older one, if a backup was restored on purpose, with a lower --min-sequence",
+        (unsigned long long)k->sequence, (unsigned long long)sequence_min);
+    return KS_SUCCESS;
+}
+
+static ks_rc check_newest(const struct hierarchy *h)
+{
+    return hierarchy_check_newest(keyring_file_current(h->file), h->sequence_min);
+}
+
 static ks_rc open_current(struct hierarchy *h, struct keyset **ret)
 {
     CLEANUP(secret_freep) struct secret *store_key = NULL;
     bool fell_back;
 
+    TRY(check_newest(h));
     TRY(open_any_wrap(keyring_file_current(h->file), h->service, &store_key));
     TRY(authenticate(h->file, secret_view(store_key), &fell_back));
     if (fell_back) { /* another keyring: its store key may be another one too */
+        TRY(check_newest(h));
         secret_free(TAKE(store_key));
         TRY(open_any_wrap(keyring_file_current(h->file), h->service, &store_key));
         TRY(authenticate(h->file, secret_view(store_key), &fell_back));

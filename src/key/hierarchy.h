@@ -26,6 +26,8 @@ struct hierarchy {
      * wait for a rotation that hangs. A change that finds the keyring changed meanwhile is BUSY and
      * changes nothing. NULL: nobody else uses file. */
     pthread_mutex_t *file_mutex;
+    /* A keyring with a lower sequence is not opened: somebody has seen this one. 0: any is. */
+    uint64_t sequence_min;
 };
 
 /* hierarchy_build(k, specs, count, service, ...): fills a new keyring: store key, first data key, name
@@ -34,10 +36,14 @@ ks_rc hierarchy_build(struct keyring *k, const struct key_spec *specs, size_t co
                       struct key_service *service, struct clock *clock, struct random *random,
                       struct keyset **ret) KS_MUST;
 
+/* hierarchy_check_newest(k, sequence_min): ROLLED_BACK for a keyring below it. */
+ks_rc hierarchy_check_newest(const struct keyring *k, uint64_t sequence_min) KS_MUST;
+
 /*
  * hierarchy_open(h, ret): unwraps any one active wrap, checks commitment and MAC, opens the keyset.
  * When none opens: DENIED only if all were denied, else the most hopeful class (UNREACHABLE before
- * DENIED before CORRUPT), with each wrap's reason in the text.
+ * DENIED before CORRUPT), with each wrap's reason in the text. ROLLED_BACK for a keyring below h->sequence_min, before anybody is
+ * asked for a key; a sequence that no key vouches for does not help it.
  */
 ks_rc hierarchy_open(struct hierarchy *h, struct keyset **ret) KS_MUST;
 

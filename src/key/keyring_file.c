@@ -212,6 +212,11 @@ const struct keyring *keyring_file_current(const struct keyring_file *f)
 
 /* --- authenticity --------------------------------------------------------------------------- */
 
+bool keyring_file_is_authentic(const struct keyring_file *f)
+{
+    return f->is_authentic;
+}
+
 bool keyring_file_fall_back(struct keyring_file *f)
 {
     if (!f->other.k)

@@ -37,6 +37,8 @@ const struct keyring *keyring_file_current(const struct keyring_file *f);
  */
 ks_rc keyring_file_authenticate(struct keyring_file *f, struct view mac_key,
                                 bool *ret_fell_back) KS_MUST;
+/* keyring_file_is_authentic(f): whether the current keyring was authenticated, or is one that we wrote. */
+bool keyring_file_is_authentic(const struct keyring_file *f);
 /* keyring_file_fall_back(f): makes the other copy current, for callers that find that no key opens the
  * newest one. False, and nothing changed, when there is no other whole copy that differs. */
 bool keyring_file_fall_back(struct keyring_file *f);

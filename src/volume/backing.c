@@ -22,6 +22,7 @@ struct backing {
     struct io *io;
     struct clock *clock;
     struct random *random;
+    uint64_t sequence_min;
     char *path;
     bool is_exclusive;
     struct io_node *dir, *tree, *long_names;
@@ -38,6 +39,7 @@ struct backing {
 
     pthread_mutex_t snapshot_mutex;
     struct keyring *snapshot;
+    bool is_authentic; /* the snapshot */
 };
 
 struct io_node *backing_dir(struct backing *b, struct io **ret_io)
@@ -111,6 +113,7 @@ static void snapshot_renew(struct backing *b)
     pthread_mutex_lock(&b->snapshot_mutex);
     struct keyring *old = b->snapshot;
     b->snapshot = fresh;
+    b->is_authentic = keyring_file_is_authentic(b->file);
     pthread_mutex_unlock(&b->snapshot_mutex);
     keyring_free(old);
 }
@@ -128,6 +131,14 @@ ks_rc backing_keyring(struct backing *b, struct keyring **ret)
     CLEANUP(keyring_freep) struct keyring *k = snapshot_get(b);
 
     return keyring_copy(k, ret);
+}
+
+uint64_t backing_sequence(struct backing *b)
+{
+    pthread_mutex_lock(&b->snapshot_mutex);
+    uint64_t sequence = b->is_authentic ? b->snapshot->sequence : 0;
+    pthread_mutex_unlock(&b->snapshot_mutex);
+    return sequence;
 }
 
 /* --- opening -------------------------------------------------------------------------------- */
@@ -163,6 +174,8 @@ static ks_rc open_keyring(struct backing *b)
     if (ks_is_os(rc, EACCES))
         return ks_fail(KS_E_PERMISSION, "this user may not read it; run as its owner");
     TRY(rc);
+    /* also where no key is asked for: what is revoked would be found out at its restore only */
+    TRY(hierarchy_check_newest(keyring_file_current(b->file), b->sequence_min));
     TRY(open_subdir(b, BACKING_TREE, &b->tree));
     TRY(open_subdir(b, BACKING_LONG, &b->long_names));
     snapshot_renew(b);
@@ -198,6 +211,7 @@ static ks_rc backing_new(const struct backing_conf *conf, bool is_exclusive, str
     b->io = conf->io;
     b->clock = conf->clock;
     b->random = conf->random;
+    b->sequence_min = conf->sequence_min;
     b->is_exclusive = is_exclusive;
     TRY(mem_text(conf->path, &b->path));
     TRY(backing_access(conf, 0, &b->access));
@@ -241,8 +255,14 @@ struct slow_change {
 
 static struct hierarchy hierarchy_of(struct backing *b, pthread_mutex_t *file_mutex)
 {
-    return (struct hierarchy){b->file, key_access_service(b->access), b->clock, b->random,
-                              file_mutex};
+    return (struct hierarchy){
+        .file = b->file,
+        .service = key_access_service(b->access),
+        .clock = b->clock,
+        .random = b->random,
+        .sequence_min = b->sequence_min,
+        .file_mutex = file_mutex,
+    };
 }
 
 static struct slow_change slow_begin(struct backing *b)

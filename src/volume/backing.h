@@ -32,6 +32,8 @@ struct backing_conf {
     void *passphrase_arg;
     uint32_t kms_timeout_ms; /* 0: the default of kms/policy */
     bool is_development;     /* allows keys of type NULL_KMS, which protect nothing */
+    uint64_t
+        sequence_min; /* as in struct hierarchy: ROLLED_BACK when it is opened, and when a key opens it */
 };
 
 struct backing_create {
@@ -60,6 +62,8 @@ void backing_closep(struct backing **b);
 
 /* backing_keyring(b, ret): a copy of the current keyring, for reports. */
 ks_rc backing_keyring(struct backing *b, struct keyring **ret) KS_MUST;
+/* backing_sequence(b): of the current keyring when a key has vouched for it, else 0: a number that stands on a disk says nothing. */
+uint64_t backing_sequence(struct backing *b);
 /* backing_is_mended(b): whether both copies of the keyring were whole and the same when it was opened, or are since. */
 bool backing_is_mended(const struct backing *b);
 /* backing_tree(b), backing_long(b): the directories; owned by b. */

@@ -2,6 +2,7 @@
 """Goal: whoever can write the backing directory can destroy, but neither read nor forge; damage is told
 with file and block, and costs no other file."""
 import errno
+import hashlib
 import json
 import os
 import shutil
@@ -609,6 +610,12 @@ def put_keyring_back(volume, kept):
         write(os.path.join(volume.backing, name), data)
 
 
+def claiming(copy, sequence):
+    """A copy of a keyring with this sequence and a right sum (docs/FORMAT.md), as somebody without keys can make it."""
+    data = copy[:32] + sequence.to_bytes(8, "little") + copy[40:-32]
+    return data + hashlib.sha256(data).digest()
+
+
 def test_keyring_put_back__newer_blocks_fail_and_are_named(volume, tree):
     data, _ = tree
     kept = keep_keyring(volume)
@@ -628,6 +635,84 @@ def test_keyring_put_back__newer_blocks_fail_and_are_named(volume, tree):
     done = volume.call("verify", "-o", "json", check=False)
     assert done.returncode == EXIT_CORRUPT
     assert sorted((d["path"], d["block"]) for d in json.loads(done.stdout)["damaged"]) == [("/newer", n) for n in range(3)]
+
+
+def test_keyring_put_back__below_the_minimum__is_refused_and_nothing_is_lost(volume, tree, store):
+    """Who has seen a keyring does not take an older one: before any key is asked for, mounted locked or not, and whatever a number
+    says that no key vouches for. The right one put back, or the older one accepted, mounts."""
+    kept = keep_keyring(volume)
+    volume.mount()
+    assert volume.status()["keyring"] == {"sequence": 1, "sequence_min": 0}
+    volume.call("rotate", "--level", "data")
+    volume.unmount()
+    volume.mount("--min-sequence", 2)
+    assert volume.status()["keyring"] == {"sequence": 2, "sequence_min": 2}
+    volume.unmount()
+    today = keep_keyring(volume)
+
+    def refused():
+        for more in ((), ("--start-locked",)):
+            done = volume.mount("--min-sequence", 2, *more, check=False)
+            assert done.returncode == EXIT_CORRUPT and "sequence 1, but one with 2" in done.stderr, done.stderr
+            said = json.loads(volume.mount("--min-sequence", 2, *more, "-o", "json", check=False).stderr)
+            assert said["error"]["code"] == "ROLLED_BACK"
+        assert volume.cli.json("volume", "status", volume.backing)["state"] == "UNMOUNTED"
+
+    put_keyring_back(volume, kept)
+    refused()
+    store.disable("orders")
+    refused()
+    store.enable("orders")
+    write(os.path.join(volume.backing, "keyring.0"), claiming(kept["keyring.0"], 99))
+    refused()
+    assert keep_keyring(volume)["keyring.1"] == kept["keyring.1"]
+    put_keyring_back(volume, today)
+    volume.mount("--min-sequence", 2)
+    assert contents(volume.mountpoint) == tree[0]
+    volume.unmount()
+    put_keyring_back(volume, kept)
+    volume.mount("--min-sequence", 1)
+    assert contents(volume.mountpoint) == tree[0]
+
+
+def test_keyring_put_back__under_a_volume_that_is_mounted__it_keeps_to_its_own(volume, tree):
+    """A volume process reads the keyring once. What is put in its place is neither opened by an unlock nor left there by a change."""
+    kept = keep_keyring(volume)
+    volume.mount()
+    volume.call("rotate", "--level", "data")
+    put_keyring_back(volume, kept)
+    volume.call("lock", "--yes")
+    volume.call("unlock")
+    assert volume.status()["keyring"]["sequence"] == 2 and len(volume.status()["generations"]) == 2
+    assert contents(volume.mountpoint) == tree[0]
+    volume.call("rotate", "--level", "store")
+    volume.unmount()
+    volume.mount("--min-sequence", 3)
+    assert volume.status()["keyring"]["sequence"] == 3 and contents(volume.mountpoint) == tree[0]
+
+
+def test_keyring_put_back__of_a_volume_that_is_revoked__is_refused_too_and_a_forged_number_does_not_unlock(volume, tree):
+    kept = keep_keyring(volume)
+    volume.mount()
+    volume.call("rotate", "--level", "data")
+    volume.call("lock", "--yes")
+    volume.unmount()
+    today = keep_keyring(volume)
+    put_keyring_back(volume, kept)
+    done = volume.mount("--min-sequence", 2, "--start-locked", check=False)
+    assert done.returncode == EXIT_CORRUPT and "sequence 1, but one with 2" in done.stderr
+    write(os.path.join(volume.backing, "keyring.0"), claiming(kept["keyring.0"], 99))
+    volume.mount("--min-sequence", 2, "--start-locked")  # a revoke asks for no key, which would have told
+    assert volume.status()["keyring"] == {"sequence": None, "sequence_min": 2}
+    assert volume.call("unlock", check=False).returncode != 0
+    status = volume.status()
+    assert (status["state"], status["cause"]) == ("LOCKED", "ROLLED_BACK") and "sequence 1, but one with 2" in status["message"]
+    assert status["keyring"]["sequence"] != 99
+    volume.unmount()
+    put_keyring_back(volume, today)
+    volume.mount("--min-sequence", 2, "--start-locked")
+    volume.call("unlock")
+    assert contents(volume.mountpoint) == tree[0]
 
 
 def test_one_copy_of_the_keyring_put_back__the_newer_one_counts(volume, tree):

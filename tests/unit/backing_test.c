@@ -295,14 +295,22 @@ static void changes__show_in_reports_and_after_reopening(void **state)
     uint32_t id = 0;
 
     create_and_open(w, &b, &keys);
+    assert_int_equal(backing_sequence(b), 1);
     check_ok(backing_rotate_cmek(b, keys, 1, NULL));
+    assert_int_equal(backing_sequence(b), 2);
     check_ok(backing_rotate_data(b, keys, &newer));
+    assert_int_equal(backing_sequence(b), 3);
     check_ok(backing_destroy_data_keys(b, newer, &first, 1, &reduced));
+    assert_int_equal(backing_sequence(b), 4);
     check_ok(backing_rotate_store(b, reduced, &newest));
+    assert_int_equal(backing_sequence(b), 5);
     check_ok(backing_add_wrap(b, newest, &third, &id));
+    assert_int_equal(backing_sequence(b), 6);
     check_ok(backing_remove_wrap(b, newest, id));
+    assert_int_equal(backing_sequence(b), 7);
     settings.grace_ms = 7;
     check_ok(backing_set_settings(b, newest, &settings));
+    assert_int_equal(backing_sequence(b), 8);
     for (int i = 0; i < 2; i++) {
         keyring_free(TAKE(k));
         check_ok(backing_keyring(b, &k));
@@ -313,7 +321,28 @@ static void changes__show_in_reports_and_after_reopening(void **state)
         assert_int_equal(k->data_keys[0].state, DATA_KEY_DESTROYED);
         backing_close(TAKE(b));
         check_ok(backing_open(&w->conf, true, &b));
+        assert_int_equal(backing_sequence(b), 0); /* nobody vouched for what was read */
     }
+}
+
+static void open__below_the_minimum__is_rolled_back(void **state)
+{
+    struct world *w = *state;
+    CLEANUP(backing_closep) struct backing *b = NULL;
+    CLEANUP(keyset_freep) struct keyset *keys = NULL;
+    CLEANUP(keyset_freep) struct keyset *newer = NULL;
+
+    w->conf.sequence_min = 2;
+    check_ok(backing_create(&w->conf, &w->create));
+    check_rc(backing_open(&w->conf, true, &b), ROLLED_BACK);
+    assert_null(b);
+    w->conf.sequence_min = 1;
+    check_ok(backing_open(&w->conf, true, &b));
+    assert_int_equal(backing_sequence(b), 0);
+    check_ok(backing_unlock(b, &keys));
+    assert_int_equal(backing_sequence(b), 1);
+    check_ok(backing_rotate_data(b, keys, &newer));
+    assert_int_equal(backing_sequence(b), 2);
 }
 
 static void probe__after_bad_credentials__asks_with_new_ones(void **state)
@@ -605,6 +634,7 @@ int main(void)
         TEST(open__newer_version__names_the_volume),
         TEST(unlock__wrap_moved_from_another_volume__does_not_open),
         TEST(changes__show_in_reports_and_after_reopening),
+        TEST(open__below_the_minimum__is_rolled_back),
         TEST(probe__after_bad_credentials__asks_with_new_ones),
         TEST(probe__outage__makes_one_attempt),
         TEST(revoke__key_service_denies__is_recorded_and_ended),

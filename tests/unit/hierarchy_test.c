@@ -29,7 +29,8 @@ static int begin(void **state)
     clock_manual_init(&w.clock, 5000, 1900000000);
     check_ok(stub_keyring(&w.service, two_uris, 2, &k, &w.keys));
     check_ok(keyset_mac_key(w.keys, &mac_key));
-    w.h = (struct hierarchy){NULL, &w.service.service, &w.clock.clock, random_system()};
+    w.h = (struct hierarchy){
+        .service = &w.service.service, .clock = &w.clock.clock, .random = random_system()};
     check_ok(keyring_file_create(w.dir.io, w.dir.node, k, secret_view(mac_key), &w.h.file));
     *state = &w;
     return 0;
@@ -203,6 +204,73 @@ static void open__both_copies_garbage__tells_about_the_newest(void **state)
     check_rc(hierarchy_open(&w->h, &keys), AUTH);
     assert_int_equal(current(w)->sequence, 51);
     assert_null(keys);
+}
+
+/* --- a keyring that was put back --- */
+
+static const char *const copy_names[] = {"keyring.0", "keyring.1"};
+
+/* Puts the bytes of an earlier time in place of both copies. */
+static void put_back(struct world *w, const struct buf *earlier)
+{
+    for (size_t i = 0; i < 2; i++)
+        file_put(&w->dir, copy_names[i], buf_view(earlier));
+    reread(w);
+}
+
+static void open__at_or_above_the_minimum__opens(void **state)
+{
+    struct world *w = *state;
+
+    check_ok(hierarchy_remove_wrap(&w->h, w->keys, 2));
+    for (w->h.sequence_min = 0; w->h.sequence_min <= 2; w->h.sequence_min++)
+        check_opens(w);
+}
+
+static void open__below_the_minimum__is_rolled_back_and_asks_nobody(void **state)
+{
+    struct world *w = *state;
+    CLEANUP(buf_done) struct buf earlier = buf_init(KEYRING_BYTES_MAX);
+    struct keyset *keys = NULL;
+
+    file_get(&w->dir, "keyring.0", &earlier);
+    check_ok(hierarchy_remove_wrap(&w->h, w->keys, 2));
+    put_back(w, &earlier);
+    w->h.sequence_min = 2;
+    w->service.unwraps = 0;
+    stub_answer(&w->service, "a", KS_E_DENIED);
+    ks_rc rc = hierarchy_open(&w->h, &keys);
+    check_rc(rc, ROLLED_BACK);
+    check_text(rc, "sequence 1, but one with 2");
+    assert_int_equal(w->service.unwraps, 0);
+    assert_null(keys);
+    stub_answer(&w->service, "a", KS_E_OK);
+    w->h.sequence_min = 1; /* accepted */
+    check_opens(w);
+}
+
+/* A number that no key vouches for is worth nothing: neither with wraps that open nor with others. */
+static void open__forged_high_sequence_beside_an_old_copy__is_rolled_back(void **state)
+{
+    struct world *w = *state;
+    CLEANUP(keyring_freep) struct keyring *k = NULL;
+    static const uint8_t forger[32] = {1};
+    struct keyset *keys = NULL;
+
+    check_ok(keyring_copy(current(w), &k));
+    k->sequence = UINT64_MAX;
+    w->h.sequence_min = 7;
+    for (int i = 0; i < 2; i++) {
+        CLEANUP(buf_done) struct buf b = buf_init(KEYRING_BYTES_MAX);
+
+        check_ok(keyring_write(k, view_of(forger, 32), &b));
+        file_put(&w->dir, "keyring.0", buf_view(&b));
+        reread(w);
+        check_rc(hierarchy_open(&w->h, &keys), ROLLED_BACK);
+        assert_null(keys);
+        k->wraps[0].blob[40] ^= 1;
+        k->wraps[1].blob[40] ^= 1;
+    }
 }
 
 static void rotate_cmek__one_wrap_to_a_new_key__retires_the_old(void **state)
@@ -495,6 +563,9 @@ int main(void)
         TEST(open__wrap_of_another_volume__does_not_open),
         TEST(open__newest_copy_is_garbage_with_a_right_sum__falls_back),
         TEST(open__both_copies_garbage__tells_about_the_newest),
+        TEST(open__at_or_above_the_minimum__opens),
+        TEST(open__below_the_minimum__is_rolled_back_and_asks_nobody),
+        TEST(open__forged_high_sequence_beside_an_old_copy__is_rolled_back),
         TEST(rotate_cmek__one_wrap_to_a_new_key__retires_the_old),
         TEST(rotate_cmek__all__takes_the_current_versions),
         TEST(rotate_cmek__wrong_arguments__are_told),
