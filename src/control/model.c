@@ -28,7 +28,7 @@ static const char *const access_names[ACCESS_COUNT] = {
 static const char *const cause_names[CAUSE_COUNT] = {
     [CAUSE_NONE] = "NONE",     [CAUSE_REVOKED] = "REVOKED",
     [CAUSE_DENIED] = "DENIED", [CAUSE_UNREACHABLE] = "UNREACHABLE",
-    [CAUSE_ERROR] = "ERROR",
+    [CAUSE_ERROR] = "ERROR",   [CAUSE_ROLLED_BACK] = "ROLLED_BACK",
 };
 
 static const char *const cluster_state_names[CLUSTER_STATE_COUNT] = {

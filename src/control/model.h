@@ -59,6 +59,7 @@ enum cause {
     CAUSE_DENIED,      /* the key service says no */
     CAUSE_UNREACHABLE, /* the key service says nothing and the grace is over */
     CAUSE_ERROR,
+    CAUSE_ROLLED_BACK, /* its keyring is older than one that was there before */
     CAUSE_COUNT,
 };
 

@@ -37,7 +37,7 @@ static const uint8_t access_rank[ACCESS_COUNT] = {
 };
 static const uint8_t cause_rank[CAUSE_COUNT] = {
     [CAUSE_NONE] = 0,   [CAUSE_ERROR] = 1,   [CAUSE_UNREACHABLE] = 2,
-    [CAUSE_DENIED] = 3, [CAUSE_REVOKED] = 4,
+    [CAUSE_DENIED] = 3, [CAUSE_REVOKED] = 4, [CAUSE_ROLLED_BACK] = 5,
 };
 
 static bool is_worse(const struct rec_volume *v, const struct rec_volume *than)

@@ -38,6 +38,7 @@ struct holding {
     int64_t asked_s;      /* when the revoke that is in force came in */
     struct deed deed;
     bool is_deed_saved;
+    struct anchor kept_anchor; /* as it is on the disk: what is told must not be forgotten */
     struct seen seen;
     bool is_seen; /* was looked at since the start */
     uint64_t

@@ -27,7 +27,15 @@ static ks_rc open_backing(struct job *j, struct backing **ret)
     return backing_open(&conf, false, ret);
 }
 
-/* The socket's name is the volume's own id, which stands in its keyring. */
+static bool is_foreign(const struct job *j, const struct keyring *k)
+{
+    char id[ANCHOR_VOLUME_BYTES];
+
+    seen_keyring_id(k, id);
+    return j->deed.anchor.volume[0] && strcmp(id, j->deed.anchor.volume) != 0;
+}
+
+/* The socket's name is the volume's own id, which stands in its keyring. With the keyring of another one there is none. */
 static ks_rc find_socket(struct job *j)
 {
     CLEANUP(backing_closep) struct backing *b = NULL;
@@ -36,6 +44,8 @@ static ks_rc find_socket(struct job *j)
 
     TRY(open_backing(j, &b));
     TRY(backing_keyring(b, &k));
+    if (is_foreign(j, k))
+        return KS_SUCCESS;
     TRY(control_path(j->a->conf.run_dir, k->volume_id, &path));
     pthread_mutex_lock(&j->a->mutex);
     if (j->h->socket)
@@ -86,6 +96,16 @@ static ks_rc look_at_process(struct job *j)
     return check_identity(j);
 }
 
+/* What a key has vouched for is what comes next, or later. */
+static void note_keyring(struct job *j)
+{
+    struct anchor now = {.sequence = j->seen.sequence, .accepted = j->deed.anchor.accepted};
+
+    memcpy(now.volume, j->seen.keyring, sizeof now.volume);
+    if (now.sequence > 0 && anchor_take(&j->deed.anchor, &now))
+        j->is_deed_changed = true;
+}
+
 ks_rc pass_look(struct job *j)
 {
     bool is_there = false;
@@ -102,7 +122,7 @@ ks_rc pass_look(struct job *j)
     }
     if (!j->socket)
         TRY(find_socket(j));
-    ks_rc rc = look_at_process(j);
+    ks_rc rc = j->socket ? look_at_process(j) : ks_fail(KS_E_NOT_FOUND, "it has no socket");
     if (ks_is(rc, KS_E_NOT_FOUND))
         rc = look_at_disk(j);
     j->is_seen = ks_ok(rc);
@@ -110,6 +130,8 @@ ks_rc pass_look(struct job *j)
         j->deed.is_made = true;
         j->is_deed_changed = true;
     }
+    if (ks_ok(rc))
+        note_keyring(j);
     return rc;
 }
 
@@ -190,7 +212,9 @@ static bool is_reached(const struct job *j, const struct step_view *v)
     bool are_keys = v->keys_missing == 0 && v->keys_to_swap == 0 && v->keys_unwanted == 0;
     bool is_refused = v->state == LEASE_LOCKED && !v->is_revoked && j->seen.cause == CAUSE_DENIED;
 
-    if (!v->is_present || v->is_revoke_wanted)
+    if (v->is_present && v->is_revoke_wanted) /* also when it cannot be mounted */
+        return is_locked_as_wished(j);
+    if (!v->is_present)
         return step_next(v) == STEP_IDLE;
     return v->is_running && are_keys && (v->state <= LEASE_GRACE || is_refused);
 }
@@ -243,7 +267,8 @@ ks_rc power_owner(void *agent, const char *organisation, uid_t *ret)
 /* The engine runs while the volume is open and is wanted so. With the mutex. */
 static void steer_engine(struct agent *a, struct holding *h)
 {
-    bool is_open = h->seen.is_running && h->seen.state <= LEASE_GRACE && !h->seen.is_revoked;
+    bool is_open = h->seen.is_running && h->seen.state <= LEASE_GRACE && !h->seen.is_revoked &&
+                   !seen_is_rolled_back(&h->seen, &h->deed);
     bool is_wanted = is_open && h->wish.is_present && !h->wish.is_revoked && !h->is_urgent &&
                      !h->is_locking && !h->is_closing && !a->is_ending;
 
@@ -337,6 +362,8 @@ static void merge_deed(struct job *j)
     }
     to->is_made = to->is_made || j->deed.is_made;
     to->port = j->deed.port;
+    /* only by the rule: what was heard or accepted meanwhile counts too */
+    (void)anchor_take(&to->anchor, &j->deed.anchor);
     done->rewrap = later(done->rewrap, did->rewrap);
     done->store = later(done->store, did->store);
     done->data = later(done->data, did->data);
@@ -520,6 +547,8 @@ void save_end(struct job *j)
     h->is_save_failing = !ks_ok(rc);
     h->is_wish_saved = h->is_wish_saved && (ks_ok(rc) || !j->is_wish_due);
     h->is_deed_saved = h->is_deed_saved && (ks_ok(rc) || !j->is_deed_due);
+    if (ks_ok(rc) && j->is_deed_due)
+        h->kept_anchor = j->deed.anchor;
     pthread_mutex_unlock(&a->mutex);
     if (!ks_ok(rc) && !is_told)
         log_line(LOG_ERROR, "volume %s: what is wished cannot be kept: %s", h->id, ks_text(rc));

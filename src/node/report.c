@@ -97,7 +97,9 @@ void report_access(const struct agent *a, const struct holding *h, enum access *
         return;
     snprintf(out, MESSAGE_BYTES, "%s", h->failure.text);
     if (*ret_cause == CAUSE_NONE)
-        *ret_cause = *ret_access == ACCESS_FAILED ? CAUSE_ERROR : cause_of(h->failure.rc);
+        *ret_cause = ks_is(h->failure.rc, KS_E_ROLLED_BACK) ? CAUSE_ROLLED_BACK
+                     : *ret_access == ACCESS_FAILED         ? CAUSE_ERROR
+                                                            : cause_of(h->failure.rc);
 }
 
 /* --- keys --- */

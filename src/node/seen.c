@@ -105,6 +105,9 @@ ks_rc seen_status(const json_t *status, struct seen *ret)
            "the volume's status lacks a member");
     s.is_revoked = json_is_true(json_object_get(status, "revoked"));
     s.pid = (int)number(volume, "pid");
+    copy(volume, "id", s.keyring, sizeof s.keyring);
+    s.sequence =
+        json_integer_value(json_object_get(json_object_get(status, "keyring"), "sequence"));
     copy(volume, "backing", s.backing, sizeof s.backing);
     copy(volume, "mountpoint", s.mountpoint, sizeof s.mountpoint);
     s.lease_ms = number(lease, "max_ms");
@@ -123,11 +126,19 @@ ks_rc seen_status(const json_t *status, struct seen *ret)
     return KS_SUCCESS;
 }
 
+void seen_keyring_id(const struct keyring *k, char out[ANCHOR_VOLUME_BYTES])
+{
+    for (size_t i = 0; i < KEYRING_ID_BYTES; i++)
+        snprintf(out + 2 * i, 3, "%02x", k->volume_id[i]);
+}
+
 void seen_keyring(const struct keyring *k, bool is_revoked, struct seen *ret)
 {
     seen_done(ret);
     ret->is_made = true;
     ret->is_revoked = is_revoked;
+    seen_keyring_id(k, ret->keyring);
+    ret->found = k->sequence > INT64_MAX ? INT64_MAX : (int64_t)k->sequence;
     ret->state = LEASE_LOCKED;
     ret->lease_ms = k->settings.lease_ms_max;
     ret->probe_ms = k->settings.probe_ms;
@@ -211,6 +222,14 @@ static bool is_other_lease(const struct seen *s, const struct lease_terms *t)
            s->grace_ms != (uint64_t)t->grace_ms;
 }
 
+bool seen_is_rolled_back(const struct seen *s, const struct deed *d)
+{
+    if (!s->is_running || s->is_revoked)
+        return false;
+    return s->cause == CAUSE_ROLLED_BACK ||
+           (s->sequence && !anchor_holds(&d->anchor, s->keyring, s->sequence));
+}
+
 void seen_view(const struct seen *s, const struct wish *w, const struct deed *d,
                const struct key_spec *platform, struct step_view *ret)
 {
@@ -226,6 +245,7 @@ void seen_view(const struct seen *s, const struct wish *w, const struct deed *d,
         .is_made = s->is_made,
         .is_running = s->is_running,
         .is_revoked = s->is_revoked,
+        .is_rolled_back = seen_is_rolled_back(s, d),
         .state = s->state,
     };
     count_keys(s, w, platform, ret);

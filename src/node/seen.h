@@ -16,6 +16,10 @@ struct seen_wrap {
 
 struct seen {
     bool is_made, is_running, is_revoked;
+    char keyring[ANCHOR_VOLUME_BYTES]; /* whose keyring it has: the id that stands there */
+    int64_t
+        sequence;  /* of the keyring: of a process that opened it; 0: nobody has vouched for it */
+    int64_t found; /* as it stands on the disk of a volume that no process serves */
     enum lease_state state;
     int pid;
     char backing[1024], mountpoint[1024];
@@ -38,6 +42,8 @@ struct seen {
 void seen_done(struct seen *s);
 /* seen_status(status, ret): from the reply to "status"; ret is replaced. BAD_REPLY names the member. */
 ks_rc seen_status(const json_t *status, struct seen *ret) KS_MUST;
+/* seen_keyring_id(k, out): the volume's own id, hex. */
+void seen_keyring_id(const struct keyring *k, char out[ANCHOR_VOLUME_BYTES]);
 /* seen_keyring(k, is_revoked, ret): of a volume that no process serves. */
 void seen_keyring(const struct keyring *k, bool is_revoked, struct seen *ret);
 
@@ -51,6 +57,9 @@ const struct seen_wrap *seen_unwanted(const struct seen *s, const struct wish *w
 
 /* seen_wanted(w, platform, i): the i-th key of a wish, the platform's behind the others; NULL behind the last one. */
 const struct key_spec *seen_wanted(const struct wish *w, const struct key_spec *platform, size_t i);
+
+/* seen_is_rolled_back(s, d): it is served with a keyring that was put back, or waits locked for another one. */
+bool seen_is_rolled_back(const struct seen *s, const struct deed *d);
 
 /* seen_view(s, w, d, platform, ret): what the steps are decided by. */
 void seen_view(const struct seen *s, const struct wish *w, const struct deed *d,

@@ -47,6 +47,12 @@ static bool is_to_lock(const struct step_view *v)
     return v->is_revoke_wanted && !(v->is_revoked && v->state == LEASE_LOCKED);
 }
 
+/* Mounting it anew refuses it, or finds the right keyring. */
+static bool is_rolled_back(const struct step_view *v)
+{
+    return v->is_rolled_back && !v->is_revoke_wanted;
+}
+
 static bool is_locked_as_wanted(const struct step_view *v)
 {
     return v->is_revoke_wanted;
@@ -142,6 +148,7 @@ static const struct {
     {is_unmade, STEP_CREATE},
     {is_unrecorded, STEP_RECORD},
     {is_unmounted, STEP_MOUNT},
+    {is_rolled_back, STEP_UNMOUNT},
     {is_to_lock, STEP_LOCK},
     {is_locked_as_wanted, STEP_IDLE},
     {is_locking, STEP_WAIT},

@@ -12,7 +12,7 @@
 enum step {
     STEP_IDLE,      /* the wish is reached */
     STEP_WAIT,      /* something is to be done that cannot be done now */
-    STEP_UNMOUNT,   /* before it is removed */
+    STEP_UNMOUNT,   /* before it is removed; when its keyring is to be read anew */
     STEP_REMOVE,    /* take its backing directory away */
     STEP_CREATE,    /* make it */
     STEP_RECORD,    /* record the revoke of a volume that is not mounted */
@@ -41,7 +41,8 @@ struct step_view {
     unsigned keys_free; /* how many more can open it before one has to go */
     /* so */
     bool is_made, is_running;
-    bool is_revoked; /* recorded */
+    bool is_revoked;     /* recorded */
+    bool is_rolled_back; /* its process has a keyring that was put back */
     enum lease_state state;
 };
 

@@ -5,7 +5,9 @@
  * What needs keys is done by the volume's process, or by a command of the same program in a process of its own: no key of a volume is
  * ever in the agent. Each step can be cut off and taken again.
  */
+#include <signal.h>
 #include <stdio.h>
+#include <sys/pidfd.h>
 
 #include "base/json.h"
 #include "base/mem.h"
@@ -176,6 +178,8 @@ static ks_rc create(struct job *j)
         rc = create_under(j, &j->wish.keys[i].spec);
     TRY(rc);
     TRY(node_dir_adopt(j->a->dir, j->h->id));
+    if (j->deed.anchor.volume[0]) /* of one that is gone for good: this one begins anew */
+        j->deed.anchor = (struct anchor){.accepted = j->deed.anchor.accepted + 1};
     j->deed.is_made = true;
     j->deed.done = j->wish.serials;
     j->is_deed_changed = true;
@@ -207,6 +211,21 @@ static ks_rc record(struct job *j)
     return run(j, &c);
 }
 
+/* What a foreign keyring opens is not this volume. Whether it is an older one of its own is for who opens it to say. */
+static ks_rc add_anchor(struct job *j, struct command *c)
+{
+    const struct anchor *a = &j->deed.anchor;
+    char sequence[32];
+
+    if (!a->volume[0])
+        return KS_SUCCESS;
+    ENSURE(strcmp(j->seen.keyring, a->volume) == 0, KS_E_FOREIGN,
+           "its keyring is that of another volume, %s; put back its own, of %s", j->seen.keyring,
+           a->volume);
+    snprintf(sequence, sizeof sequence, "%lld", (long long)a->sequence);
+    return add_option(c, "min-sequence", sequence);
+}
+
 static ks_rc mount(struct job *j)
 {
     CLEANUP(command_done) struct command c = {0};
@@ -224,6 +243,7 @@ static ks_rc mount(struct job *j)
     add(&c, "--start-locked");
     TRY(add_option(&c, "log", log));
     TRY(add_option(&c, "run-dir", j->a->conf.run_dir));
+    TRY(add_anchor(j, &c));
     TRY(add_freedoms(j->a, &c));
     return run(j, &c);
 }
@@ -245,10 +265,23 @@ static json_t *spec_json(const struct key_spec *spec)
                      spec->auth_principal);
 }
 
+/* Who still has files open in it gets as long as with any end of a volume process, and is cut off then. */
+static ks_rc end_process(struct job *j)
+{
+    pthread_mutex_lock(&j->a->mutex);
+    int fd = j->h->process_fd;
+    int err = fd < 0 ? ESRCH : pidfd_send_signal(fd, SIGTERM, NULL, 0) != 0 ? errno : 0;
+    pthread_mutex_unlock(&j->a->mutex);
+    return err ? ks_fail_os(err, "its process cannot be ended") : KS_SUCCESS;
+}
+
 static ks_rc unmount(struct job *j)
 {
     TRY(stop_engine(j));
-    return call(j, json_pack("{s:s}", "op", "unmount"));
+    ks_rc rc = call(j, json_pack("{s:s}", "op", "unmount"));
+    if (ks_is(rc, KS_E_BUSY) && j->wish.is_present)
+        return end_process(j);
+    return rc;
 }
 
 static ks_rc discard(struct job *j)

@@ -75,6 +75,24 @@ static json_t *write_serials(const struct wish_serials *s)
                      (json_int_t)s->reencrypt, "restore", (json_int_t)s->restore);
 }
 
+/* --- anchors --- */
+
+static ks_rc read_anchor(const json_t *object, struct anchor *ret)
+{
+    json_t *keyring = NULL;
+
+    TRY(json_may_object(object, "keyring", &keyring));
+    TRY(take_optional(keyring, "volume", ret->volume, sizeof ret->volume));
+    TRY(json_may_int(keyring, "sequence", 0, INT64_MAX, &ret->sequence));
+    return json_may_int(keyring, "accepted", 0, INT64_MAX, &ret->accepted);
+}
+
+json_t *anchor_write(const struct anchor *a)
+{
+    return json_pack("{s:s, s:I, s:I}", "volume", a->volume, "sequence", (json_int_t)a->sequence,
+                     "accepted", (json_int_t)a->accepted);
+}
+
 /* --- wishes --- */
 
 static ks_rc read_keys(const json_t *object, struct wish *ret)
@@ -132,6 +150,7 @@ ks_rc wish_read(const json_t *object, struct wish *ret)
     TRY(json_may_bool(object, "rewrap_automatically", &w.is_rewrap_automatic));
     TRY(read_serials(object, &w.serials));
     TRY(read_lease(object, &w.lease));
+    TRY(read_anchor(object, &w.anchor));
     *ret = w;
     return KS_SUCCESS;
 }
@@ -151,15 +170,17 @@ static json_t *write_keys(const struct wish *w)
 
 json_t *wish_write(const struct wish *w)
 {
-    return json_pack(
-        "{s:s, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:o, s:b, s:b, s:b, s:o, s:{s:I, s:I, s:I}}",
-        "volume", w->volume, "goal", (json_int_t)w->goal, "state",
-        w->is_present ? "PRESENT" : "ABSENT", "organisation", w->organisation, "cluster",
-        w->cluster, "cluster_name", w->cluster_name, "region", w->region, "engine", w->engine,
-        "ordinal", (json_int_t)w->ordinal, "keys", write_keys(w), "platform", w->is_platform,
-        "revoked", w->is_revoked, "rewrap_automatically", w->is_rewrap_automatic, "serials",
-        write_serials(&w->serials), "lease", "lease_ms", (json_int_t)w->lease.lease_ms, "probe_ms",
-        (json_int_t)w->lease.probe_ms, "grace_ms", (json_int_t)w->lease.grace_ms);
+    return json_pack("{s:s, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:o, s:b, s:b, s:b, s:o, s:o, "
+                     "s:{s:I, s:I, s:I}}",
+                     "volume", w->volume, "goal", (json_int_t)w->goal, "state",
+                     w->is_present ? "PRESENT" : "ABSENT", "organisation", w->organisation,
+                     "cluster", w->cluster, "cluster_name", w->cluster_name, "region", w->region,
+                     "engine", w->engine, "ordinal", (json_int_t)w->ordinal, "keys", write_keys(w),
+                     "platform", w->is_platform, "revoked", w->is_revoked, "rewrap_automatically",
+                     w->is_rewrap_automatic, "serials", write_serials(&w->serials), "keyring",
+                     anchor_write(&w->anchor), "lease", "lease_ms", (json_int_t)w->lease.lease_ms,
+                     "probe_ms", (json_int_t)w->lease.probe_ms, "grace_ms",
+                     (json_int_t)w->lease.grace_ms);
 }
 
 /* --- deeds --- */
@@ -176,15 +197,16 @@ ks_rc deed_read(const json_t *object, struct deed *ret)
     d.port = (uint16_t)port;
     TRY(take_optional(object, "last_lock", d.last_lock, sizeof d.last_lock));
     TRY(read_serials(object, &d.done));
+    TRY(read_anchor(object, &d.anchor));
     *ret = d;
     return KS_SUCCESS;
 }
 
 json_t *deed_write(const struct deed *d)
 {
-    return json_pack("{s:b, s:b, s:i, s:s, s:o}", "made", d->is_made, "receipted", d->is_receipted,
-                     "port", (int)d->port, "last_lock", d->last_lock, "serials",
-                     write_serials(&d->done));
+    return json_pack("{s:b, s:b, s:i, s:s, s:o, s:o}", "made", d->is_made, "receipted",
+                     d->is_receipted, "port", (int)d->port, "last_lock", d->last_lock, "serials",
+                     write_serials(&d->done), "keyring", anchor_write(&d->anchor));
 }
 
 /* --- checks --- */

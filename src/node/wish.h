@@ -9,6 +9,7 @@
 
 #include <jansson.h>
 
+#include "control/anchor.h"
 #include "control/model.h"
 
 /* How often each has been asked for, or done. */
@@ -36,6 +37,8 @@ struct wish {
     bool is_rewrap_automatic;
     struct wish_serials serials;
     struct lease_terms lease;
+    struct anchor
+        anchor; /* as the control plane knows it; "keyring" of the document, and of a deed's */
 };
 
 /* wish_read(object, ret): a volume of the answer to "desired" (docs/NODES.md); members that are not known are ignored. USAGE names
@@ -52,7 +55,11 @@ struct deed {
     uint16_t port;     /* of its engine; 0: none yet */
     char last_lock[96]; /* which lock of its process the last receipt was for; "" */
     struct wish_serials done;
+    struct anchor anchor; /* of the keyrings that were opened here, and of the wishes */
 };
+
+/* anchor_write(a): as it stands in these documents and in reports. */
+json_t *anchor_write(const struct anchor *a);
 
 ks_rc deed_read(const json_t *object, struct deed *ret) KS_MUST;
 json_t *deed_write(const struct deed *d);

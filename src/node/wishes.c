@@ -34,6 +34,8 @@ static void take_wish(struct agent *a, struct holding *h, const struct wish *w)
         h->deed.is_receipted = false;
         h->is_deed_saved = false;
     }
+    if (anchor_take(&h->deed.anchor, &w->anchor))
+        h->is_deed_saved = false;
     h->wish = *w;
     h->has_wish = true;
     h->is_gone = h->is_gone_told = false;
@@ -100,6 +102,9 @@ static void load_deed(struct agent *a, struct holding *h)
 
     if (ks_ok(rc))
         rc = deed_read(text, &h->deed);
+    h->kept_anchor = h->deed.anchor;
+    if (h->has_wish && anchor_take(&h->deed.anchor, &h->wish.anchor))
+        h->is_deed_saved = false;
     if (ks_ok(rc) || ks_is(rc, KS_E_NOT_FOUND))
         return;
     h->deed.is_made = true;

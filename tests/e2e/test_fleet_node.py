@@ -639,6 +639,126 @@ def test_backing_directory__gone__is_told_and_not_made_anew(node, plane):
 # --- the key service ---
 
 
+# --- a keyring that is put back ---
+
+
+def keyring_paths(node, volume):
+    return [os.path.join(node.dir, "volumes", volume, "backing", f"keyring.{n}") for n in range(2)]
+
+
+def keep_keyring(node, volume):
+    return [open(path, "rb").read() for path in keyring_paths(node, volume)]
+
+
+def put_keyring_back(node, volume, kept):
+    for path, data in zip(keyring_paths(node, volume), kept):
+        with open(path, "wb") as f:
+            f.write(data)
+
+
+def noted(node, volume):
+    with open(os.path.join(node.dir, "volumes", volume, "deed.json")) as f:
+        return json.load(f)["keyring"]
+
+
+def wait_noted(node, volume, sequence):
+    """Nothing tells of a note on a disk, so it is looked for; what was noted."""
+    proc.wait_until(lambda: noted(node, volume)["sequence"] == sequence, f"sequence {sequence} is noted")
+    return noted(node, volume)
+
+
+@pytest.fixture
+def rotated(node, plane):
+    """A volume with a file, its keyring before a rotation, and what the node noted after it."""
+    volume = plane.want()
+    plane.wait_reached(volume)
+    node.write(volume, "file", "kept")
+    wait_noted(node, volume, 1)
+    kept = keep_keyring(node, volume)
+    plane.want(volume, serials={"data": 1})
+    plane.wait(lambda: plane.reported[volume]["serials"]["data"] == 1, "it is rotated")
+    return volume, kept, wait_noted(node, volume, 2)
+
+
+def is_rolled_back(plane, volume):
+    told = plane.reported.get(volume, {})
+    return (told.get("access"), told.get("cause")) == ("FAILED", "ROLLED_BACK")
+
+
+def wait_rolled_back(plane, volume):
+    plane.wait(lambda: is_rolled_back(plane, volume), "it is refused")
+    return plane.reported[volume]["message"]
+
+
+def test_keyring_put_back__is_refused_until_its_own_is_back_and_a_revoke_works_all_the_same(node, plane, rotated):
+    volume, kept, _ = rotated
+    node.stop()
+    today = keep_keyring(node, volume)
+    put_keyring_back(node, volume, kept)
+    plane.reported.clear()
+    node.start()
+    said = wait_rolled_back(plane, volume)
+    assert "sequence 1, but one with 2" in said and node.dir not in said
+    assert state(node, volume) is None and not is_readable(node, volume)
+    plane.want(volume, revoked=True)
+    assert plane.wait_access("LOCKED", volume)[0]["cause"] == "REVOKED"
+    plane.wait_reached(volume)
+    plane.restore(volume)
+    wait_rolled_back(plane, volume)
+    assert keep_keyring(node, volume) == kept
+    put_keyring_back(node, volume, today)
+    plane.wait_access("OPEN", volume)
+    assert node.read(volume, "file") == "kept"
+
+
+def test_keyring_put_back__with_what_the_node_noted__the_control_plane_knows_and_may_accept_it(node, plane, rotated):
+    volume, kept, anchor = rotated
+    node.stop()
+    put_keyring_back(node, volume, kept)
+    for name in ("deed.json", "wish.json"):
+        os.unlink(os.path.join(node.dir, "volumes", volume, name))
+    plane.want(volume, keyring=anchor)
+    plane.reported.clear()
+    node.start()
+    wait_rolled_back(plane, volume)
+    plane.want(volume, keyring={**anchor, "sequence": 1, "accepted": 1})
+    plane.wait_access("OPEN", volume)
+    assert node.read(volume, "file") == "kept" and noted(node, volume)["accepted"] == 1
+    plane.want(volume, keyring=anchor)  # of a copy of the control plane from before: it counts for less
+    plane.wait_reached(volume)
+    node.stop()
+    plane.reported.clear()
+    node.start()
+    plane.wait_access("OPEN", volume)
+
+
+def test_keyring_put_back__heard_when_it_is_open_already__is_closed_under_whoever_uses_it(node, plane, rotated):
+    volume, _, anchor = rotated
+    with open(os.path.join(node.mountpoint(volume), "file")) as used:
+        plane.want(volume, keyring={**anchor, "sequence": 9})
+        wait_rolled_back(plane, volume)
+        with pytest.raises(OSError):
+            used.read()
+    assert state(node, volume) is None
+
+
+def test_keyring_of_another_volume__is_refused_and_not_noted(node, plane, rotated):
+    volume, _, anchor = rotated
+    other = plane.want()
+    plane.wait_reached(other)
+    wait_noted(node, other, 1)
+    node.stop()
+    own = keep_keyring(node, other)
+    put_keyring_back(node, other, keep_keyring(node, volume))
+    plane.reported.clear()
+    node.start()
+    plane.wait_access("OPEN", volume)
+    plane.wait(lambda: "that of another volume" in plane.reported.get(other, {}).get("message", ""), "it is refused")
+    assert noted(node, other)["sequence"] == 1 and noted(node, other)["volume"] != anchor["volume"]
+    put_keyring_back(node, other, own)
+    plane.wait_access("OPEN", other)
+
+
 @pytest.fixture
 def service(cli, work):
     made = KeyService(cli, work)

@@ -13,8 +13,8 @@
 
 static const char STATUS[] =
     "{\"ok\": true, \"state\": \"LOCKED\", \"revoked\": false, \"cause\": \"DENIED\", \"message\": "
-    "\"no\","
-    " \"volume\": {\"id\": \"x\", \"backing\": \"/b\", \"mountpoint\": \"/m\", \"pid\": 17},"
+    "\"no\", \"keyring\": {\"sequence\": 7, \"sequence_min\": 6},"
+    " \"volume\": {\"id\": \"0f\", \"backing\": \"/b\", \"mountpoint\": \"/m\", \"pid\": 17},"
     " \"lease\": {\"left_ms\": 1, \"max_ms\": 60000, \"grace_ms\": 3600000, \"probe_ms\": 15000},"
     " \"wraps\": [{\"id\": 1, \"state\": \"RETIRED\", \"type\": \"FILE\", \"uri\": \"/s#old\"},"
     "  {\"id\": 2, \"state\": \"ACTIVE\", \"type\": \"FILE\", \"uri\": \"/s#one\", "
@@ -59,6 +59,8 @@ static void status__whole__taken_over(void **state)
     assert_int_equal(s.cause, CAUSE_DENIED);
     assert_string_equal(s.message, "no");
     assert_int_equal(s.pid, 17);
+    assert_string_equal(s.keyring, "0f");
+    assert_int_equal(s.sequence, 7);
     assert_int_equal(s.wrap_count, 2);
     assert_string_equal(s.wraps[0].version, "3");
     assert_int_equal(s.lock_cause, CAUSE_DENIED);
@@ -173,6 +175,36 @@ static void keys__unwanted__found_one_by_one(void **state)
     assert_int_equal(seen_unwanted(&s, &w, &PLATFORM)->id, 3);
     w.is_platform = true;
     assert_null(seen_unwanted(&s, &w, &PLATFORM));
+    seen_done(&s);
+}
+
+static void rolled_back__served_with_another_or_older_keyring__told(void **state)
+{
+    static const struct {
+        struct anchor anchor;
+        bool is_rolled_back;
+    } rows[] = {{{"", 0, 0}, false},
+                {{"0f", 7, 0}, false},
+                {{"0f", 6, 2}, false},
+                {{"0f", 8, 0}, true},
+                {{"1f", 7, 0}, true}};
+    struct seen s = {0};
+
+    (void)state;
+    look(&s);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const struct deed d = {.anchor = rows[i].anchor};
+        assert_int_equal(seen_is_rolled_back(&s, &d), rows[i].is_rolled_back);
+    }
+    const struct deed above = {.anchor = {"0f", 8, 0}};
+    s.sequence = 0; /* no key has vouched for anything yet */
+    assert_false(seen_is_rolled_back(&s, &above));
+    s.cause = CAUSE_ROLLED_BACK; /* its process says so itself */
+    assert_true(seen_is_rolled_back(&s, &above));
+    s.is_revoked = true;
+    assert_false(seen_is_rolled_back(&s, &above));
+    s.is_revoked = s.is_running = false;
+    assert_false(seen_is_rolled_back(&s, &above));
     seen_done(&s);
 }
 
@@ -392,6 +424,7 @@ int main(void)
         cmocka_unit_test(keys__as_wished__held),
         cmocka_unit_test(keys__another_one_or_another_principal__missing_or_to_swap),
         cmocka_unit_test(keys__unwanted__found_one_by_one),
+        cmocka_unit_test(rolled_back__served_with_another_or_older_keyring__told),
         cmocka_unit_test(serials__behind__due),
         cmocka_unit_test(backoff__grows_to_its_bound),
         cmocka_unit_test(link_pause__never_longer_than_a_revoke_may_wait),

@@ -20,6 +20,8 @@ static const char SAMPLE[] =
     " \"serials\": {\"rewrap\": 1, \"store\": 2, \"data\": 3, \"reencrypt\": 4, \"restore\": 5},"
     " \"lease\": {\"lease_ms\": 60000, \"probe_ms\": 15000, \"grace_ms\": 0}, "
     "\"rewrap_automatically\": true,"
+    " \"keyring\": {\"volume\": \"00112233445566778899aabbccddeeff\", \"sequence\": 9, "
+    "\"accepted\": 1},"
     " \"unknown\": [1]}";
 
 static json_t *sample(void)
@@ -45,6 +47,9 @@ static void check_sample(const struct wish *w)
     assert_int_equal(w->serials.restore, 5);
     assert_int_equal(w->lease.probe_ms, 15000);
     assert_int_equal(w->lease.grace_ms, 0);
+    assert_string_equal(w->anchor.volume, "00112233445566778899aabbccddeeff");
+    assert_int_equal(w->anchor.sequence, 9);
+    assert_int_equal(w->anchor.accepted, 1);
 }
 
 static void wish__written_and_read__the_same(void **state)
@@ -78,6 +83,9 @@ static void wish__wrong_member__named_and_output_untouched(void **state)
         {"serials", "[]"},
         {"lease", "{\"lease_ms\": -5}"},
         {"ordinal", "4294967296"},
+        {"keyring", "7"},
+        {"keyring", "{\"sequence\": -1}"},
+        {"keyring", "{\"volume\": \"00112233445566778899aabbccddeeff0\"}"},
     };
 
     (void)state;
@@ -125,7 +133,8 @@ static void deed__written_and_read__the_same(void **state)
                            .reached = 12,
                            .port = 26001,
                            .last_lock = "17 2026-11-22T05:20:00Z 31 0",
-                           .done = {1, 2, 3, 4, 5}};
+                           .done = {1, 2, 3, 4, 5},
+                           .anchor = {"00112233445566778899aabbccddeeff", 1LL << 40, 3}};
     struct deed again = {0};
     json_t *value = deed_write(&d);
 
@@ -136,6 +145,9 @@ static void deed__written_and_read__the_same(void **state)
     assert_int_equal(again.port, 26001);
     assert_string_equal(again.last_lock, d.last_lock);
     assert_int_equal(again.done.reencrypt, 4);
+    assert_string_equal(again.anchor.volume, d.anchor.volume);
+    assert_int_equal(again.anchor.sequence, d.anchor.sequence);
+    assert_int_equal(again.anchor.accepted, 3);
     json_decref(value);
 }
 
