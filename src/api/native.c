@@ -216,6 +216,8 @@ static const struct api_route routes[] = {
         native_volume_list),
     SEE("/v1/clusters/{cluster}/volumes/{volume}", "getVolumeDetail", API_CUSTOMER, VIEWER, NULL,
         native_volume_get),
+    MAKE("/v1/clusters/{cluster}/volumes/{volume}/accept-rollback", "acceptRollback", API_CUSTOMER,
+         ADMIN, native_accept_rollback),
     SEE("/v1/clusters/{cluster}/connection", "getConnections", API_CUSTOMER, OPERATOR, NULL,
         native_connection),
     SEE("/v1/clusters/{cluster}/cmek", "getCmek", API_CUSTOMER, VIEWER, NULL, native_cmek_get),

@@ -57,6 +57,7 @@ ks_rc native_rotation_get(struct api_call *call) KS_MUST;
 ks_rc native_rotation_put(struct api_call *call) KS_MUST;
 ks_rc native_volume_list(struct api_call *call) KS_MUST;
 ks_rc native_volume_get(struct api_call *call) KS_MUST;
+ks_rc native_accept_rollback(struct api_call *call) KS_MUST;
 ks_rc native_connection(struct api_call *call) KS_MUST;
 /* api/native_region.c */
 ks_rc native_region_list(struct api_call *call) KS_MUST;

@@ -238,6 +238,19 @@ ks_rc native_volume_get(struct api_call *call)
     return api_reply(call, 200, detail);
 }
 
+ks_rc native_accept_rollback(struct api_call *call)
+{
+    CLEANUP(mem_freep) struct cluster_volume *v = NULL;
+    int64_t sequence = 0;
+
+    TRY(known_members(call->body, "sequence"));
+    TRY(json_get_int(call->body, "sequence", 1, INT64_MAX, &sequence));
+    TRY(mem_new(1, sizeof *v, &v));
+    TRY(control_accept_rollback(call->control, &call->caller, api_param(call, "cluster"),
+                                api_param(call, "volume"), sequence, v));
+    return api_reply(call, 200, native_volume(v));
+}
+
 ks_rc native_connection(struct api_call *call)
 {
     json_t *items;

@@ -157,18 +157,26 @@ static json_t *progress_of(const struct cluster_volume *v)
                      "rate", v->rate);
 }
 
+static json_t *keyring_of(const struct cluster_volume *v)
+{
+    return json_pack("{s:o, s:o}", "sequence",
+                     v->anchor.volume[0] ? json_integer(v->anchor.sequence) : json_null(), "found",
+                     v->found ? json_integer(v->found) : json_null());
+}
+
 json_t *native_volume(const struct cluster_volume *v)
 {
     json_t *engine = json_pack("{s:s, s:s, s:o, s:i, s:o}", "state", engine_state_name(v->engine),
                                "message", v->engine_message, "host", text_or_null(v->host), "port",
                                (int)v->port, "connection", text_or_null(v->connection));
 
-    return json_pack("{s:s, s:s, s:s, s:I, s:b, s:I, s:I, s:s, s:s, s:s, s:b, s:o, s:o, s:o}", "id",
-                     v->id, "region", v->region, "node", v->node, "ordinal", (json_int_t)v->ordinal,
-                     "is_wanted", v->is_wanted, "goal", v->goal, "reached", v->reached, "access",
-                     access_name(v->access), "cause", cause_name(v->cause), "message", v->message,
-                     "is_platform", v->is_platform, "progress", progress_of(v), "engine", engine,
-                     "reported_at", api_time(v->reported));
+    return json_pack("{s:s, s:s, s:s, s:I, s:b, s:I, s:I, s:s, s:s, s:s, s:b, s:o, s:o, s:o, s:o}",
+                     "id", v->id, "region", v->region, "node", v->node, "ordinal",
+                     (json_int_t)v->ordinal, "is_wanted", v->is_wanted, "goal", v->goal, "reached",
+                     v->reached, "access", access_name(v->access), "cause", cause_name(v->cause),
+                     "message", v->message, "is_platform", v->is_platform, "progress",
+                     progress_of(v), "engine", engine, "keyring", keyring_of(v), "reported_at",
+                     api_time(v->reported));
 }
 
 /* ---- operations, receipts, audit ---- */

@@ -14,6 +14,10 @@
 static const struct {
     const char *status, *cause, *advice;
 } advices[] = {
+    {"", "ROLLED_BACK",
+     "put the newest keyring of that volume back; or, if a backup was restored on purpose, accept "
+     "it: "
+     "keystead cluster accept-rollback %s VOLUME"},
     {"DISABLED", "",
      "the volumes are under the platform's key; to put them under yours: keystead "
      "cmek enable %s -f cmek_config.yml"},

@@ -164,6 +164,11 @@ ks_rc control_volume_detail(struct control *c, const struct caller *by, const ch
 /* control_requests_failed(c, v): how many requests of a volume that control_volumes gave failed since its mount, by kind, as its node last
  * reported; a new reference, null when that is not known. */
 json_t *control_requests_failed(struct control *c, const struct cluster_volume *v);
+/* control_accept_rollback(c, by, cluster, volume, sequence, ret): the node may open the keyring of this sequence, which it refuses because a newer
+ * one was there before; that is the newest from now on. STATE when it refuses none, or another one now. */
+ks_rc control_accept_rollback(struct control *c, const struct caller *by, const char *cluster,
+                              const char *volume, int64_t sequence,
+                              struct cluster_volume *ret) KS_MUST;
 /* control_connections(c, by, cluster, ret): [{"region","ordinal","host","port","uri","password"}], for operators; passwords are held in
  * memory only, as the nodes reported them. */
 ks_rc control_connections(struct control *c, const struct caller *by, const char *cluster,

@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "control/db_int.h"
 
-enum { DB_COLUMNS_MAX = 32, FIRST_HEAP_BYTES = 48 * 1024 };
+enum { DB_COLUMNS_MAX = 48, FIRST_HEAP_BYTES = 48 * 1024 };
 
 /* ---- texts of statements ---- */
 

@@ -78,6 +78,12 @@ static json_t *lease_json(const struct lease_terms *t)
                      (json_int_t)t->probe_ms, "grace_ms", (json_int_t)t->grace_ms);
 }
 
+static json_t *anchor_json(const struct anchor *a)
+{
+    return json_pack("{s:s, s:I, s:I}", "volume", a->volume, "sequence", (json_int_t)a->sequence,
+                     "accepted", (json_int_t)a->accepted);
+}
+
 static json_t *volume_json(const struct wish *wish, const struct cluster_volume *v)
 {
     const struct cluster *c = &wish->cluster;
@@ -87,10 +93,11 @@ static json_t *volume_json(const struct wish *wish, const struct cluster_volume 
                   (json_int_t)v->goal, "state", v->is_wanted ? "PRESENT" : "ABSENT", "organisation",
                   c->organisation, "cluster", c->id, "cluster_name", c->name, "region", r->name,
                   "ordinal", (json_int_t)v->ordinal, "engine", c->engine);
-    json_t *rest = json_pack("{s:O, s:b, s:b, s:o, s:o, s:b}", "keys", wish->keys, "platform",
-                             (int)r->is_platform_wanted, "revoked", (int)r->is_revoked, "serials",
-                             serials_json(r), "lease", lease_json(&c->lease),
-                             "rewrap_automatically", (int)c->rotation.is_rewrap_automatic);
+    json_t *rest =
+        json_pack("{s:O, s:b, s:b, s:o, s:o, s:b, s:o}", "keys", wish->keys, "platform",
+                  (int)r->is_platform_wanted, "revoked", (int)r->is_revoked, "serials",
+                  serials_json(r), "lease", lease_json(&c->lease), "rewrap_automatically",
+                  (int)c->rotation.is_rewrap_automatic, "keyring", anchor_json(&v->anchor));
 
     if (o && (!rest || json_object_update(o, rest) != 0)) {
         json_decref(o);

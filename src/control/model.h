@@ -9,6 +9,7 @@
 
 #include "base/key_spec.h"
 #include "base/rc.h"
+#include "control/anchor.h"
 
 enum {
     ID_BYTES = 37, /* "1f69fdd2-5c1e-4a1e-9d5c-0c6b4f6f0a11", lower case */
@@ -217,7 +218,10 @@ struct cluster_volume {
     char host[HOST_BYTES];
     uint16_t port;
     char connection[HOST_BYTES]; /* connection string without a password */
-    int64_t reported;            /* when; 0: never */
+    struct anchor anchor;        /* the newest keyring that was there, as far as this one knows */
+    int64_t
+        found; /* sequence of the keyring that its node refuses because it is older; 0: it does not */
+    int64_t reported; /* when; 0: never */
 };
 
 /* What a node reported about one key on one volume. */

@@ -191,7 +191,9 @@ void reason_error(const struct scene *s, struct rec_why why, char error_class[WO
     } else if (why.reason == REC_WHY_SILENT) {
         cls = code = "UNREACHABLE";
     } else if (why.reason == REC_WHY_BROKEN) {
-        cls = code = "IO";
+        bool is_rolled_back = p.volume->cause == CAUSE_ROLLED_BACK;
+        cls = is_rolled_back ? "CORRUPT" : "IO";
+        code = is_rolled_back ? "ROLLED_BACK" : "IO";
     }
     message_copy(error_class, WORD_BYTES, cls);
     message_copy(error_code, WORD_BYTES, code);

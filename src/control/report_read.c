@@ -202,6 +202,25 @@ static ks_rc read_requests_failed(const json_t *one, struct report_volume *ret)
     return KS_SUCCESS;
 }
 
+static ks_rc read_keyring(const json_t *one, struct report_volume *ret)
+{
+    static const char *const names[] = {"volume", "sequence", "accepted", "found", NULL};
+    json_t *keyring = NULL;
+    const char *volume = "";
+
+    ret->anchor = (struct anchor){0};
+    ret->found = 0;
+    TRY(json_may_object(one, "keyring", &keyring));
+    if (!keyring)
+        return KS_SUCCESS;
+    TRY(only(keyring, names, "keyring"));
+    TRY(json_may_text(keyring, "volume", sizeof ret->anchor.volume - 1, &volume));
+    memcpy(ret->anchor.volume, volume, strlen(volume) + 1);
+    TRY(json_may_int(keyring, "sequence", 0, INT64_MAX, &ret->anchor.sequence));
+    TRY(json_may_int(keyring, "accepted", 0, COUNT_MAX, &ret->anchor.accepted));
+    return json_may_int(keyring, "found", 0, INT64_MAX, &ret->found);
+}
+
 static ks_rc read_access(const json_t *one, struct report_volume *ret)
 {
     const char *access, *cause = "NONE";
@@ -217,9 +236,9 @@ static ks_rc read_access(const json_t *one, struct report_volume *ret)
 ks_rc report_read_volume(const json_t *one, struct report_volume *ret)
 {
     static const char *const names[] = {
-        "volume", "goal",     "access",      "cause",           "message",
-        "keys",   "platform", "serials",     "failed",          "progress",
-        "engine", "wraps",    "generations", "requests_failed", NULL};
+        "volume",  "goal",   "access",   "cause",  "message", "keys",        "platform",
+        "serials", "failed", "progress", "engine", "wraps",   "generations", "requests_failed",
+        "keyring", NULL};
 
     TRY(only(one, names, "a volume"));
     TRY(read_id(one, "volume", &ret->id));
@@ -233,6 +252,7 @@ ks_rc report_read_volume(const json_t *one, struct report_volume *ret)
     TRY(read_progress(one, ret));
     TRY(read_engine(one, ret));
     TRY(read_requests_failed(one, ret));
+    TRY(read_keyring(one, ret));
     return read_detail(one, ret);
 }
 

@@ -48,6 +48,8 @@ struct report_volume {
     enum engine_state engine;
     const char *engine_message, *host, *connection, *password; /* password NULL: not told */
     int64_t port;
+    struct anchor anchor;              /* what the node has noted of the keyring; empty: nothing */
+    int64_t found;                     /* sequence of the keyring that it refuses; 0: none */
     const json_t *wraps, *generations; /* NULL: unchanged */
     const json_t *requests_failed;     /* {kind: how many} since its mount; NULL: not known */
 };

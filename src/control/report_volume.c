@@ -33,6 +33,14 @@ static const char *transition(enum access from, enum access to)
     return NULL;
 }
 
+/* A keyring that was put back is an event of its own, whatever became of the access. */
+static const char *event_of(const struct cluster_volume *was, const struct cluster_volume *now)
+{
+    if (now->cause == CAUSE_ROLLED_BACK && was->cause != CAUSE_ROLLED_BACK)
+        return "volume.rolled_back";
+    return transition(was->access, now->access);
+}
+
 ks_rc taking_cluster(struct taking *t, const struct cluster_volume *v)
 {
     if (strcmp(t->cluster.id, v->cluster) == 0)
@@ -83,6 +91,16 @@ static void take_facts(const struct report_volume *from, struct cluster_volume *
     v->bytes_done = from->bytes_done;
     v->bytes_total = from->bytes_total;
     v->rate = from->rate;
+}
+
+/* A keyring that was accepted is not found any more, also while reports from before are still coming. */
+static void take_keyring(const struct report_volume *from, struct cluster_volume *v)
+{
+    bool is_before = from->anchor.accepted < v->anchor.accepted;
+
+    /* whether it is another one now is seen by comparing all of it */
+    (void)anchor_take(&v->anchor, &from->anchor);
+    v->found = is_before ? 0 : from->found;
 }
 
 static void take_engine(const struct report_volume *from, struct cluster_volume *v)
@@ -214,6 +232,12 @@ static bool are_texts_same(const struct cluster_volume *a, const struct cluster_
            strcmp(a->connection, b->connection) == 0;
 }
 
+static bool is_anchor_same(const struct anchor *a, const struct anchor *b)
+{
+    return strcmp(a->volume, b->volume) == 0 && a->sequence == b->sequence &&
+           a->accepted == b->accepted;
+}
+
 static bool is_volume_same(const struct cluster_volume *a, const struct cluster_volume *b)
 {
     return a->reached == b->reached && a->access == b->access && a->cause == b->cause &&
@@ -222,13 +246,13 @@ static bool is_volume_same(const struct cluster_volume *a, const struct cluster_
            a->done_restore == b->done_restore && a->is_platform == b->is_platform &&
            a->bytes_done == b->bytes_done && a->bytes_total == b->bytes_total &&
            a->rate == b->rate && a->engine == b->engine && a->port == b->port &&
-           are_texts_same(a, b);
+           is_anchor_same(&a->anchor, &b->anchor) && a->found == b->found && are_texts_same(a, b);
 }
 
 static ks_rc write_volume(struct taking *t, struct cluster_volume *v,
                           const struct cluster_volume *was, bool is_changed)
 {
-    const char *action = transition(was->access, v->access);
+    const char *action = event_of(was, v);
 
     if (!is_changed && is_volume_same(v, was))
         return KS_SUCCESS;
@@ -247,6 +271,7 @@ ks_rc taking_volume(struct taking *t, const struct report_volume *from, struct c
     TRY(mem_new(1, sizeof *was, &was));
     *was = *v;
     take_facts(from, v);
+    take_keyring(from, v);
     take_engine(from, v);
     TRY(take_keys(t, from, &is_changed));
     TRY(take_detail(t, from, v->cluster));

@@ -25,7 +25,7 @@ struct store;
 struct store_view;
 struct store_tx;
 
-enum { STORE_SCHEMA_VERSION = 5, STORE_PAGE_MAX = 501, STORE_DOCUMENT_MAX = 4 * 1024 * 1024 };
+enum { STORE_SCHEMA_VERSION = 6, STORE_PAGE_MAX = 501, STORE_DOCUMENT_MAX = 4 * 1024 * 1024 };
 
 struct store_conf {
     const char *dir; /* the state directory, which is there */

@@ -156,8 +156,14 @@ static const char VERSION_5[] =
     "CREATE INDEX receipt_at ON receipt (at, id);"
     "CREATE INDEX volume_receipt ON volume (receipt) WHERE receipt > '';";
 
-static const char *const steps[STORE_SCHEMA_VERSION] = {VERSION_1, VERSION_2, VERSION_3, VERSION_4,
-                                                        VERSION_5};
+static const char VERSION_6[] =
+    "ALTER TABLE volume ADD COLUMN keyring TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE volume ADD COLUMN keyring_sequence INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE volume ADD COLUMN keyring_accepted INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE volume ADD COLUMN keyring_found INTEGER NOT NULL DEFAULT 0;";
+
+static const char *const steps[STORE_SCHEMA_VERSION] = {VERSION_1, VERSION_2, VERSION_3,
+                                                        VERSION_4, VERSION_5, VERSION_6};
 const struct store_schema store_schema_now = {steps, STORE_SCHEMA_VERSION};
 
 static ks_rc run_step(struct db *db, const struct store_schema *schema, int64_t version)

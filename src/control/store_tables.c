@@ -201,6 +201,10 @@ static const struct db_column volume_columns[] = {
     TEXT(cluster_volume, host),
     COLUMN("port", DB_UINT16, cluster_volume, port, NULL, false),
     TEXT(cluster_volume, connection),
+    TEXT_AS("keyring", cluster_volume, anchor.volume),
+    NUMBER_AS("keyring_sequence", cluster_volume, anchor.sequence),
+    NUMBER_AS("keyring_accepted", cluster_volume, anchor.accepted),
+    NUMBER_AS("keyring_found", cluster_volume, found),
     NUMBER(cluster_volume, reported),
 };
 TABLE(volume, cluster_volume, "volume", "id");

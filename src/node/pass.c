@@ -547,8 +547,10 @@ void save_end(struct job *j)
     h->is_save_failing = !ks_ok(rc);
     h->is_wish_saved = h->is_wish_saved && (ks_ok(rc) || !j->is_wish_due);
     h->is_deed_saved = h->is_deed_saved && (ks_ok(rc) || !j->is_deed_due);
-    if (ks_ok(rc) && j->is_deed_due)
+    if (ks_ok(rc) && j->is_deed_due) {
         h->kept_anchor = j->deed.anchor;
+        h->is_news = true;
+    }
     pthread_mutex_unlock(&a->mutex);
     if (!ks_ok(rc) && !is_told)
         log_line(LOG_ERROR, "volume %s: what is wished cannot be kept: %s", h->id, ks_text(rc));

@@ -73,6 +73,23 @@ static void access_running(const struct holding *h, enum access *ret_access, enu
     explain_cause(h, out);
 }
 
+/* Its keyring is older than one that was there before. */
+static bool is_refused(const struct holding *h)
+{
+    return ks_is(h->failure.rc, KS_E_ROLLED_BACK) && !h->seen.is_running && h->seen.found > 0;
+}
+
+static void explain_refusal(const struct holding *h, char out[MESSAGE_BYTES])
+{
+    snprintf(out, MESSAGE_BYTES,
+             "its keyring has sequence %lld, but one with %lld was there before: put that one "
+             "back; or accept "
+             "this older one, if a backup was restored on purpose: keystead cluster "
+             "accept-rollback %s %s/%u",
+             (long long)h->seen.found, (long long)h->deed.anchor.sequence, h->wish.cluster_name,
+             h->wish.region, h->wish.ordinal);
+}
+
 void report_access(const struct agent *a, const struct holding *h, enum access *ret_access,
                    enum cause *ret_cause, char out[MESSAGE_BYTES])
 {
@@ -95,7 +112,10 @@ void report_access(const struct agent *a, const struct holding *h, enum access *
     }
     if (out[0] || !is_failing || *ret_access == ACCESS_OPEN)
         return;
-    snprintf(out, MESSAGE_BYTES, "%s", h->failure.text);
+    if (is_refused(h))
+        explain_refusal(h, out);
+    else
+        snprintf(out, MESSAGE_BYTES, "%s", h->failure.text);
     if (*ret_cause == CAUSE_NONE)
         *ret_cause = ks_is(h->failure.rc, KS_E_ROLLED_BACK) ? CAUSE_ROLLED_BACK
                      : *ret_access == ACCESS_FAILED         ? CAUSE_ERROR
@@ -190,6 +210,19 @@ static json_t *serials_json(const struct wish_serials *s)
                      (json_int_t)s->reencrypt, "restore", (json_int_t)s->restore);
 }
 
+/* Only what is on the disk here: the control plane must not know more than a node that was cut off. */
+static json_t *keyring_json(const struct holding *h)
+{
+    json_t *keyring = anchor_write(&h->kept_anchor);
+
+    if (keyring && is_refused(h) &&
+        json_object_set_new(keyring, "found", json_integer(h->seen.found)) != 0) {
+        json_decref(keyring);
+        return NULL;
+    }
+    return keyring;
+}
+
 json_t *report_volume(const struct agent *a, const struct holding *h)
 {
     const struct seen_wrap *platform = seen_key(&h->seen, &a->platform);
@@ -198,9 +231,10 @@ json_t *report_volume(const struct agent *a, const struct holding *h)
     char message[MESSAGE_BYTES];
 
     report_access(a, h, &access, &cause, message);
-    return json_pack("{s:s, s:I, s:s, s:s, s:o, s:o, s:b, s:o, s:o, s:o, s:o}", "volume", h->id,
-                     "goal", (json_int_t)h->deed.reached, "access", access_name(access), "cause",
-                     cause_name(cause), "message", public_json(h, message), "keys", keys_json(h),
-                     "platform", platform != NULL, "serials", serials_json(&h->deed.done), "failed",
-                     failed_json(h), "progress", progress_json(h), "engine", engine_json(a, h));
+    return json_pack("{s:s, s:I, s:s, s:s, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o}", "volume",
+                     h->id, "goal", (json_int_t)h->deed.reached, "access", access_name(access),
+                     "cause", cause_name(cause), "message", public_json(h, message), "keys",
+                     keys_json(h), "platform", platform != NULL, "serials",
+                     serials_json(&h->deed.done), "failed", failed_json(h), "progress",
+                     progress_json(h), "engine", engine_json(a, h), "keyring", keyring_json(h));
 }

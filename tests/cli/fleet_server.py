@@ -47,10 +47,13 @@ CMEK = {"cluster": ORDERS, "status": "REVOKED", "revision": 7, "regions": [
     for r in REGIONS]}
 
 
-def volume(where, access):
+CAUSES = {"OPEN": "NONE", "LOCKED": "DENIED", "FAILED": "ROLLED_BACK"}
+
+
+def volume(where, access, found=None, sequence=9):
     return {"id": NODES[where], "region": where, "node": NODES[where], "ordinal": 0, "is_wanted": True, "goal": 3,
-            "reached": 3, "access": access, "cause": "NONE" if access == "OPEN" else "DENIED", "message": "",
-            "is_platform": False, "progress": None, "reported_at": AT,
+            "reached": 3, "access": access, "cause": CAUSES[access], "message": "",
+            "is_platform": False, "progress": None, "reported_at": AT, "keyring": {"sequence": sequence, "found": found},
             "requests_failed": {"io": 2, "no_space": 1, "quota": 0} if access == "OPEN" else None,
             "engine": {"state": "RUNNING" if access == "OPEN" else "STOPPED", "message": "", "host": "db", "port": 26000,
                        "connection": "postgresql://keystead@db:26000/postgres"}}
@@ -105,6 +108,9 @@ ROUTES = [
     ("PATCH", CLUSTER, lambda b: (200, CLUSTERS[0])),
     ("DELETE", CLUSTER, lambda b: (202, dict(CLUSTERS[0], operation=WORK + "2"))),
     ("DELETE", r"/v1/clusters/" + LEDGER, lambda b: problem(409, "STATE", "the cluster is protected")),
+    ("GET", r"/v1/clusters/" + LEDGER + "/volumes", lambda b: (200, {"items": [volume("eu", "FAILED", found=4)]})),
+    ("POST", r"/v1/clusters/" + LEDGER + "/volumes/" + NODES["eu"] + "/accept-rollback",
+     lambda b: (200, volume("eu", "FAILED", sequence=b["sequence"]))),
     ("GET", r"/v1/clusters/[^/]*/volumes", lambda b: (200, {"items": [volume("eu", "OPEN"), volume("us", "LOCKED")]})),
     ("GET", CLUSTER + "/connection", lambda b: (200, {"items": [
         {"region": "eu", "ordinal": 0, "host": "db", "port": 26000, "uri": "postgresql://keystead@db:26000/postgres",

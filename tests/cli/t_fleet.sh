@@ -95,6 +95,13 @@ f cluster connection orders
 f cluster connection orders --secret-file orders.json
 cat orders.json
 echo
+f cluster show ledger
+f cluster accept-rollback ledger eu/0
+f cluster accept-rollback ledger eu/0 --yes orders
+f cluster accept-rollback ledger eu/1 --yes ledger
+f cluster accept-rollback orders eu/0 --yes orders
+f cluster accept-rollback ledger eu/0 --yes ledger
+f cluster accept-rollback ledger 3a000000-0000-4000-8000-000000000001 --yes ledger -o json
 f cluster delete orders
 f cluster delete orders --yes ledger
 f cluster delete orders --yes orders --wait

@@ -661,9 +661,10 @@ def noted(node, volume):
         return json.load(f)["keyring"]
 
 
-def wait_noted(node, volume, sequence):
-    """Nothing tells of a note on a disk, so it is looked for; what was noted."""
-    proc.wait_until(lambda: noted(node, volume)["sequence"] == sequence, f"sequence {sequence} is noted")
+def wait_noted(node, plane, volume, sequence):
+    """What was told, and so is on the disk."""
+    plane.wait(lambda: plane.reported[volume]["keyring"]["sequence"] == sequence, f"sequence {sequence} is told")
+    assert noted(node, volume) == plane.reported[volume]["keyring"]
     return noted(node, volume)
 
 
@@ -673,11 +674,11 @@ def rotated(node, plane):
     volume = plane.want()
     plane.wait_reached(volume)
     node.write(volume, "file", "kept")
-    wait_noted(node, volume, 1)
+    wait_noted(node, plane, volume, 1)
     kept = keep_keyring(node, volume)
     plane.want(volume, serials={"data": 1})
     plane.wait(lambda: plane.reported[volume]["serials"]["data"] == 1, "it is rotated")
-    return volume, kept, wait_noted(node, volume, 2)
+    return volume, kept, wait_noted(node, plane, volume, 2)
 
 
 def is_rolled_back(plane, volume):
@@ -691,7 +692,7 @@ def wait_rolled_back(plane, volume):
 
 
 def test_keyring_put_back__is_refused_until_its_own_is_back_and_a_revoke_works_all_the_same(node, plane, rotated):
-    volume, kept, _ = rotated
+    volume, kept, anchor = rotated
     node.stop()
     today = keep_keyring(node, volume)
     put_keyring_back(node, volume, kept)
@@ -699,6 +700,7 @@ def test_keyring_put_back__is_refused_until_its_own_is_back_and_a_revoke_works_a
     node.start()
     said = wait_rolled_back(plane, volume)
     assert "sequence 1, but one with 2" in said and node.dir not in said
+    assert plane.reported[volume]["keyring"] == {**anchor, "found": 1}
     assert state(node, volume) is None and not is_readable(node, volume)
     plane.want(volume, revoked=True)
     assert plane.wait_access("LOCKED", volume)[0]["cause"] == "REVOKED"
@@ -742,11 +744,26 @@ def test_keyring_put_back__heard_when_it_is_open_already__is_closed_under_whoeve
     assert state(node, volume) is None
 
 
+def test_volume__taken_away_and_made_anew__begins_anew(node, plane, rotated):
+    """As after the control plane was restored from a copy: it wants again what it had deleted, and remembers its keyring."""
+    volume, _, anchor = rotated
+    plane.want(volume, state="ABSENT")
+    plane.wait(lambda: plane.reported.get(volume, {}).get("access", "NONE") == "NONE", "it is gone")
+    node.stop()
+    assert not os.path.exists(node.mountpoint(volume))
+    plane.reported.clear()
+    plane.want(volume, state="PRESENT", keyring=anchor)
+    node.start()
+    plane.wait_access("OPEN", volume)
+    now = wait_noted(node, plane, volume, 1)
+    assert now["volume"] != anchor["volume"] and now["accepted"] == anchor["accepted"] + 1
+
+
 def test_keyring_of_another_volume__is_refused_and_not_noted(node, plane, rotated):
     volume, _, anchor = rotated
     other = plane.want()
     plane.wait_reached(other)
-    wait_noted(node, other, 1)
+    wait_noted(node, plane, other, 1)
     node.stop()
     own = keep_keyring(node, other)
     put_keyring_back(node, other, keep_keyring(node, volume))

@@ -102,7 +102,11 @@ static void a_volume__desired__has_every_member_of_the_document(void **state)
     assert_string_equal(text(key, "uri"), "null:one");
     assert_string_equal(text(key, "auth_principal"), "me");
     assert_true(id_is_valid(text(key, "id")));
-    assert_int_equal(json_object_size(v), 15);
+    const json_t *keyring = json_object_get(v, "keyring");
+    assert_string_equal(text(keyring, "volume"), "");
+    assert_int_equal(json_integer_value(json_object_get(keyring, "sequence")), 0);
+    assert_int_equal(json_integer_value(json_object_get(keyring, "accepted")), 0);
+    assert_int_equal(json_object_size(v), 16);
     json_decref(desired);
 }
 

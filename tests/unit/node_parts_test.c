@@ -208,6 +208,37 @@ static void rolled_back__served_with_another_or_older_keyring__told(void **state
     seen_done(&s);
 }
 
+static int64_t told_of_keyring(const struct agent *a, const struct holding *h, const char *member)
+{
+    json_t *told = report_volume(a, h);
+
+    assert_non_null(told);
+    int64_t value = json_integer_value(json_object_get(json_object_get(told, "keyring"), member));
+    json_decref(told);
+    return value;
+}
+
+/* The control plane must not know more than a node that is cut off: only what is on its disk is told. */
+static void report__keyring__is_told_as_it_was_kept_and_what_is_refused(void **state)
+{
+    CLEANUP(mem_freep) struct agent *a = NULL;
+    CLEANUP(mem_freep) struct holding *h = NULL;
+
+    (void)state;
+    check_ok(mem_new(1, sizeof *a, &a));
+    check_ok(mem_new(1, sizeof *h, &h));
+    h->deed.anchor = (struct anchor){"0f", 9, 2};
+    h->kept_anchor = (struct anchor){"0f", 7, 1};
+    h->seen.found = 3;
+    assert_int_equal(told_of_keyring(a, h, "sequence"), 7);
+    assert_int_equal(told_of_keyring(a, h, "accepted"), 1);
+    assert_int_equal(told_of_keyring(a, h, "found"), 0);
+    h->failure.rc = ks_fail(KS_E_ROLLED_BACK, "older");
+    assert_int_equal(told_of_keyring(a, h, "found"), 3);
+    h->seen.is_running = true;
+    assert_int_equal(told_of_keyring(a, h, "found"), 0);
+}
+
 static void serials__behind__due(void **state)
 {
     struct wish w = wish_for("/s#one", "/k", true);
@@ -425,6 +456,7 @@ int main(void)
         cmocka_unit_test(keys__another_one_or_another_principal__missing_or_to_swap),
         cmocka_unit_test(keys__unwanted__found_one_by_one),
         cmocka_unit_test(rolled_back__served_with_another_or_older_keyring__told),
+        cmocka_unit_test(report__keyring__is_told_as_it_was_kept_and_what_is_refused),
         cmocka_unit_test(serials__behind__due),
         cmocka_unit_test(backoff__grows_to_its_bound),
         cmocka_unit_test(link_pause__never_longer_than_a_revoke_may_wait),

@@ -141,6 +141,13 @@ static void malformed__in_any_member__is_refused_by_itself(void **state)
         "\"a\":1,\"b\":1,\"c\":1,\"d\":1,\"e\":1,\"f\":1,\"g\":1,\"h\":1,\"i\":1,\"j\":1,\"k\":1,"
         "\"l\":1,"
         "\"m\":1,\"n\":1,\"o\":1,\"p\":1,\"q\":1}}]}",
+        "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"keyring\":7}]}",
+        "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"keyring\":{\"found\":-1}}"
+        "]}",
+        "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"keyring\":{\"more\":1}}]"
+        "}",
+        "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"keyring\":{\"volume\":"
+        "\"0123456789012345678901234567890123\"}}]}",
         "{\"checks\":[{\"check\":\"V\"}]}",
         "{\"checks\":[{\"check\":\"V\",\"results\":[{\"outcome\":\"FINE\"}]}]}",
         "{\"receipts\":[{\"text\":\"{}\"}]}",

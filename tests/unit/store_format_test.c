@@ -126,10 +126,14 @@ static void check_additions(struct store *store)
     struct store_page page = {.count_max = 9};
     struct operation *operations;
     struct store_view *v;
+    struct cluster_volume volume;
     struct platform p;
     size_t count;
 
     check_ok(store_view_begin(store, &v));
+    check_ok(store_volume_get(v, VOLUME, &volume));
+    assert_string_equal(volume.anchor.volume, "");
+    assert_int_equal(volume.anchor.sequence + volume.anchor.accepted + volume.found, 0);
     check_ok(store_platform_get(v, &p));
     assert_string_equal(p.aws_account, "");
     check_ok(store_operations(v, &all, &page, &operations, &count));
