@@ -17,7 +17,8 @@ static const char MOUNTED[] =
     "\"counters\":{"
     "\"reads\":1,\"writes\":2,\"syncs\":3,\"bytes_read\":4,\"bytes_written\":5,\"blocks_corrupt\":"
     "6,"
-    "\"files_poisoned\":8,\"requests_refused\":9,\"rekey_pauses\":10,\"awake_ms\":13,\"failed\":{\"io\":11,"
+    "\"files_poisoned\":8,\"requests_refused\":9,\"rekey_pauses\":10,\"awake_ms\":13,\"failed\":{"
+    "\"io\":11,"
     "\"damaged\":12}}}";
 
 /* The text; to be freed. */

@@ -96,69 +96,71 @@ static void no_report__is_refused_as_a_whole(void **state)
     assert_int_equal(event_count(), before);
 }
 
+/* "V" stands for a volume of the node. */
+static const char *const malformed[] = {
+    "{\"volumes\":[1]}",
+    "{\"volumes\":[{}],\"full\":true}",
+    "{\"volumes\":[{\"volume\":\"x\",\"goal\":1,\"access\":\"OPEN\"}]}",
+    "{\"volumes\":[{\"volume\":\"V\",\"goal\":\"1\",\"access\":true}]}",
+    "{\"volumes\":[{\"volume\":\"V\",\"goal\":-2,\"access\":\"OPEN\"}]}",
+    "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"open\"}]}",
+    "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"cause\":\"BORED\"}]}",
+    "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"more\":1}]}",
+    "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"keys\":[{\"id\":\"V\","
+    "\"state\":\"MAYBE\"}]}]}",
+    "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"keys\":[{\"id\":\"V\","
+    "\"state\":\"ACTIVE\",\"x\":1}]}]}",
+    "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"serials\":{\"store\":-1}}"
+    "]}",
+    "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"serials\":{\"none\":1}}]"
+    "}",
+    "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"failed\":{\"level\":"
+    "\"all\"}}]}",
+    "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"progress\":{\"rate\":"
+    "\"fast\"}}]}",
+    "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"engine\":{\"state\":"
+    "\"IDLE\"}}]}",
+    "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"engine\":{\"state\":"
+    "\"RUNNING\",\"port\":65536}}]}",
+    "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"engine\":{\"state\":"
+    "\"RUNNING\",\"password\":"
+    "\"0123456789012345678901234567890123456789012345678901234567890123"
+    "0123456789012345678901234567890123456789012345678901234567890123\"}}]}",
+    "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"requests_failed\":[]}]}",
+    "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"requests_failed\":{"
+    "\"io\":-1}}"
+    "]}",
+    "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"requests_failed\":{"
+    "\"io\":"
+    "\"1\"}}]}",
+    "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"requests_failed\":{"
+    "\"01234567890123456789012345678901234567890123456789012345678901234567890123456789\":1}}]"
+    "}",
+    "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"requests_failed\":{"
+    "\"a\":1,\"b\":1,\"c\":1,\"d\":1,\"e\":1,\"f\":1,\"g\":1,\"h\":1,\"i\":1,\"j\":1,\"k\":1,"
+    "\"l\":1,"
+    "\"m\":1,\"n\":1,\"o\":1,\"p\":1,\"q\":1}}]}",
+    "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"keyring\":7}]}",
+    "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"keyring\":{\"found\":-1}}"
+    "]}",
+    "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"keyring\":{\"more\":1}}]"
+    "}",
+    "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"keyring\":{\"volume\":"
+    "\"0123456789012345678901234567890123\"}}]}",
+    "{\"checks\":[{\"check\":\"V\"}]}",
+    "{\"checks\":[{\"check\":\"V\",\"results\":[{\"outcome\":\"FINE\"}]}]}",
+    "{\"receipts\":[{\"text\":\"{}\"}]}",
+    "{\"receipts\":[{\"text\":\"{}\",\"signature\":\"\",\"certificate\":\"\"}]}",
+};
+
 static void malformed__in_any_member__is_refused_by_itself(void **state)
 {
-    static const char *const texts[] = {
-        "{\"volumes\":[1]}",
-        "{\"volumes\":[{}],\"full\":true}",
-        "{\"volumes\":[{\"volume\":\"x\",\"goal\":1,\"access\":\"OPEN\"}]}",
-        "{\"volumes\":[{\"volume\":\"V\",\"goal\":\"1\",\"access\":true}]}",
-        "{\"volumes\":[{\"volume\":\"V\",\"goal\":-2,\"access\":\"OPEN\"}]}",
-        "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"open\"}]}",
-        "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"cause\":\"BORED\"}]}",
-        "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"more\":1}]}",
-        "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"keys\":[{\"id\":\"V\","
-        "\"state\":\"MAYBE\"}]}]}",
-        "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"keys\":[{\"id\":\"V\","
-        "\"state\":\"ACTIVE\",\"x\":1}]}]}",
-        "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"serials\":{\"store\":-1}}"
-        "]}",
-        "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"serials\":{\"none\":1}}]"
-        "}",
-        "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"failed\":{\"level\":"
-        "\"all\"}}]}",
-        "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"progress\":{\"rate\":"
-        "\"fast\"}}]}",
-        "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"engine\":{\"state\":"
-        "\"IDLE\"}}]}",
-        "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"engine\":{\"state\":"
-        "\"RUNNING\",\"port\":65536}}]}",
-        "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"engine\":{\"state\":"
-        "\"RUNNING\",\"password\":"
-        "\"0123456789012345678901234567890123456789012345678901234567890123"
-        "0123456789012345678901234567890123456789012345678901234567890123\"}}]}",
-        "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"requests_failed\":[]}]}",
-        "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"requests_failed\":{"
-        "\"io\":-1}}"
-        "]}",
-        "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"requests_failed\":{"
-        "\"io\":"
-        "\"1\"}}]}",
-        "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"requests_failed\":{"
-        "\"01234567890123456789012345678901234567890123456789012345678901234567890123456789\":1}}]"
-        "}",
-        "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"requests_failed\":{"
-        "\"a\":1,\"b\":1,\"c\":1,\"d\":1,\"e\":1,\"f\":1,\"g\":1,\"h\":1,\"i\":1,\"j\":1,\"k\":1,"
-        "\"l\":1,"
-        "\"m\":1,\"n\":1,\"o\":1,\"p\":1,\"q\":1}}]}",
-        "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"keyring\":7}]}",
-        "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"keyring\":{\"found\":-1}}"
-        "]}",
-        "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"keyring\":{\"more\":1}}]"
-        "}",
-        "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"keyring\":{\"volume\":"
-        "\"0123456789012345678901234567890123\"}}]}",
-        "{\"checks\":[{\"check\":\"V\"}]}",
-        "{\"checks\":[{\"check\":\"V\",\"results\":[{\"outcome\":\"FINE\"}]}]}",
-        "{\"receipts\":[{\"text\":\"{}\"}]}",
-        "{\"receipts\":[{\"text\":\"{}\",\"signature\":\"\",\"certificate\":\"\"}]}",
-    };
     int64_t before = event_count();
 
     (void)state;
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+    for (size_t i = 0; i < sizeof malformed / sizeof malformed[0]; i++) {
         CLEANUP(mem_freep) char *text = NULL;
-        check_ok(mem_text(texts[i], &text));
+        check_ok(mem_text(malformed[i], &text));
         for (char *at; (at = strstr(text, "\"V\""));) {
             CLEANUP(mem_freep) char *was = text;
             *at = 0;
