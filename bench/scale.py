@@ -8,12 +8,14 @@
 
 CPU seconds of the volume process for each GiB written and read cold; its memory under load, above what it keeps about the
 files that the kernel remembers; stat of many files that nobody has looked at since the caches were dropped, beside ext4;
-and the time of a mount, which must not depend on the number of files.
+how long the slowest of a hundred synced writes takes while keys are rotated; and the time of a mount, which must not depend on the
+number of files.
 
 Works in DIR/keystead-scale and removes it at the end. When it is interrupted, the files that were made stay there; the
 same call goes on with them. Needs root.
 """
 import argparse
+import contextlib
 import fcntl
 import json
 import os
@@ -22,6 +24,7 @@ import signal
 import statistics
 import subprocess
 import sys
+import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -40,6 +43,14 @@ MEMORY_BAR_MIB = 64
 STAT = rows.ROWS["stat of files not seen before"]
 # Many threads with requests of all sizes: as many buffers and threads as the volume process ever has.
 PRESS = ("--rw=randrw", "--bsrange=4k-1M", "--numjobs=16", "--fdatasync=64", "--time_based")
+
+SYNCED = ("--rw=randwrite", "--bs=4k", "--sync=dsync", "--time_based")
+P99_BAR = 2
+ROTATIONS = {  # what goes on meanwhile, and how much worse it may make the p99
+    "rotations of the store key": ([("rotate", "--level", "store")], P99_BAR),
+    "rotations of the customer key": ([("rotate", "--level", "cmek")], P99_BAR),
+    "rotations of the data key, all re-encrypted each time": ([("rotate", "--level", "data"), ("rekey",)], None),
+}
 
 
 # --- one process, as the kernel sees it ----------------------------------------------------------
@@ -124,6 +135,54 @@ def memory(ours, size):
             f"| under load, at most, above what it keeps for known files ({caches:.1f} MiB) | {peak - caches:.0f} MiB | "
             f"{MEMORY_BAR_MIB} MiB: {kept} |",
             f"| for each file that the kernel remembers | {each * 1024:.2f} KiB | |"]
+
+
+@contextlib.contextmanager
+def without_a_pause(volume, commands):
+    """The commands are run one after the other, again and again; gives the list of the times that they were, in seconds."""
+    end, taken = threading.Event(), []
+
+    def work():
+        while not end.is_set():
+            started = time.monotonic()
+            for command in commands:
+                volume.call(*command)
+            taken.append(time.monotonic() - started)
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    try:
+        yield taken
+    finally:
+        end.set()
+        worker.join()
+
+
+def p99_ms(ours, size):
+    job = rows.fio(ours.path, size, rows.laid_out(ours.path, size), *SYNCED, f"--runtime={size.seconds}")
+    return job["write"]["clat_ns"]["percentile"]["99.000000"] / 1e6
+
+
+def beside_rotations(ours, size):
+    """Each round: alone, then beside each of them."""
+    alone, beside, runs = [], {what: [] for what in ROTATIONS}, dict.fromkeys(ROTATIONS, 0)
+    for _ in range(ROUNDS):
+        alone.append(p99_ms(ours, size))
+        for what, (commands, _) in ROTATIONS.items():
+            with without_a_pause(ours.volume, commands) as taken:
+                beside[what].append(p99_ms(ours, size))
+            runs[what] += len(taken)
+    return rotation_lines(alone, beside, runs)
+
+
+def rotation_lines(alone, beside, runs):
+    """Times by round, in milliseconds. Pure."""
+    lines = [f"| p99 of a synced write of 4 KiB | {statistics.median(alone):.2f} ms | |"]
+    for what, (_, bar) in ROTATIONS.items():
+        ratio = statistics.median(b / a for b, a in zip(beside[what], alone))
+        verdict = "" if bar is None else f"{bar}x: " + ("kept" if ratio <= bar else "MISSED")
+        lines.append(f"| beside {what} ({runs[what]} of them) | {statistics.median(beside[what]):.2f} ms: {ratio:.2f}x | {verdict} |")
+    return lines
 
 
 def remount(volume):
@@ -228,6 +287,7 @@ def measure_all(args, top, size, both):
     counts = [int(n) for n in (args.files or ("1000,10000" if args.quick else "1000,100000")).split(",")]
     lines = cpu_per_gib(ours.volume, ours.path, size)
     lines += cold_stat(plain, ours, size)
+    lines += beside_rotations(ours, size)
     lines += memory(ours, size)
     lines += mounts(ours, counts, os.path.join(top, "mounts.json"))
     head = ["## What a volume costs beside time", "",
