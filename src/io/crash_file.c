@@ -180,12 +180,13 @@ ks_rc crash_seek(struct io *io, struct io_file *file, uint64_t at, enum io_seek 
 }
 
 /* Each page may reach the disk at any time, as it is. */
-void crash_write_out(struct io *io, struct io_file *file, uint64_t at, uint64_t len)
+ks_rc crash_write_out(struct io *io, struct io_file *file, uint64_t at, uint64_t len)
 {
     (void)io;
     (void)file;
     (void)at;
     (void)len;
+    return KS_SUCCESS;
 }
 
 ks_rc crash_sync(struct io *io, struct io_file *file, bool is_data_only)

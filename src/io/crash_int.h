@@ -198,7 +198,7 @@ ks_rc crash_fallocate(struct io *io, struct io_file *file, int mode, uint64_t at
                       uint64_t len) KS_MUST;
 ks_rc crash_seek(struct io *io, struct io_file *file, uint64_t at, enum io_seek what,
                  uint64_t *ret) KS_MUST;
-void crash_write_out(struct io *io, struct io_file *file, uint64_t at, uint64_t len);
+ks_rc crash_write_out(struct io *io, struct io_file *file, uint64_t at, uint64_t len) KS_MUST;
 ks_rc crash_sync(struct io *io, struct io_file *file, bool is_data_only) KS_MUST;
 ks_rc crash_file_stat(struct io *io, struct io_file *file, struct stat *ret) KS_MUST;
 ks_rc crash_file_lock(struct io *io, struct io_file *file) KS_MUST;

@@ -265,9 +265,9 @@ static ks_rc fault_seek(struct io *io, struct io_file *file, uint64_t at, enum i
     return below(io)->ops->seek(below(io), file, at, what, ret);
 }
 
-static void fault_write_out(struct io *io, struct io_file *file, uint64_t at, uint64_t len)
+static ks_rc fault_write_out(struct io *io, struct io_file *file, uint64_t at, uint64_t len)
 {
-    below(io)->ops->write_out(below(io), file, at, len);
+    return below(io)->ops->write_out(below(io), file, at, len);
 }
 
 static ks_rc fault_sync(struct io *io, struct io_file *file, bool is_data_only)

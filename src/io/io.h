@@ -115,9 +115,9 @@ struct io_ops {
     /* seek: the next data or hole at or behind at; ENXIO when there is none */
     ks_rc (*seek)(struct io *, struct io_file *, uint64_t at, enum io_seek what,
                   uint64_t *ret) KS_MUST;
-    /* write_out: a hint that what was written there (len 0: anywhere behind at) may go to the disk now. Promises nothing; what
-     * fails is for the next sync to tell. */
-    void (*write_out)(struct io *, struct io_file *, uint64_t at, uint64_t len);
+    /* write_out: has what was written there (len 0: anywhere behind at) begin to go to the disk. Success promises nothing. A failure may be
+     * all that is ever said of bytes that are lost: no later sync has to know of it. */
+    ks_rc (*write_out)(struct io *, struct io_file *, uint64_t at, uint64_t len) KS_MUST;
     ks_rc (*sync)(struct io *, struct io_file *, bool is_data_only) KS_MUST;
     ks_rc (*file_stat)(struct io *, struct io_file *, struct stat *ret) KS_MUST;
     /* lock: an exclusive lock on the open file that ends with it; BUSY when another has it. */

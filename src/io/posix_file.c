@@ -167,11 +167,12 @@ ks_rc posix_seek(struct io *io, struct io_file *file, uint64_t at, enum io_seek 
     return KS_SUCCESS;
 }
 
-/* Takes no error away from the next sync: it neither waits for what is on its way nor looks at what went wrong. */
-void posix_write_out(struct io *io, struct io_file *file, uint64_t at, uint64_t len)
+/* Takes no error of writes that are on their way from the next sync, since it waits for none. What it cannot even begin, as where ext4
+ * finds no blocks for bytes whose place it had put off, the kernel drops, and says so here only. */
+ks_rc posix_write_out(struct io *io, struct io_file *file, uint64_t at, uint64_t len)
 {
     (void)io;
-    (void)sync_file_range(file->fd, (off_t)at, (off_t)len, SYNC_FILE_RANGE_WRITE);
+    return posix_result(sync_file_range(file->fd, (off_t)at, (off_t)len, SYNC_FILE_RANGE_WRITE));
 }
 
 /* Never repeated after EINTR or any other failure: the kernel may have dropped the pages and the

@@ -100,7 +100,7 @@ ks_rc posix_fallocate_range(struct io *io, struct io_file *file, int mode, uint6
                             uint64_t len) KS_MUST;
 ks_rc posix_seek(struct io *io, struct io_file *file, uint64_t at, enum io_seek what,
                  uint64_t *ret) KS_MUST;
-void posix_write_out(struct io *io, struct io_file *file, uint64_t at, uint64_t len);
+ks_rc posix_write_out(struct io *io, struct io_file *file, uint64_t at, uint64_t len) KS_MUST;
 ks_rc posix_sync(struct io *io, struct io_file *file, bool is_data_only) KS_MUST;
 ks_rc posix_file_stat(struct io *io, struct io_file *file, struct stat *ret) KS_MUST;
 ks_rc posix_lock(struct io *io, struct io_file *file) KS_MUST;

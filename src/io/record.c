@@ -373,9 +373,9 @@ static ks_rc record_seek(struct io *io, struct io_file *file, uint64_t at, enum 
     return below(io)->ops->seek(below(io), file, at, what, ret);
 }
 
-static void record_write_out(struct io *io, struct io_file *file, uint64_t at, uint64_t len)
+static ks_rc record_write_out(struct io *io, struct io_file *file, uint64_t at, uint64_t len)
 {
-    below(io)->ops->write_out(below(io), file, at, len);
+    return below(io)->ops->write_out(below(io), file, at, len);
 }
 
 static ks_rc record_file_stat(struct io *io, struct io_file *file, struct stat *ret)

@@ -6,6 +6,8 @@
  * itself succeeded. A flush that fails poisons the file, whoever began it: what it did not write the kernel may have
  * dropped, and only a failure for ever is honest.
  */
+#include <errno.h>
+
 #include "base/mem.h"
 #include "volume/volume_int.h"
 
@@ -185,17 +187,34 @@ static struct sync_waiter *end(struct file_flush *f, ks_rc rc)
     return all;
 }
 
-static void write_piece(struct flush_ahead *a)
+/* Whether the file system said that it cannot do this at all, or not now; the bytes are as they were. */
+static bool is_harmless(ks_rc rc)
+{
+    static const int harmless[] = {EINVAL, ESPIPE, ENOSYS, EOPNOTSUPP, ENOMEM, EINTR, EAGAIN};
+
+    for (size_t n = 0; n < sizeof harmless / sizeof harmless[0]; n++)
+        if (ks_is_os(rc, harmless[n]))
+            return true;
+    return ks_ok(rc);
+}
+
+static ks_rc write_range(const struct flush_ahead *a)
 {
     struct io *io = a->v->conf.io;
     uint32_t payload = a->v->conf.block_payload;
     uint64_t from = block_offset(a->at / payload);
     uint64_t to = block_offset(block_count_of(a->at + a->len, payload));
 
-    if (a->len > 0)
-        io->ops->write_out(io, a->file, from, to - from);
-    else
-        io->ops->write_out(io, a->file, 0, 0);
+    return a->len > 0 ? io->ops->write_out(io, a->file, from, to - from)
+                      : io->ops->write_out(io, a->file, 0, 0);
+}
+
+static void write_piece(struct flush_ahead *a)
+{
+    ks_rc rc = write_range(a);
+
+    if (!is_harmless(rc))
+        inode_poison(a->v, a->i, rc);
     atomic_store(&a->v->is_writing_out, false);
 }
 

@@ -322,11 +322,14 @@ enum { MANY = 32 };
 
 static atomic_uint begun;
 
-static void count_begin(struct io *io, struct io_file *file, uint64_t at, uint64_t len)
+static ks_rc result_of_begin;
+
+static ks_rc count_begin(struct io *io, struct io_file *file, uint64_t at, uint64_t len)
 {
     (void)io, (void)file;
     assert_int_equal(at + len, 0); /* all there is */
     atomic_fetch_add(&begun, 1);
+    return result_of_begin;
 }
 
 /* From now on the disk of b counts how often it began. */
@@ -338,6 +341,7 @@ static void count_begins(struct bench *b)
     counting.write_out = count_begin;
     b->io->ops = &counting;
     atomic_store(&begun, 0);
+    result_of_begin = KS_SUCCESS;
 }
 
 static void write_many(struct bench *b)
@@ -379,6 +383,37 @@ static void begin__of_a_file_that_is_forgotten_meanwhile__holds_it(void **state)
     b->h = NULL;
     volume_flush_ahead(&a);
     assert_int_equal(atomic_load(&begun), 1);
+}
+
+/* The kernel may have dropped what it could not begin with, and tell nobody else. */
+static void begin__fails__so_does_every_later_sync(void **state)
+{
+    struct bench *b = *state;
+
+    count_begins(b);
+    write_many(b);
+    check_ok(volume_fsync(b->f->v, b->i, true));
+    result_of_begin = ks_os(EUCLEAN);
+    for (unsigned k = 0; k < FORESIGHT_BATCH - 1; k++)
+        write_some(b);
+    struct flush_ahead a;
+    write_some(b);
+    assert_true(foresee(b, &a));
+    volume_flush_ahead(&a);
+    check_poisoned(b);
+}
+
+static void begin__that_cannot_be_had__does_no_harm(void **state)
+{
+    struct bench *b = *state;
+
+    count_begins(b);
+    result_of_begin = ks_os(EINVAL);
+    write_many(b);
+    check_ok(volume_fsync(b->f->v, b->i, true));
+    write_many(b);
+    assert_int_equal(atomic_load(&begun), MANY / FORESIGHT_BATCH);
+    check_ok(volume_fsync(b->f->v, b->i, true));
 }
 
 static void begin__of_a_locked_volume__is_left_out(void **state)
@@ -611,6 +646,8 @@ int main(void)
         T(flush__fails_before_the_sync__the_sync_fails),
         T(many_writes__before_each_sync__are_begun_meanwhile),
         T(begin__of_a_file_that_is_forgotten_meanwhile__holds_it),
+        T(begin__fails__so_does_every_later_sync),
+        T(begin__that_cannot_be_had__does_no_harm),
         T(begin__of_a_locked_volume__is_left_out),
         T(sync__beside_a_flush_that_fails__fails_too),
         T(volume__closed__foresees_nothing),

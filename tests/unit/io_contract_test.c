@@ -313,7 +313,7 @@ static void unlink__open_file__lives_until_closed(void **state)
     assert_int_equal(help_byte(io, file, 4096), 'x');
     check_ok(io->ops->file_stat(io, file, &st));
     assert_int_equal(st.st_nlink, 0);
-    io->ops->write_out(io, file, 0, 0);
+    check_ok(io->ops->write_out(io, file, 0, 0));
     assert_int_equal(help_byte(io, file, 4096), 'x');
     check_ok(io->ops->sync(io, file, false));
     io->ops->close(io, file);

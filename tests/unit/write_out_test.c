@@ -18,14 +18,14 @@ struct disk {
     unsigned pieces, syncs;
 };
 
-static void disk_write_out(struct io *io, struct io_file *file, uint64_t at, uint64_t len)
+static ks_rc disk_write_out(struct io *io, struct io_file *file, uint64_t at, uint64_t len)
 {
     struct disk *d = (struct disk *)(void *)io;
 
     d->at = at;
     d->end = at + len;
     d->pieces++;
-    io_posix()->ops->write_out(io_posix(), file, at, len);
+    return io_posix()->ops->write_out(io_posix(), file, at, len);
 }
 
 static ks_rc disk_sync(struct io *io, struct io_file *file, bool is_data_only)
