@@ -71,6 +71,12 @@ static ks_rc era_get(struct volume *v, struct era **ret)
     return KS_SUCCESS;
 }
 
+/* One is kept in reserve: after the keyring has changed nothing may fail any more. eras_mutex is held. */
+static ks_rc keep_one(struct volume *v)
+{
+    return v->eras_idle ? KS_SUCCESS : mem_new(1, sizeof *v->eras_idle, &v->eras_idle);
+}
+
 /* eras_mutex is held. */
 static ks_rc begin(struct volume *v, struct keyset *keys)
 {
@@ -83,6 +89,7 @@ static ks_rc begin(struct volume *v, struct keyset *keys)
     atomic_store(&v->keys, keys);
     atomic_store(&v->era, e);
     end_what_is_over(v);
+    IGNORE(keep_one(v)); /* tried again the next time */
     return KS_SUCCESS;
 }
 
@@ -149,7 +156,7 @@ ks_rc eras_init(struct volume *v)
     TRY(mem_new(1, sizeof *first, &first));
     v->era_oldest = first;
     atomic_store(&v->era, first);
-    return KS_SUCCESS;
+    return keep_one(v);
 }
 
 void eras_done(struct volume *v)

@@ -175,6 +175,9 @@ static ks_rc destroy(struct job *j, const uint32_t *generations, size_t count)
     const struct keyset *keys = volume_keys(j->conf->volume);
 
     ENSURE(keys, KS_E_LOCKED, "the volume is locked");
+    for (size_t n = 0; n < count; n++)
+        ENSURE(generations[n] < keyset_newest(keys), KS_E_STATE,
+               "data key %u is what is written with now: it is not destroyed", generations[n]);
     TRY(backing_destroy_data_keys(j->conf->backing, keys, generations, count, &newer));
     return volume_set_keys(j->conf->volume, &newer);
 }
