@@ -6,14 +6,15 @@
  * interested any more; so there is nothing that could be out of date. Only what is not known yet is loaded: a file that
  * somebody may be removing has been asked for before. All that is read in one batch is on its way from the disk at once.
  *
- * volume.ahead_run belongs to the one thread that calls volume_look_ahead. Failures are silent: whoever asks for the file meets
- * them.
+ * volume.ahead_run belongs to the one thread that calls volume_look_ahead. Failures are silent, but for damage: that is alerted
+ * when it is found.
  */
 #include "base/mem.h"
 #include "volume/volume_int.h"
 
 enum {
     BATCH = 32,
+    LISTED_AT_ONCE = 4096, /* entries; between, a lock may come */
     HELD_MAX = 2 * AHEAD_MOST,
     WHOLE_BYTES =
         8 *
@@ -132,13 +133,21 @@ static ks_rc load_one(struct volume *v, struct inode *i)
     return inode_load(v, i);
 }
 
+/* It may have been removed since its name was looked up, and the kernel have forgotten it: then nobody will ask for it. */
+static bool is_removed(struct volume *v, struct inode *i)
+{
+    struct stat st;
+
+    return !ks_ok(v->conf.io->ops->stat(v->conf.io, i->node, &st)) || st.st_nlink == 0;
+}
+
 static void finish_one(struct volume *v, const struct loading *l)
 {
     struct inode *oldest;
     ks_rc rc = load_one(v, l->i);
 
     inode_unuse(v, l->i);
-    if (!ks_ok(rc) || !table_hold(v, l->i)) {
+    if (!ks_ok(rc) || is_removed(v, l->i) || !table_hold(v, l->i)) {
         atomic_store(&l->i->is_ahead, false);
         volume_forget(v, l->i, 1);
     }
@@ -154,10 +163,12 @@ static unsigned begin_batch(struct volume *v, struct loading *all, unsigned coun
     unsigned begun = 0;
     uint64_t ino;
 
-    while (begun < count && (name = ahead_names_next(&run->names, &ino)))
+    while (begun < count && (name = ahead_names_next(&run->names, &ino))) {
+        run->may_list = true;
         if (!inode_is_known(v, run->dir->dev, ino) &&
             ks_ok(begin_one(v, run->dir, name, &all[begun])))
             begun++;
+    }
     return begun;
 }
 
@@ -197,16 +208,17 @@ static ks_rc list_one(struct volume *v, bool *ret_is_end)
     return *ret_is_end || !is_file ? KS_SUCCESS : ahead_names_add(&run->names, e.ino, e.name);
 }
 
-/* list(v, entries): goes on with listing until so many were listed in all. */
+/* list(v, entries): goes on with listing for a while, until so many were listed in all. */
 static ks_rc list(struct volume *v, uint64_t entries)
 {
     VOLUME_OPERATION(v, NEED_OPEN);
     struct ahead_run *run = &v->ahead_run;
+    uint64_t now = run->listed + LISTED_AT_ONCE, stop = now < entries ? now : entries;
     bool is_end = false;
 
     if (!run->stream)
         TRY(v->conf.io->ops->dir_open(v->conf.io, run->dir->node, &run->stream));
-    while (!is_end && run->listed < entries)
+    while (!is_end && run->listed < stop)
         TRY(list_one(v, &is_end));
     if (!is_end)
         return KS_SUCCESS;
@@ -232,7 +244,7 @@ static void run_end(struct volume *v)
 static void run_list_anew(struct ahead_run *run, uint64_t from)
 {
     ahead_names_begin(&run->names, from);
-    run->is_listed = false;
+    run->is_listed = run->may_list = false;
 }
 
 /* What the others want, at one moment. */
@@ -279,8 +291,10 @@ static unsigned take(struct volume *v)
 
     pthread_mutex_lock(&v->ahead_mutex);
     if (v->ahead.dir == run->dir && !is_crowded(v)) {
-        if (ahead_begin(&v->ahead))
+        if (ahead_begin(&v->ahead)) {
             ahead_names_seek(&run->names, v->ahead.last, v->ahead.is_down);
+            run->may_list = true;
+        }
         count = ahead_take(&v->ahead, BATCH);
     }
     pthread_mutex_unlock(&v->ahead_mutex);
@@ -292,12 +306,13 @@ static bool has_names(const struct ahead_run *run)
     return run->names.at < run->names.count;
 }
 
+/* What was left out of a long list is around the place that was asked for last, unless nothing of this list was of use there. */
 static void load_some(struct volume *v, uint64_t last)
 {
     struct ahead_run *run = &v->ahead_run;
 
     load_batch(v, take(v));
-    if (!has_names(run) && run->names.is_cut)
+    if (!has_names(run) && run->names.is_cut && run->may_list)
         run_list_anew(run, last);
 }
 
@@ -307,6 +322,7 @@ static void fail(struct volume *v)
     ahead_end(&v->ahead);
     pthread_mutex_unlock(&v->ahead_mutex);
     run_end(v);
+    drop_held(v);
 }
 
 /* step(v): a batch, or some of the list. */
@@ -318,7 +334,7 @@ static void step(struct volume *v)
     follow(v, &o);
     if (!run->dir)
         return;
-    if (atomic_load(&v->door) != VOLUME_OPEN ||
+    if (atomic_load(&v->door) != VOLUME_OPEN || is_crowded(v) ||
         (!run->is_listed && !ks_ok(list(v, ahead_entries(&o.now)))))
         fail(v);
     if (run->is_listed)

@@ -190,7 +190,6 @@ ks_rc volume_drain(struct volume *v, uint32_t timeout_ms)
 
 void volume_wipe(struct volume *v)
 {
-    ahead_stop(v);
     pthread_mutex_lock(&v->keys_mutex);
     spaces_free(v);
     table_drop_keys(v);
@@ -200,6 +199,7 @@ void volume_wipe(struct volume *v)
     keys_forget(v);
     eras_wipe(v);
     pthread_mutex_unlock(&v->keys_mutex);
+    ahead_stop(v); /* closes files, which a disk may hold up: the keys are gone by now */
 }
 
 void volume_free(struct volume *v)

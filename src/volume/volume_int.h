@@ -121,6 +121,7 @@ struct ahead_run {
     struct io_dir *stream; /* while it is listed */
     uint64_t listed;       /* entries, in all */
     bool is_listed;
+    bool may_list; /* anew: something came of the list, or it is looked for elsewhere now */
     struct ahead_names names;
 };
 
