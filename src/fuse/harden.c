@@ -17,7 +17,7 @@
 #include "base/secret.h"
 
 /* CAP_IPC_LOCK lifts the limit on locked memory. */
-static bool may_lock_memory(void)
+bool harden_may_lock_memory(void)
 {
     struct __user_cap_header_struct head = {_LINUX_CAPABILITY_VERSION_3, 0};
     struct __user_cap_data_struct data[2] = {{0}};
@@ -55,7 +55,7 @@ static ks_rc lock_memory(bool is_swap_allowed)
 
     raise_to_hard(RLIMIT_MEMLOCK);
     getrlimit(RLIMIT_MEMLOCK, &limit);
-    ks_rc rc = harden_memlock_check(limit.rlim_cur, may_lock_memory());
+    ks_rc rc = harden_memlock_check(limit.rlim_cur, harden_may_lock_memory());
     if (ks_ok(rc) && mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) == 0)
         return KS_SUCCESS;
     if (is_swap_allowed) {

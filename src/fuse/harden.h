@@ -21,6 +21,8 @@ enum { HARDEN_MEMLOCK_BYTES_MIN = 64 * 1024 * 1024 };
  */
 ks_rc harden_process(const struct harden_conf *conf) KS_MUST;
 
+/* harden_may_lock_memory(): whether the limit on locked memory does not bind this process. */
+bool harden_may_lock_memory(void);
 /* harden_memlock_check(limit, may_lock): MEMLOCK when limit bytes are not enough and nothing lifts the
  * limit. Pure, for harden_process and its test. */
 ks_rc harden_memlock_check(uint64_t limit, bool may_lock) KS_MUST;

@@ -15,11 +15,13 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "fuse/harden.h"
 #include "fuse/ops.h"
 #include "fuse/seats.h"
 #include "fuse/shedder.h"
@@ -32,10 +34,11 @@ enum {
     SCRUB_POLL_MS = 2,
     READAHEAD_KB = 1024,
     INIT_MS_MAX = 20000,
-    SEATS = 2,            /* one is taken while the other waits */
-    RESERVE = 56,         /* threads that are started when a disk makes all others wait */
-    PATIENCE_MS = 20,     /* and nobody took a request for so long */
-    RING_THREADS_MIN = 4, /* for each queue: some wait for a disk while others serve */
+    SEATS = 2,        /* one is taken while the other waits */
+    RESERVE_MAX = 56, /* threads that are started when a disk makes all others wait */
+    RESERVE_BYTES = 4 * 1024 * 1024, /* what each may lock: two buffers and a stack */
+    PATIENCE_MS = 20,                /* and nobody took a request for so long */
+    RING_THREADS_MIN = 4,            /* for each queue: some wait for a disk while others serve */
 };
 
 struct worker {
@@ -60,7 +63,8 @@ struct session {
     int end_fd;
     unsigned worker_count;
     _Atomic unsigned started_count;
-    struct worker *workers; /* worker_count, and RESERVE more */
+    struct worker *workers; /* worker_count, and those in reserve */
+    unsigned reserve;
     pthread_t usher;
     bool has_usher;
     _Atomic uint64_t scrub;
@@ -151,6 +155,21 @@ unsigned session_threads(unsigned wanted, unsigned *queues)
     return wanted > needed ? wanted : needed;
 }
 
+unsigned session_reserve(uint64_t memlock)
+{
+    uint64_t spare = memlock > HARDEN_MEMLOCK_BYTES_MIN ? memlock - HARDEN_MEMLOCK_BYTES_MIN : 0;
+
+    return spare / RESERVE_BYTES < RESERVE_MAX ? (unsigned)(spare / RESERVE_BYTES) : RESERVE_MAX;
+}
+
+static unsigned reserve_here(void)
+{
+    struct rlimit limit = {0};
+
+    getrlimit(RLIMIT_MEMLOCK, &limit);
+    return harden_may_lock_memory() ? RESERVE_MAX : session_reserve(limit.rlim_cur);
+}
+
 /* The first thread reads the device, for what comes through it in any case; the others share the queues. */
 static ks_rc make_rings(struct session *s, unsigned queues)
 {
@@ -202,7 +221,8 @@ ks_rc session_mount(const struct session_conf *conf, struct session **ret)
            SESSION_THREADS_MAX);
     unsigned queues = conf->is_ring_wanted ? ring_queue_count() : 0;
     s->worker_count = session_threads(s->worker_count, &queues);
-    TRY(mem_new(s->worker_count + RESERVE, sizeof *s->workers, &s->workers));
+    s->reserve = reserve_here();
+    TRY(mem_new(s->worker_count + s->reserve, sizeof *s->workers, &s->workers));
     TRY(mem_text(conf->mountpoint, &s->mountpoint));
     TRY(make_fuse(s, conf));
     ENSURE(fuse_session_mount(s->se, conf->mountpoint) == 0, KS_E_IO,
@@ -275,7 +295,9 @@ static bool serve_one(struct worker *w)
         return true;
     int n = fuse_session_receive_buf(w->session->se, &w->buf);
     seats_leave(&w->session->seats);
-    if (n == -EINTR || n == -EAGAIN)
+    if (n == -ENOMEM)
+        clock_sleep_ms(clock_system(), PATIENCE_MS); /* for the buffer */
+    if (n == -EINTR || n == -EAGAIN || n == -ENOMEM)
         return true;
     if (n <= 0)
         return false;
@@ -334,6 +356,9 @@ static void *worker_run(void *arg)
 {
     struct worker *w = arg;
 
+    /* It serves nothing before it is counted: a scrub looks at those who are. */
+    pthread_mutex_lock(&w->session->mutex);
+    pthread_mutex_unlock(&w->session->mutex);
     if (w->ring) {
         await_agreement(w);
         stay_on_processor(w->session, (unsigned)(w - w->session->workers));
@@ -370,11 +395,13 @@ static int start_worker(struct session *s)
 
     w->session = s;
     resting_init(&w->resting, k >= s->worker_count);
+    pthread_mutex_lock(&s->mutex);
     int err = start_thread(&w->thread, worker_run, w);
     if (err)
         resting_done(&w->resting);
     else
         atomic_store(&s->started_count, k + 1);
+    pthread_mutex_unlock(&s->mutex);
     return err;
 }
 
@@ -387,7 +414,7 @@ static void *usher_run(void *arg)
         enum seats_news news = seats_watch(&s->seats, PATIENCE_MS);
         if (news == SEATS_CLOSED)
             return NULL;
-        if (news == SEATS_DESERTED && atomic_load(&s->started_count) < s->worker_count + RESERVE)
+        if (news == SEATS_DESERTED && atomic_load(&s->started_count) < s->worker_count + s->reserve)
             (void)start_worker(s); /* without one the mount waits as it would have */
     }
 }

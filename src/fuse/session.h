@@ -30,6 +30,9 @@ enum { SESSION_THREADS_DEFAULT = 8, SESSION_THREADS_MAX = 64 };
  * SESSION_THREADS_MAX). A kernel that wants more queues served than threads can is served through the device alone:
  * *queues becomes 0, with a line in the log. */
 unsigned session_threads(unsigned wanted, unsigned *queues);
+/* session_reserve(memlock): how many more may be started when a disk holds up all of them: their buffers and stacks count against the
+ * limit on locked memory, of which keys must have what HARDEN_MEMLOCK_BYTES_MIN says. */
+unsigned session_reserve(uint64_t memlock);
 /* session_mount(conf, ret): mounts; requests wait until session_start. */
 ks_rc session_mount(const struct session_conf *conf, struct session **ret) KS_MUST;
 /* session_start(s): starts the threads and returns when the kernel and we have agreed (INIT). */

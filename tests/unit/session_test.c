@@ -41,11 +41,24 @@ static void threads__more_processors_than_threads_can_serve__the_device_does(voi
     }
 }
 
+static void reserve__is_what_the_limit_leaves_beside_the_keys(void **state)
+{
+    const uint64_t mib = 1024 * 1024;
+
+    (void)state;
+    assert_int_equal(session_reserve(0), 0);
+    assert_int_equal(session_reserve(64 * mib), 0);
+    assert_int_equal(session_reserve(68 * mib), 1);
+    assert_int_equal(session_reserve(1024 * mib), 56);
+    assert_int_equal(session_reserve(UINT64_MAX), 56);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(threads__without_rings__are_as_many_as_wanted),
         cmocka_unit_test(threads__with_rings__serve_every_queue),
+        cmocka_unit_test(reserve__is_what_the_limit_leaves_beside_the_keys),
         cmocka_unit_test(threads__more_processors_than_threads_can_serve__the_device_does),
     };
 
