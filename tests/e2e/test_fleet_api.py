@@ -35,7 +35,7 @@ BODIES = {
     "addRegion": {"name": "us-west-2"}, "scaleRegion": {"node_count": 2}, "askCmek": {"action": "REVOKE"},
     "putCmek": {"regions": [{"region": "us-west-2", "keys": [KEY]}]}, "EnableCMEKSpec": SPECS, "UpdateCMEKSpec": SPECS,
     "UpdateCMEKStatus": {"action": "REVOKE"}, "UpdateCluster": {"delete_protection": "ENABLED"},
-    "UpdateBackupConfiguration": {"enabled": True}, "changePlatform": {"azure_application": "nodes"},
+    "UpdateBackupConfiguration": {"enabled": True}, "changePlatform": {"azure_application": "nodes"}, "acceptRollback": {"sequence": 7},
 }
 
 
