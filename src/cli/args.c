@@ -150,16 +150,30 @@ static ks_rc check_choice(const struct cli_option *o, const char *text)
                    o->value);
 }
 
-static ks_rc parse_count(const struct cli_option *o, const char *text, uint64_t *ret)
+/* At most 19 digits, which 64 bits have room for. */
+static bool parse_whole(const char *text, uint64_t max, uint64_t *ret)
 {
     size_t digits = strspn(text, "0123456789");
     uint64_t n = 0;
 
-    for (size_t i = 0; i < digits && i < 11; i++)
+    for (size_t i = 0; i < digits && i < 19; i++)
         n = n * 10 + (uint64_t)(text[i] - '0');
-    ENSURE(digits > 0 && digits < 11 && text[digits] == '\0' && n <= UINT32_MAX, KS_E_USAGE,
-           "--%s needs a whole number, not \"%.60s\"", o->name, text);
     *ret = n;
+    return digits > 0 && digits <= 19 && text[digits] == '\0' && n <= max;
+}
+
+static ks_rc parse_count(const struct cli_option *o, const char *text, uint64_t *ret)
+{
+    ENSURE(parse_whole(text, UINT32_MAX, ret), KS_E_USAGE,
+           "--%s needs a whole number, not \"%.60s\"", o->name, text);
+    return KS_SUCCESS;
+}
+
+static ks_rc parse_sequence(const struct cli_option *o, const char *text, uint64_t *ret)
+{
+    ENSURE(parse_whole(text, INT64_MAX, ret), KS_E_USAGE,
+           "--%s needs a whole number from 0 to %lld, not \"%.60s\"", o->name, (long long)INT64_MAX,
+           text);
     return KS_SUCCESS;
 }
 
@@ -214,6 +228,8 @@ static ks_rc set_option(struct cli *cli, enum cli_opt id, const char *text)
         return ks_wrap(duration_parse(text, &cli->numbers[id]), "--%s", o->name);
     case OPTION_COUNT:
         return parse_count(o, text, &cli->numbers[id]);
+    case OPTION_SEQUENCE:
+        return parse_sequence(o, text, &cli->numbers[id]);
     case OPTION_CHOICE:
         TRY(check_choice(o, text));
         cli->is_json |= is_output(id) && strcmp(text, "json") == 0;

@@ -9,6 +9,10 @@ m="mount point"
 trap '"$KEYSTEAD" volume unmount "$m" >/dev/null 2>&1' EXIT
 store s key orders
 q volume create v --key file:s#orders --key-file key
+k volume mount v "$m" --min-sequence 4294967296
+k volume mount v "$m" --min-sequence 9223372036854775807
+k volume mount v "$m" --min-sequence 9223372036854775808
+k volume mount v "$m" --min-sequence 99999999999999999999
 k volume mount v "$m"
 k volume mount v "$m"
 cp -a v copy
