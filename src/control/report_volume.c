@@ -93,14 +93,15 @@ static void take_facts(const struct report_volume *from, struct cluster_volume *
     v->rate = from->rate;
 }
 
-/* A keyring that was accepted is not found any more, also while reports from before are still coming. */
+/* A keyring that was accepted is not found any more, also while reports from before are still coming. And one that is not older than the
+ * anchor is none that could be accepted: its number is a claim, and an anchor must not rise by it. */
 static void take_keyring(const struct report_volume *from, struct cluster_volume *v)
 {
     bool is_before = from->anchor.accepted < v->anchor.accepted;
 
     /* whether it is another one now is seen by comparing all of it */
     (void)anchor_take(&v->anchor, &from->anchor);
-    v->found = is_before ? 0 : from->found;
+    v->found = is_before || from->found >= v->anchor.sequence ? 0 : from->found;
 }
 
 static void take_engine(const struct report_volume *from, struct cluster_volume *v)

@@ -30,6 +30,10 @@ static ks_rc check_found(const struct cluster_volume *v, int64_t sequence)
     ENSURE(v->found == sequence, KS_E_STATE,
            "the keyring that volume %s has now is of sequence %lld, not %lld; look at it again",
            v->id, (long long)v->found, (long long)sequence);
+    ENSURE(v->found < v->anchor.sequence, KS_E_STATE,
+           "the keyring that volume %s has now says that it is of sequence %lld, which is not "
+           "older than the %lld that was there before: nothing vouches for that number",
+           v->id, (long long)v->found, (long long)v->anchor.sequence);
     return KS_SUCCESS;
 }
 

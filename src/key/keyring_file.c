@@ -210,6 +210,11 @@ const struct keyring *keyring_file_current(const struct keyring_file *f)
     return f->current.k;
 }
 
+const char *keyring_file_name(const struct keyring_file *f)
+{
+    return copy_names[f->is_stale[0]];
+}
+
 /* --- authenticity --------------------------------------------------------------------------- */
 
 bool keyring_file_is_authentic(const struct keyring_file *f)

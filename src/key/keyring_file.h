@@ -29,6 +29,8 @@ void keyring_file_close(struct keyring_file *f);
 bool keyring_file_is_mended(const struct keyring_file *f);
 /* The newest keyring as read or written last. */
 const struct keyring *keyring_file_current(const struct keyring_file *f);
+/* keyring_file_name(f): of the copy that holds it, for people: "keyring.0" or "keyring.1". */
+const char *keyring_file_name(const struct keyring_file *f);
 
 /*
  * keyring_file_authenticate(f, mac_key): checks the MAC of the current keyring; when it is wrong and the

@@ -67,6 +67,7 @@ static ks_rc look_at_disk(struct job *j)
     TRY(backing_keyring(b, &k));
     TRY(backing_is_revoked(b, &is_revoked));
     seen_keyring(k, is_revoked, &j->seen);
+    j->seen.found_name = backing_keyring_name(b);
     return KS_SUCCESS;
 }
 

@@ -79,8 +79,32 @@ static bool is_refused(const struct holding *h)
     return ks_is(h->failure.rc, KS_E_ROLLED_BACK) && !h->seen.is_running && h->seen.found > 0;
 }
 
+/* What was found is what was refused. A number is only a claim: when it is not below the anchor, another copy was refused behind it, and
+ * who accepted the claim would have every true keyring refused. */
+static bool is_acceptable(const struct holding *h)
+{
+    const struct anchor *a = &h->deed.anchor;
+
+    return is_refused(h) && h->seen.found < a->sequence && strcmp(h->seen.keyring, a->volume) == 0;
+}
+
+static void explain_forged(const struct holding *h, char out[MESSAGE_BYTES])
+{
+    snprintf(out, MESSAGE_BYTES,
+             "%s in its backing directory says that it is sequence %lld of the keyring, but no key "
+             "vouches for that, and the other copy is older than sequence %lld, which was there "
+             "before: put the keyring of that one back; or move the forged %s away, volumes/%s/"
+             "backing/%s on its node: then the other copy can be accepted",
+             h->seen.found_name, (long long)h->seen.found, (long long)h->deed.anchor.sequence,
+             h->seen.found_name, h->id, h->seen.found_name);
+}
+
 static void explain_refusal(const struct holding *h, char out[MESSAGE_BYTES])
 {
+    if (!is_acceptable(h)) {
+        explain_forged(h, out);
+        return;
+    }
     snprintf(out, MESSAGE_BYTES,
              "its keyring has sequence %lld, but one with %lld was there before: put that one "
              "back; or accept "
@@ -215,7 +239,7 @@ static json_t *keyring_json(const struct holding *h)
 {
     json_t *keyring = anchor_write(&h->kept_anchor);
 
-    if (keyring && is_refused(h) &&
+    if (keyring && is_acceptable(h) &&
         json_object_set_new(keyring, "found", json_integer(h->seen.found)) != 0) {
         json_decref(keyring);
         return NULL;

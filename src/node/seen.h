@@ -19,7 +19,8 @@ struct seen {
     char keyring[ANCHOR_VOLUME_BYTES]; /* whose keyring it has: the id that stands there */
     int64_t
         sequence;  /* of the keyring: of a process that opened it; 0: nobody has vouched for it */
-    int64_t found; /* as it stands on the disk of a volume that no process serves */
+    int64_t found; /* as it stands on the disk of a volume that no process serves: a claim only */
+    const char *found_name; /* the copy of the keyring that says so; NULL: none was read */
     enum lease_state state;
     int pid;
     char backing[1024], mountpoint[1024];

@@ -133,6 +133,11 @@ ks_rc backing_keyring(struct backing *b, struct keyring **ret)
     return keyring_copy(k, ret);
 }
 
+const char *backing_keyring_name(const struct backing *b)
+{
+    return keyring_file_name(b->file);
+}
+
 uint64_t backing_sequence(struct backing *b)
 {
     pthread_mutex_lock(&b->snapshot_mutex);

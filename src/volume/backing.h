@@ -62,6 +62,8 @@ void backing_closep(struct backing **b);
 
 /* backing_keyring(b, ret): a copy of the current keyring, for reports. */
 ks_rc backing_keyring(struct backing *b, struct keyring **ret) KS_MUST;
+/* backing_keyring_name(b): the file that it was read from when b was opened for reading: "keyring.0" or "keyring.1". */
+const char *backing_keyring_name(const struct backing *b);
 /* backing_sequence(b): of the current keyring when a key has vouched for it, else 0: a number that stands on a disk says nothing. */
 uint64_t backing_sequence(struct backing *b);
 /* backing_is_mended(b): whether both copies of the keyring were whole and the same when it was opened, or are since. */

@@ -229,6 +229,7 @@ static void report__keyring__is_told_as_it_was_kept_and_what_is_refused(void **s
     check_ok(mem_new(1, sizeof *h, &h));
     h->deed.anchor = (struct anchor){"0f", 9, 2};
     h->kept_anchor = (struct anchor){"0f", 7, 1};
+    snprintf(h->seen.keyring, sizeof h->seen.keyring, "0f");
     h->seen.found = 3;
     assert_int_equal(told_of_keyring(a, h, "sequence"), 7);
     assert_int_equal(told_of_keyring(a, h, "accepted"), 1);
@@ -237,6 +238,47 @@ static void report__keyring__is_told_as_it_was_kept_and_what_is_refused(void **s
     assert_int_equal(told_of_keyring(a, h, "found"), 3);
     h->seen.is_running = true;
     assert_int_equal(told_of_keyring(a, h, "found"), 0);
+}
+
+static const char *refusal(const struct agent *a, const struct holding *h)
+{
+    static char message[MESSAGE_BYTES];
+    enum access access;
+    enum cause cause;
+
+    report_access(a, h, &access, &cause, message);
+    assert_int_equal(access, ACCESS_FAILED);
+    assert_int_equal(cause, CAUSE_ROLLED_BACK);
+    return message;
+}
+
+/* A forged copy that claims a high number stands beside an older true one: nobody may be led to accept the claim. */
+static void report__forged_number__is_not_found_but_told_as_what_it_is(void **state)
+{
+    static const struct {
+        const char *keyring;
+        int64_t found;
+        bool is_acceptable;
+    } rows[] = {{"0f", 8, true}, {"0f", 9, false}, {"0f", 1LL << 40, false}, {"1f", 8, false}};
+    CLEANUP(mem_freep) struct agent *a = NULL;
+    CLEANUP(mem_freep) struct holding *h = NULL;
+
+    (void)state;
+    check_ok(mem_new(1, sizeof *a, &a));
+    check_ok(mem_new(1, sizeof *h, &h));
+    h->deed.is_made = h->seen.is_made = true;
+    h->deed.anchor = (struct anchor){"0f", 9, 0};
+    h->failure.rc = ks_fail(KS_E_ROLLED_BACK, "older");
+    h->seen.found_name = "keyring.1";
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        snprintf(h->seen.keyring, sizeof h->seen.keyring, "%s", rows[i].keyring);
+        h->seen.found = rows[i].found;
+        assert_int_equal(told_of_keyring(a, h, "found"), rows[i].is_acceptable ? rows[i].found : 0);
+        const char *message = refusal(a, h);
+        assert_int_equal(strstr(message, "accept-rollback") != NULL, rows[i].is_acceptable);
+        assert_int_equal(strstr(message, "move the forged keyring.1 away") != NULL,
+                         !rows[i].is_acceptable);
+    }
 }
 
 static void serials__behind__due(void **state)
@@ -456,6 +498,7 @@ int main(void)
         cmocka_unit_test(keys__another_one_or_another_principal__missing_or_to_swap),
         cmocka_unit_test(keys__unwanted__found_one_by_one),
         cmocka_unit_test(rolled_back__served_with_another_or_older_keyring__told),
+        cmocka_unit_test(report__forged_number__is_not_found_but_told_as_what_it_is),
         cmocka_unit_test(report__keyring__is_told_as_it_was_kept_and_what_is_refused),
         cmocka_unit_test(serials__behind__due),
         cmocka_unit_test(backoff__grows_to_its_bound),

@@ -199,6 +199,41 @@ static void accepted__wrongly__changes_nothing(void **state)
     assert_int_equal(events("volume.accept_rollback", NULL), 0);
 }
 
+/* As a control plane that believed every number has left it. */
+static void put_found(int64_t found)
+{
+    CLEANUP(work_abandon) struct work w = {0};
+
+    check_ok(work_begin(x.fleet.c, &w));
+    volume.found = found;
+    check_ok(store_volume_put(w.tx, &volume));
+    store_tx_observe(w.tx);
+    check_ok(work_end(&w));
+}
+
+/* Numbers are claims. An anchor that rose by one would have every true keyring refused, for ever. */
+static void claimed__not_below_the_anchor__is_nothing_to_accept(void **state)
+{
+    static const int64_t claims[] = {9, 10, 1LL << 40, INT64_MAX};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof claims / sizeof claims[0]; i++) {
+        report_refused(claims[i]);
+        check_anchor(9, 0, 0);
+        assert_int_equal(volume.cause, CAUSE_ROLLED_BACK);
+        check_rc(accept_as(&x.fleet.admin, claims[i]), STATE);
+        put_found(claims[i]);
+        ks_rc rc = accept_as(&x.fleet.admin, claims[i]);
+        check_rc(rc, STATE);
+        check_text(rc, "nothing vouches for that number");
+        check_anchor(9, 0, claims[i]);
+    }
+    assert_int_equal(events("volume.accept_rollback", NULL), 0);
+    report_refused(8);
+    check_ok(accept_as(&x.fleet.admin, 8));
+    check_anchor(8, 1, 0);
+}
+
 /* The node knows of an acceptance that this store, a copy from before it, has forgotten. */
 static void reported__with_a_higher_count__is_believed(void **state)
 {
@@ -218,6 +253,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(accepted__what_was_found_counts_from_then_on, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(accepted__wrongly__changes_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(claimed__not_below_the_anchor__is_nothing_to_accept, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(reported__with_a_higher_count__is_believed, set_up,
                                         tear_down),
     };
