@@ -190,18 +190,34 @@ static ks_rc take_keys(struct taking *t, const struct report_volume *from, bool 
 
 /* -- what callers can look at and nobody decides by ----------------------------------------------------------------------- */
 
-static ks_rc write_detail(const struct report_volume *from, struct buf *ret)
+/* As it was taken last; empty when nothing was, or what was cannot be read, so that the next report mends it. */
+static ks_rc read_detail(struct view was, json_t **ret)
 {
-    json_t *o = json_object();
-    bool is_built =
-        o && (!from->wraps || json_object_set_new(o, "wraps", json_deep_copy(from->wraps)) == 0) &&
-        (!from->generations ||
-         json_object_set_new(o, "generations", json_deep_copy(from->generations)) == 0);
-    ks_rc rc =
-        is_built ? json_write(o, true, ret) : ks_fail(KS_E_NO_MEMORY, "no memory for a report");
+    static const struct json_limits limits = {STORE_DOCUMENT_MAX, STORE_DETAIL_DEPTH_MAX};
+    CLEANUP(json_decrefp) json_t *o = NULL;
+    ks_rc rc = was.len ? json_read(was, limits, "what the node reported", &o) : KS_SUCCESS;
 
-    json_decref(o);
-    return rc;
+    if (ks_is(rc, KS_E_NO_MEMORY))
+        return rc;
+    *ret = json_is_object(o) ? json_incref(o) : json_object();
+    return KS_SUCCESS;
+}
+
+static bool set_detail(json_t *o, const char *name, const json_t *value)
+{
+    return !value || json_object_set_new(o, name, json_deep_copy(value)) == 0;
+}
+
+/* A node tells of each only when it has changed. */
+static ks_rc write_detail(const struct report_volume *from, struct view was, struct buf *ret)
+{
+    CLEANUP(json_decrefp) json_t *o = NULL;
+
+    TRY(read_detail(was, &o));
+    ENSURE(o && set_detail(o, "wraps", from->wraps) &&
+               set_detail(o, "generations", from->generations),
+           KS_E_NO_MEMORY, "no memory for a report");
+    return json_write(o, true, ret);
 }
 
 static ks_rc take_detail(struct taking *t, const struct report_volume *from, const char *cluster)
@@ -211,10 +227,10 @@ static ks_rc take_detail(struct taking *t, const struct report_volume *from, con
 
     if (!from->wraps && !from->generations)
         return KS_SUCCESS;
-    TRY(write_detail(from, &now));
     ks_rc rc = store_document_get(store_tx_view(t->w->tx), "volume", from->id, &was);
     if (!ks_ok(rc) && !ks_is(rc, KS_E_NOT_FOUND))
         return rc;
+    TRY(write_detail(from, buf_view(&was), &now));
     if (view_is_equal(buf_view(&was), buf_view(&now)))
         return KS_SUCCESS;
     struct store_document document = {"volume", from->id, cluster, buf_view(&now)};

@@ -25,7 +25,12 @@ struct store;
 struct store_view;
 struct store_tx;
 
-enum { STORE_SCHEMA_VERSION = 6, STORE_PAGE_MAX = 501, STORE_DOCUMENT_MAX = 4 * 1024 * 1024 };
+enum {
+    STORE_SCHEMA_VERSION = 6,
+    STORE_PAGE_MAX = 501,
+    STORE_DOCUMENT_MAX = 4 * 1024 * 1024,
+    STORE_DETAIL_DEPTH_MAX = 16, /* of what is inside a volume, as JSON */
+};
 
 struct store_conf {
     const char *dir; /* the state directory, which is there */

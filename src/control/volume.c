@@ -10,8 +10,6 @@
 #include "control/live.h"
 #include "control/scope.h"
 
-enum { DETAIL_DEPTH_MAX = 16 };
-
 static ks_rc check_visible(struct store_view *v, const struct caller *by, const char *cluster)
 {
     CLEANUP(mem_freep) struct cluster *c = NULL;
@@ -36,7 +34,7 @@ ks_rc control_volume_detail(struct control *c, const struct caller *by, const ch
     CLEANUP(store_view_end) struct store_view *v = NULL;
     CLEANUP(mem_freep) struct cluster_volume *row = NULL;
     CLEANUP(buf_done) struct buf text = buf_init(STORE_DOCUMENT_MAX);
-    struct json_limits limits = {STORE_DOCUMENT_MAX, DETAIL_DEPTH_MAX};
+    struct json_limits limits = {STORE_DOCUMENT_MAX, STORE_DETAIL_DEPTH_MAX};
 
     TRY(store_view_begin(c->store, &v));
     TRY(check_visible(v, by, cluster));

@@ -4,6 +4,8 @@
  * checks, volumes of other nodes, forged receipts; a report that is none is refused. The same report again writes nothing; what a full
  * report leaves out is not there.
  */
+#include <sqlite3.h>
+
 #include "base/base64.h"
 #include "cmek_fixture.h"
 #include "control/report_read.h"
@@ -322,6 +324,67 @@ static void failed_requests__reported__are_shown_as_last_told(void **state)
     assert_int_equal(event_count(), events);
 }
 
+/* What is inside the volume, as callers see it, is this. */
+static void check_detail(const char *want)
+{
+    json_t *detail = NULL, *value = json_loads(want, 0, NULL);
+
+    assert_non_null(value);
+    check_ok(control_volume_detail(x.fleet.c, &x.fleet.viewer, x.cluster,
+                                   x.nodes[0]->volumes[0]->id, &detail));
+    assert_true(json_equal(detail, value));
+    json_decref(detail);
+    json_decref(value);
+}
+
+/* Another number after each change of the store by somebody else than db. */
+static int data_version(sqlite3 *db)
+{
+    sqlite3_stmt *ask;
+
+    assert_int_equal(sqlite3_prepare_v2(db, "PRAGMA data_version", -1, &ask, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(ask), SQLITE_ROW);
+    int version = sqlite3_column_int(ask, 0);
+    sqlite3_finalize(ask);
+    return version;
+}
+
+static void wraps_or_generations__reported_alone__leave_the_other_as_it_was(void **state)
+{
+    sqlite3 *db;
+
+    (void)state;
+    report_failed(",\"wraps\":[{\"id\":1}],\"generations\":[{\"id\":1}]");
+    check_detail("{\"wraps\":[{\"id\":1}],\"generations\":[{\"id\":1}]}");
+    report_failed(",\"generations\":[{\"id\":2}]");
+    check_detail("{\"wraps\":[{\"id\":1}],\"generations\":[{\"id\":2}]}");
+    report_failed(",\"wraps\":[]");
+    check_detail("{\"wraps\":[],\"generations\":[{\"id\":2}]}");
+    report_failed("");
+    check_detail("{\"wraps\":[],\"generations\":[{\"id\":2}]}");
+    assert_int_equal(sqlite3_open(tmpdir_path(&x.fleet.tmp, "control.db").text, &db), SQLITE_OK);
+    int before = data_version(db);
+    report_failed(",\"wraps\":[]");
+    assert_int_equal(data_version(db), before);
+    report_failed(",\"wraps\":[3]");
+    assert_int_not_equal(data_version(db), before);
+    sqlite3_close(db);
+}
+
+/* Deeper than it may be read again. */
+static void wraps__that_cannot_be_read_again__are_mended_by_the_next(void **state)
+{
+    json_t *detail = NULL;
+
+    (void)state;
+    report_failed(",\"wraps\":[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]");
+    check_rc(control_volume_detail(x.fleet.c, &x.fleet.viewer, x.cluster,
+                                   x.nodes[0]->volumes[0]->id, &detail),
+             LIMIT);
+    report_failed(",\"wraps\":[4]");
+    check_detail("{\"wraps\":[4]}");
+}
+
 static void a_long_message__reported__is_cut(void **state)
 {
     CLEANUP(mem_freep) char *text = NULL, *long_text = NULL;
@@ -634,6 +697,8 @@ int main(void)
         TEST(a_full_report__of_a_node_that_has_not_heard_of_it__says_nothing),
         TEST(progress__of_a_reencryption__counts_bytes_and_time),
         TEST(failed_requests__reported__are_shown_as_last_told),
+        TEST(wraps_or_generations__reported_alone__leave_the_other_as_it_was),
+        TEST(wraps__that_cannot_be_read_again__are_mended_by_the_next),
         TEST(a_long_message__reported__is_cut),
         TEST(a_receipt__forged__is_refused),
         TEST(a_receipt__said_to_be_of_another_organisation__is_refused),
