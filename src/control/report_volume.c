@@ -65,6 +65,33 @@ static ks_rc tell(struct taking *t, const struct cluster_volume *v, const char *
     return store_tx_audit(t->w->tx, NULL, &event);
 }
 
+/* Only the node's own notes make an anchor fall here (an acceptance does it before the node hears of it): who can write them can, so it is
+ * told. */
+static bool is_lowered(const struct anchor *was, const struct anchor *now)
+{
+    return was->volume[0] && !anchor_holds(was, now->volume, now->sequence);
+}
+
+static ks_rc tell_lowered(struct taking *t, const struct cluster_volume *was,
+                          const struct cluster_volume *v)
+{
+    char object[128] = "";
+
+    TRY(taking_cluster(t, v));
+    message_put(object, sizeof object, "volume/%s", v->id);
+    struct store_event event = {
+        .action = "volume.keyring_lowered",
+        .organisation = t->cluster.organisation,
+        .cluster = v->cluster,
+        .object = object,
+        .detail =
+            json_pack("{s:s, s:s, s:I, s:I, s:b}", "region", v->region, "node", t->node, "from",
+                      (json_int_t)was->anchor.sequence, "to", (json_int_t)v->anchor.sequence,
+                      "other_keyring", strcmp(was->anchor.volume, v->anchor.volume) != 0),
+    };
+    return store_tx_audit(t->w->tx, NULL, &event);
+}
+
 /* -- facts ----------------------------------------------------------------------------------------------------------------- */
 
 static void take_failure(const struct report_volume *from, struct cluster_volume *v)
@@ -277,6 +304,8 @@ static ks_rc write_volume(struct taking *t, struct cluster_volume *v,
     TRY(store_volume_put(t->w->tx, v));
     if (action)
         TRY(tell(t, v, action));
+    if (is_lowered(&was->anchor, &v->anchor))
+        TRY(tell_lowered(t, was, v));
     return taking_mark(t, v);
 }
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Goal: in a fleet a keyring that somebody puts back is not opened, wherever the node's own notes went; nothing is lost; an administrator who
-restored a backup can say so, and that is in the audit. Each with a real control plane, node and volume."""
+"""Goal: in a fleet a keyring that somebody puts back is not opened, also when the node's own notes are gone; who writes these notes can have it
+opened, and that is in the audit; nothing is lost; an administrator who restored a backup can say so, and that is in the audit. Each with a real
+control plane, node and volume."""
 import json
 import os
 import shutil
@@ -10,6 +11,7 @@ import pytest
 from harness import proc
 from harness.data import readable, write
 from harness.fleet import Fleet, Refused
+from harness.keyring import claiming
 
 EAST = "us-east-1"
 
@@ -120,3 +122,48 @@ def test_keyring_put_back__on_a_node_that_forgot__is_refused_until_an_administra
     with pytest.raises(Refused) as refused:
         fleet.call("POST", path, {"sequence": found})
     assert refused.value.status == 409
+
+
+def test_keyring_put_back__with_notes_that_claim_an_acceptance__opens_and_is_in_the_audit(fleet, rolled_back):
+    """Not prevented: a restored control plane must believe a node that knows of more. But told."""
+    cluster, _ = rolled_back
+    volume = only(fleet, cluster)
+    noted = volume["keyring"]["sequence"]
+    path = os.path.join(directory(fleet, volume), "deed.json")
+    with open(path) as f:
+        deed = json.load(f)
+    assert deed["keyring"]["sequence"] == noted and deed["keyring"]["accepted"] == 0
+    deed["keyring"].update(sequence=noted - 1, accepted=1)
+    with open(path, "w") as f:
+        json.dump(deed, f)
+    fleet.nodes["n0"].start()
+    event = proc.wait_until(lambda: events(fleet, cluster, "volume.keyring_lowered"), "it is in the audit", 60, 0.05)[0]
+    assert event["object"] == f"volume/{volume['id']}"
+    assert (event["detail"]["from"], event["detail"]["to"], event["detail"]["other_keyring"]) == (noted, noted - 1, False)
+    wait_volume(fleet, cluster, "OPEN", "NONE")
+    assert events(fleet, cluster, "volume.accept_rollback") == []
+
+
+def test_keyring_put_back__beside_a_forged_copy_with_a_higher_number__cannot_be_accepted_until_that_is_away(fleet, rolled_back):
+    """Accepting the number of the forged copy would have every true keyring refused."""
+    cluster, _ = rolled_back
+    volume = only(fleet, cluster)
+    forged = keyrings(fleet, volume)[1]
+    with open(forged, "rb") as f:
+        copy = f.read()
+    with open(forged, "wb") as f:
+        f.write(claiming(copy, 1 << 40))
+    fleet.nodes["n0"].start()
+    volume = wait_volume(fleet, cluster, "FAILED", "ROLLED_BACK")
+    assert volume["keyring"]["found"] is None
+    assert "move the forged keyring.1 away" in volume["message"], volume["message"]
+    path = f"/v1/clusters/{cluster}/volumes/{volume['id']}/accept-rollback"
+    with pytest.raises(Refused) as refused:
+        fleet.call("POST", path, {"sequence": 1 << 40})
+    assert refused.value.status == 409
+    os.unlink(forged)
+    found = proc.wait_until(lambda: only(fleet, cluster)["keyring"]["found"], "the other copy is found", 60, 0.05)
+    assert found < volume["keyring"]["sequence"]
+    fleet.call("POST", path, {"sequence": found})
+    wait_volume(fleet, cluster, "OPEN", "NONE")
+    assert readable(fleet.mounts(cluster)[EAST]) == ["kept"]

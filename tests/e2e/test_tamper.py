@@ -2,7 +2,6 @@
 """Goal: whoever can write the backing directory can destroy, but neither read nor forge; damage is told
 with file and block, and costs no other file."""
 import errno
-import hashlib
 import json
 import os
 import shutil
@@ -10,6 +9,7 @@ import shutil
 import pytest
 
 from harness import memory
+from harness.keyring import claiming
 
 PAYLOAD, BLOCK, HEADER = 3584, 4096, 4096
 SECRET = b"the-secret-that-nobody-may-see"
@@ -608,12 +608,6 @@ def keep_keyring(volume):
 def put_keyring_back(volume, kept):
     for name, data in kept.items():
         write(os.path.join(volume.backing, name), data)
-
-
-def claiming(copy, sequence):
-    """A copy of a keyring with this sequence and a right sum (docs/FORMAT.md), as somebody without keys can make it."""
-    data = copy[:32] + sequence.to_bytes(8, "little") + copy[40:-32]
-    return data + hashlib.sha256(data).digest()
 
 
 def test_keyring_put_back__newer_blocks_fail_and_are_named(volume, tree):

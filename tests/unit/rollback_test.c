@@ -234,13 +234,56 @@ static void claimed__not_below_the_anchor__is_nothing_to_accept(void **state)
     check_anchor(8, 1, 0);
 }
 
-/* The node knows of an acceptance that this store, a copy from before it, has forgotten. */
-static void reported__with_a_higher_count__is_believed(void **state)
+/* The node knows of an acceptance that this store, a copy from before it, has forgotten; or somebody has written the node's notes. */
+static void reported__with_a_higher_count__is_believed_and_told(void **state)
 {
+    struct audit_event event;
+
     (void)state;
     report("OPEN", "NONE", anchor_of(OURS, 9, 0));
     report("OPEN", "NONE", anchor_of(OURS, 2, 3));
     check_anchor(2, 3, 0);
+    report("OPEN", "NONE", anchor_of(OURS, 2, 3));
+    assert_int_equal(events("volume.keyring_lowered", &event), 1);
+    assert_string_equal(event.actor, "keystead");
+    assert_non_null(strstr(event.object, volume.id));
+    assert_non_null(strstr(event.detail, x.nodes[0]->id));
+    assert_non_null(strstr(event.detail, "\"region\":\"east\""));
+    assert_non_null(strstr(event.detail, "\"from\":9"));
+    assert_non_null(strstr(event.detail, "\"to\":2"));
+    assert_non_null(strstr(event.detail, "\"other_keyring\":false"));
+}
+
+static void reported__keyring_of_another_volume_with_a_higher_count__is_told(void **state)
+{
+    struct audit_event event;
+
+    (void)state;
+    report("OPEN", "NONE", anchor_of(OURS, 9, 0));
+    report("OPEN", "NONE", anchor_of("ff112233445566778899aabbccddeeff", 90, 1));
+    assert_int_equal(events("volume.keyring_lowered", &event), 1);
+    assert_non_null(strstr(event.detail, "\"to\":90"));
+    assert_non_null(strstr(event.detail, "\"other_keyring\":true"));
+    report("OPEN", "NONE", anchor_of("", 0, 2)); /* made anew: nothing is noted yet */
+    assert_int_equal(events("volume.keyring_lowered", &event), 2);
+}
+
+/* Nothing that was refused before opens now. */
+static void reported__what_is_no_fall__is_not_told_as_one(void **state)
+{
+    (void)state;
+    report("OPEN", "NONE", anchor_of(OURS, 7, 2));
+    report("OPEN", "NONE", anchor_of(OURS, 9, 3));
+    report("OPEN", "NONE", anchor_of(OURS, 4, 2));
+    check_anchor(9, 3, 0);
+    report_refused(4);
+    report("FAILED", "ROLLED_BACK",
+           json_pack("{s:s, s:i, s:i, s:i}", "volume", OURS, "sequence", 9, "accepted", 3, "found",
+                     4));
+    check_ok(accept_as(&x.fleet.admin, 4));
+    report("OPEN", "NONE", anchor_of(OURS, 4, 4));
+    check_anchor(4, 4, 0);
+    assert_int_equal(events("volume.keyring_lowered", NULL), 0);
 }
 
 int main(void)
@@ -255,7 +298,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(accepted__wrongly__changes_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(claimed__not_below_the_anchor__is_nothing_to_accept, set_up,
                                         tear_down),
-        cmocka_unit_test_setup_teardown(reported__with_a_higher_count__is_believed, set_up,
+        cmocka_unit_test_setup_teardown(reported__with_a_higher_count__is_believed_and_told, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(
+            reported__keyring_of_another_volume_with_a_higher_count__is_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(reported__what_is_no_fall__is_not_told_as_one, set_up,
                                         tear_down),
     };
 
