@@ -41,6 +41,8 @@ struct holding {
     struct anchor kept_anchor; /* as it is on the disk: what is told must not be forgotten */
     struct seen seen;
     bool is_seen; /* was looked at since the start */
+    bool
+        is_rolled_back; /* by what was known when it was seen: later notes are about a later keyring */
     uint64_t
         seen_seq;   /* rises with each change of seen, wish or deed by somebody else than a pass */
     char *socket;   /* of its process; NULL: its keyring was not read yet */
@@ -164,6 +166,8 @@ void *agent_worker(void *agent);
 ks_rc pass_look(struct job *j) KS_MUST;
 /* pass_look_now(j): what its process says; what lies on the disk only when there is none. */
 ks_rc pass_look_now(struct job *j) KS_MUST;
+/* pass_show(j): its volume is as j has seen it. With the mutex. */
+void pass_show(struct job *j);
 
 /* save_begin(j): with the mutex: takes over what has to be written of its volume, if anything; may be asked while nobody writes only.
  * save_end(j): without it: writes. What cannot be written is due again, and is told once. */

@@ -269,7 +269,7 @@ ks_rc power_owner(void *agent, const char *organisation, uid_t *ret)
 static void steer_engine(struct agent *a, struct holding *h)
 {
     bool is_open = h->seen.is_running && h->seen.state <= LEASE_GRACE && !h->seen.is_revoked &&
-                   !seen_is_rolled_back(&h->seen, &h->deed);
+                   !h->is_rolled_back;
     bool is_wanted = is_open && h->wish.is_present && !h->wish.is_revoked && !h->is_urgent &&
                      !h->is_locking && !h->is_closing && !a->is_ending;
 
@@ -331,16 +331,22 @@ static void schedule(struct job *j, enum step step)
         h->due_ms = h->failure.until_ms;
 }
 
-static void merge_seen(struct job *j)
+void pass_show(struct job *j)
 {
     struct holding *h = j->h;
 
-    if (!j->is_seen)
-        return;
     seen_done(&h->seen);
     h->seen = j->seen;
-    j->seen = (struct seen){0};
     h->is_seen = true;
+    h->is_rolled_back = seen_is_rolled_back(&j->seen, &j->deed);
+}
+
+static void merge_seen(struct job *j)
+{
+    if (!j->is_seen)
+        return;
+    pass_show(j);
+    j->seen = (struct seen){0};
 }
 
 static uint32_t later(uint32_t a, uint32_t b)

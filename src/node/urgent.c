@@ -191,10 +191,8 @@ static void show_locked(struct job *j)
     struct holding *h = j->h;
 
     pthread_mutex_lock(&a->mutex);
-    seen_done(&h->seen);
-    h->seen = j->seen;
+    pass_show(j);
     j->seen.wraps_json = j->seen.generations = j->seen.requests_failed = NULL;
-    h->is_seen = true;
     h->seen_seq++;
     h->is_news = true;
     pthread_cond_broadcast(&a->news);

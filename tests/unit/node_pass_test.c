@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goal: what comes in while a pass is under way does not make it turn off what is right: a volume whose keyring was rotated just now keeps
+ * its engine; a keyring that was put back is told by what was known when it was seen.
+ */
+#include <errno.h>
+#include <sys/stat.h>
+
+#include "base/mem.h"
+#include "fuse/control_server.h"
+
+#include "agent_fixture.h"
+
+#define OURS "00112233445566778899aabbccddeeff"
+
+enum { LOOKS_MAX = 8 };
+
+/* The volume's process, and what it finds of its engine each time it is looked at. */
+struct process {
+    struct agent_fixture *f;
+    int looks;
+    int64_t sequences[LOOKS_MAX]; /* that it tells of; 0: the agent ends */
+    bool is_wish_to_come;         /* while it is looked at first */
+    bool is_engine_on[LOOKS_MAX];
+    struct control_server *server;
+};
+
+static json_t *status_of(struct process *p, int64_t sequence)
+{
+    CLEANUP(mem_freep) char *backing = NULL, *mount = NULL;
+
+    check_ok(node_dir_volume_path(p->f->a.dir, p->f->h->id, "backing", &backing));
+    check_ok(node_dir_mount_path(p->f->a.dir, p->f->h->id, &mount));
+    return json_pack(
+        "{s:b, s:s, s:b, s:s, s:{s:I}, s:{s:s, s:s, s:s, s:i}, s:{s:i, s:i, s:i}, s:[]}", "ok", 1,
+        "state", "OPEN", "revoked", 0, "cause", "NONE", "keyring", "sequence", (json_int_t)sequence,
+        "volume", "id", OURS, "backing", backing, "mountpoint", mount, "pid", 17, "lease", "max_ms",
+        60000, "probe_ms", 15000, "grace_ms", 3600000, "wraps");
+}
+
+static void end_agent(struct agent *a)
+{
+    pthread_mutex_lock(&a->mutex);
+    a->is_ending = true;
+    pthread_cond_broadcast(&a->work);
+    pthread_mutex_unlock(&a->mutex);
+}
+
+/* Nobody has stopped it, or is about to. */
+static bool is_engine_on(struct process *p)
+{
+    const struct holding *h = p->f->h;
+
+    pthread_mutex_lock(&p->f->a.mutex);
+    bool is_on = power_is_on(h->power) && !h->is_urgent && !h->is_locking;
+    pthread_mutex_unlock(&p->f->a.mutex);
+    return is_on;
+}
+
+static ks_rc serve(void *arg, json_t *request, struct control_peer *peer, json_t **ret)
+{
+    struct process *p = arg;
+    int at = p->looks++;
+
+    (void)request, (void)peer;
+    ENSURE(at < LOOKS_MAX, KS_E_STATE, "it is looked at too often");
+    p->is_engine_on[at] = is_engine_on(p);
+    if (at == 0 && p->is_wish_to_come) {
+        struct wish w = p->f->h->wish;
+        w.goal++;
+        agent_wish(&p->f->a, &w);
+    }
+    if (!p->sequences[at + 1])
+        end_agent(&p->f->a);
+    *ret = status_of(p, p->sequences[at]);
+    return KS_SUCCESS;
+}
+
+/* It is open with its engine on, as after many passes; its keyring is noted. */
+static void open_volume(struct agent_fixture *f, int64_t noted)
+{
+    const struct power_conf conf = {.engines_dir = "/",
+                                    .engine = "none",
+                                    .mountpoint = "/",
+                                    .state_dir = "/",
+                                    .address = "",
+                                    .client_host = "",
+                                    .cluster_name = "",
+                                    .organisation = ""};
+    CLEANUP(mem_freep) char *backing = NULL;
+    struct holding *h = f->h;
+
+    h->wish.is_revoked = false;
+    h->wish.lease = (struct lease_terms){60000, 15000, 3600000};
+    h->deed = (struct deed){.is_made = true, .anchor = {OURS, noted, 0}};
+    h->seen = (struct seen){.is_made = true,
+                            .is_running = true,
+                            .keyring = OURS,
+                            .sequence = noted,
+                            .state = LEASE_OPEN};
+    h->is_seen = h->is_wish_saved = h->is_deed_saved = h->is_watched = true;
+    check_ok(node_dir_prepare(f->a.dir, h->id));
+    check_ok(node_dir_volume_path(f->a.dir, h->id, "backing", &backing));
+    if (mkdir(backing, 0700) != 0)
+        assert_int_equal(errno, EEXIST);
+    check_ok(power_new(&conf, &h->power));
+    power_on(h->power);
+}
+
+/* The passes that p takes, one after another. */
+static void run(struct agent_fixture *f, struct process *p)
+{
+    const struct control_server_conf conf = {.path = f->h->socket, .handle = serve, .arg = p};
+
+    p->f = f;
+    check_ok(control_server_start(&conf, &p->server));
+    agent_worker(&f->a);
+    control_server_stop(p->server);
+}
+
+static void pass__rotated_while_a_wish_comes__keeps_the_engine_on(void **state)
+{
+    struct agent_fixture *f = *state;
+    struct process p = {.sequences = {8, 8}, .is_wish_to_come = true};
+
+    open_volume(f, 7);
+    check_ok(mem_format(&f->h->socket, "%s/v.sock", f->path.text));
+    run(f, &p);
+    assert_int_equal(p.looks, 2);
+    assert_true(p.is_engine_on[0]);
+    assert_true(p.is_engine_on[1]);
+    assert_true(is_engine_on(&p));
+    assert_int_equal(f->h->deed.anchor.sequence, 8);
+    assert_false(f->h->is_rolled_back);
+}
+
+/* By the notes of then: what is noted later says nothing about it. */
+static void shown__as_it_was_seen__is_judged_by_what_was_known_then(void **state)
+{
+    struct agent_fixture *f = *state;
+    const struct seen seen = {
+        .is_made = true, .is_running = true, .keyring = OURS, .sequence = 8, .state = LEASE_OPEN};
+
+    for (int64_t noted = 7; noted <= 9; noted++) {
+        struct job j = job_of(f);
+        j.seen = seen;
+        j.deed.anchor = (struct anchor){OURS, noted, 0};
+        f->h->deed.anchor = (struct anchor){OURS, 9, 0};
+        pass_show(&j);
+        assert_true(f->h->is_seen);
+        assert_int_equal(f->h->seen.sequence, 8);
+        assert_int_equal(f->h->is_rolled_back, noted == 9);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(pass__rotated_while_a_wish_comes__keeps_the_engine_on,
+                                        agent_setup, agent_teardown),
+        cmocka_unit_test_setup_teardown(shown__as_it_was_seen__is_judged_by_what_was_known_then,
+                                        agent_setup, agent_teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
