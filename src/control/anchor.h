@@ -11,13 +11,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { ANCHOR_VOLUME_BYTES = 33 };
+enum { ANCHOR_VOLUME_BYTES = 33, ANCHOR_ACCEPTED_MAX = INT32_MAX };
 
 struct anchor {
     char
         volume[ANCHOR_VOLUME_BYTES]; /* the id that stands in the keyring, hex; "": none was seen */
     int64_t sequence;
-    int64_t accepted; /* how often an older keyring was accepted */
+    int64_t accepted; /* how often an older keyring was accepted; at most ANCHOR_ACCEPTED_MAX */
 };
 
 /* anchor_take(a, heard): whether a is another one now. */

@@ -217,7 +217,7 @@ static ks_rc read_keyring(const json_t *one, struct report_volume *ret)
     TRY(json_may_text(keyring, "volume", sizeof ret->anchor.volume - 1, &volume));
     memcpy(ret->anchor.volume, volume, strlen(volume) + 1);
     TRY(json_may_int(keyring, "sequence", 0, INT64_MAX, &ret->anchor.sequence));
-    TRY(json_may_int(keyring, "accepted", 0, COUNT_MAX, &ret->anchor.accepted));
+    TRY(json_may_int(keyring, "accepted", 0, ANCHOR_ACCEPTED_MAX, &ret->anchor.accepted));
     return json_may_int(keyring, "found", 0, INT64_MAX, &ret->found);
 }
 

@@ -56,6 +56,9 @@ static ks_rc tell(struct work *w, const struct caller *by, const struct cluster 
 
 static ks_rc accept(struct work *w, struct cluster_volume *v)
 {
+    ENSURE(v->anchor.accepted < ANCHOR_ACCEPTED_MAX, KS_E_LIMIT,
+           "keyrings of volume %s were accepted %lld times, which is the most that can be counted",
+           v->id, (long long)v->anchor.accepted);
     v->anchor.sequence = v->found;
     v->anchor.accepted++;
     v->found = 0;

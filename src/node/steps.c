@@ -167,10 +167,21 @@ static ks_rc create_under(struct job *j, const struct key_spec *spec)
 }
 
 /* The platform's key first, which is here; else the first key that works. The others are added when it is there. */
+/* One that is made anew counts as an acceptance: what was noted of the one before must not hold for it. */
+static ks_rc check_countable(const struct job *j)
+{
+    const struct anchor *a = &j->deed.anchor;
+
+    ENSURE(!a->volume[0] || a->accepted < ANCHOR_ACCEPTED_MAX, KS_E_LIMIT,
+           "it was made anew, or older keyrings of it accepted, more often than can be counted");
+    return KS_SUCCESS;
+}
+
 static ks_rc create(struct job *j)
 {
     ks_rc rc = ks_fail(KS_E_STATE, "there is no key to make it under");
 
+    TRY(check_countable(j));
     TRY(capacity_check(j->a));
     if (j->wish.is_platform)
         rc = create_under(j, &j->a->platform);

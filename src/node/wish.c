@@ -84,7 +84,7 @@ static ks_rc read_anchor(const json_t *object, struct anchor *ret)
     TRY(json_may_object(object, "keyring", &keyring));
     TRY(take_optional(keyring, "volume", ret->volume, sizeof ret->volume));
     TRY(json_may_int(keyring, "sequence", 0, INT64_MAX, &ret->sequence));
-    return json_may_int(keyring, "accepted", 0, INT64_MAX, &ret->accepted);
+    return json_may_int(keyring, "accepted", 0, ANCHOR_ACCEPTED_MAX, &ret->accepted);
 }
 
 json_t *anchor_write(const struct anchor *a)

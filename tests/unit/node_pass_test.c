@@ -153,12 +153,26 @@ static void shown__as_it_was_seen__is_judged_by_what_was_known_then(void **state
     }
 }
 
+/* Of one that is gone for good something is noted; no count can say any more that it holds for that one only. */
+static void made_anew__more_often_than_can_be_counted__is_refused(void **state)
+{
+    struct job j = job_of(*state);
+
+    j.deed.anchor = (struct anchor){OURS, 9, ANCHOR_ACCEPTED_MAX};
+    ks_rc rc = step_take(&j, STEP_CREATE);
+    check_rc(rc, LIMIT);
+    check_text(rc, "more often than can be counted");
+    assert_false(j.is_deed_changed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(pass__rotated_while_a_wish_comes__keeps_the_engine_on,
                                         agent_setup, agent_teardown),
         cmocka_unit_test_setup_teardown(shown__as_it_was_seen__is_judged_by_what_was_known_then,
+                                        agent_setup, agent_teardown),
+        cmocka_unit_test_setup_teardown(made_anew__more_often_than_can_be_counted__is_refused,
                                         agent_setup, agent_teardown),
     };
 

@@ -85,6 +85,7 @@ static void wish__wrong_member__named_and_output_untouched(void **state)
         {"ordinal", "4294967296"},
         {"keyring", "7"},
         {"keyring", "{\"sequence\": -1}"},
+        {"keyring", "{\"accepted\": 2147483648}"},
         {"keyring", "{\"volume\": \"00112233445566778899aabbccddeeff0\"}"},
     };
 

@@ -143,6 +143,8 @@ static const char *const malformed[] = {
     "\"l\":1,"
     "\"m\":1,\"n\":1,\"o\":1,\"p\":1,\"q\":1}}]}",
     "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"keyring\":7}]}",
+    "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"keyring\":{\"accepted\":"
+    "2147483648}}]}",
     "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"keyring\":{\"found\":-1}}"
     "]}",
     "{\"volumes\":[{\"volume\":\"V\",\"goal\":1,\"access\":\"OPEN\",\"keyring\":{\"more\":1}}]"

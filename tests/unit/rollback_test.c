@@ -234,6 +234,20 @@ static void claimed__not_below_the_anchor__is_nothing_to_accept(void **state)
     check_anchor(8, 1, 0);
 }
 
+static void accepted__as_often_as_can_be_counted__no_further(void **state)
+{
+    json_t *keyring = anchor_of(OURS, 9, ANCHOR_ACCEPTED_MAX);
+
+    (void)state;
+    json_object_set_new(keyring, "found", json_integer(4));
+    report("FAILED", "ROLLED_BACK", keyring);
+    check_rc(accept_as(&x.fleet.admin, 4), LIMIT);
+    check_anchor(9, ANCHOR_ACCEPTED_MAX, 4);
+    assert_int_equal(events("volume.accept_rollback", NULL), 0);
+    report_refused(4);
+    check_anchor(9, ANCHOR_ACCEPTED_MAX, 0);
+}
+
 /* The node knows of an acceptance that this store, a copy from before it, has forgotten; or somebody has written the node's notes. */
 static void reported__with_a_higher_count__is_believed_and_told(void **state)
 {
@@ -296,6 +310,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(accepted__what_was_found_counts_from_then_on, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(accepted__wrongly__changes_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(accepted__as_often_as_can_be_counted__no_further, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(claimed__not_below_the_anchor__is_nothing_to_accept, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(reported__with_a_higher_count__is_believed_and_told, set_up,
