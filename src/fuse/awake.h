@@ -52,8 +52,8 @@ struct awake_state {
 };
 bool awake_step(struct awake_state *s, unsigned batches);
 
-/* awake_start(device, latency_us, ret): a thread of its own, which sleeps unless requests come. UNSUPPORTED, or the error of the
- * system: the device cannot be opened for writing, as without root. */
+/* awake_start(device, latency_us, ret): a thread of its own, which sleeps unless requests come. NO_MEMORY, or the error of the
+ * system: the device is not there or may not be written, as without root; no thread can be started. */
 ks_rc awake_start(const char *device, int latency_us, struct awake **ret) KS_MUST;
 /* awake_stop(a): lets go and frees; NULL does nothing. Nobody may call awake_note any more. */
 void awake_stop(struct awake *a);
