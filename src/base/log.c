@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/thread.h"
 
 enum {
     LINE_BYTES = 1024,
@@ -119,19 +120,10 @@ static void flush_at_exit(void)
 
 ks_rc log_detach(void)
 {
-    pthread_attr_t attr;
-    pthread_t thread;
-
     if (waiting.is_detached)
         return KS_SUCCESS;
     clock_cond_init(&waiting.cond);
-    pthread_attr_init(&attr);
-    pthread_attr_setstacksize(&attr, STACK_BYTES);
-    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    int err = pthread_create(&thread, &attr, write_lines, NULL);
-    pthread_attr_destroy(&attr);
-    if (err)
-        return ks_fail_os(err, "no thread for the log");
+    TRY(ks_wrap(thread_start_detached(STACK_BYTES, write_lines, NULL), "no thread for the log"));
     pthread_mutex_lock(&waiting.mutex);
     waiting.is_detached = true;
     pthread_mutex_unlock(&waiting.mutex);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/thread.h"
 #include "control/account.h"
 #include "control/cluster_int.h"
 #include "control/idempotency.h"
@@ -157,15 +158,9 @@ ks_rc ticker_new(struct ticker **ret)
 
 ks_rc ticker_start(struct ticker *t, struct control *c)
 {
-    pthread_attr_t attr;
-
     t->c = c;
-    pthread_attr_init(&attr);
-    pthread_attr_setstacksize(&attr, STACK_BYTES);
-    int err = pthread_create(&t->thread, &attr, ticker_run, t);
-    pthread_attr_destroy(&attr);
-    if (err)
-        return ks_fail_os(err, "cannot start the control plane's thread");
+    TRY(ks_wrap(thread_start(STACK_BYTES, ticker_run, t, &t->thread),
+                "cannot start the control plane's thread"));
     /* for people with top; it works without */
     pthread_setname_np(t->thread, "ticker");
     t->is_running = true;

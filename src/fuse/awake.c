@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/thread.h"
 
 enum {
     STACK_BYTES = 256 * 1024,
@@ -155,19 +156,6 @@ static void awake_free(struct awake *a)
     mem_free(a);
 }
 
-static ks_rc start_thread(struct awake *a)
-{
-    pthread_attr_t attr;
-
-    pthread_attr_init(&attr);
-    pthread_attr_setstacksize(&attr, STACK_BYTES);
-    int err = pthread_create(&a->thread, &attr, awake_run, a);
-    pthread_attr_destroy(&attr);
-    if (err)
-        return ks_fail_os(err, "cannot start a thread of the mount");
-    return KS_SUCCESS;
-}
-
 ks_rc awake_start(const char *device, int latency_us, struct awake **ret)
 {
     struct awake *a;
@@ -181,7 +169,8 @@ ks_rc awake_start(const char *device, int latency_us, struct awake **ret)
     a->latency_us = latency_us;
     ks_rc rc = mem_text(device, &a->device);
     if (ks_ok(rc))
-        rc = start_thread(a);
+        rc = ks_wrap(thread_start(STACK_BYTES, awake_run, a, &a->thread),
+                     "cannot start a thread of the mount");
     if (!ks_ok(rc)) {
         awake_free(a);
         return rc;

@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "fuse/control_line.h"
 
 enum {
@@ -199,8 +200,6 @@ static void turn_away(int fd, ks_rc rc)
 
 static void accept_one(struct control_server *s)
 {
-    pthread_attr_t attr;
-    pthread_t thread;
     int fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 
     if (fd < 0)
@@ -215,12 +214,7 @@ static void accept_one(struct control_server *s)
         turn_away(fd, refuse_busy());
         return;
     }
-    pthread_attr_init(&attr);
-    pthread_attr_setstacksize(&attr, STACK_BYTES);
-    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    int err = pthread_create(&thread, &attr, peer_run, peer);
-    pthread_attr_destroy(&attr);
-    if (err) {
+    if (!ks_ok(thread_start_detached(STACK_BYTES, peer_run, peer))) {
         pthread_mutex_lock(&s->mutex);
         peer->fd = -1;
         pthread_mutex_unlock(&s->mutex);

@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/thread.h"
 
 enum {
     TICK_MS = 200,
@@ -482,21 +483,14 @@ static void end_worker(struct guard *g)
 
 ks_rc guard_start(struct guard *g)
 {
-    pthread_attr_t attr;
+    static const char what[] = "cannot start the threads that guard the volume";
 
-    pthread_attr_init(&attr);
-    pthread_attr_setstacksize(&attr, STACK_BYTES);
-    int err = pthread_create(&g->worker, &attr, worker_run, g);
-    bool is_working = err == 0;
-    if (is_working)
-        err = pthread_create(&g->ticker, &attr, ticker_run, g);
-    pthread_attr_destroy(&attr);
-    if (err && is_working)
+    TRY(ks_wrap(thread_start(STACK_BYTES, worker_run, g, &g->worker), what));
+    ks_rc rc = thread_start(STACK_BYTES, ticker_run, g, &g->ticker);
+    g->is_started = ks_ok(rc);
+    if (!g->is_started)
         end_worker(g);
-    if (err)
-        return ks_fail_os(err, "cannot start the threads that guard the volume");
-    g->is_started = true;
-    return KS_SUCCESS;
+    return ks_wrap(rc, what);
 }
 
 void guard_stop(struct guard *g)

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "base/thread.h"
 
 enum { STACK_BYTES = 1024 * 1024 };
 
@@ -88,19 +89,15 @@ static void prober_free(struct prober *p)
 ks_rc prober_start(const struct prober_conf *conf, struct prober **ret)
 {
     struct prober *p;
-    pthread_attr_t thread_attr;
 
     TRY(mem_new(1, sizeof *p, &p));
     p->conf = *conf;
     pthread_mutex_init(&p->mutex, NULL);
     clock_cond_init(&p->cond);
-    pthread_attr_init(&thread_attr);
-    pthread_attr_setstacksize(&thread_attr, STACK_BYTES);
-    int err = pthread_create(&p->thread, &thread_attr, prober_run, p);
-    pthread_attr_destroy(&thread_attr);
-    if (err) {
+    ks_rc rc = thread_start(STACK_BYTES, prober_run, p, &p->thread);
+    if (!ks_ok(rc)) {
         prober_free(p);
-        return ks_fail_os(err, "cannot start the thread that probes the key");
+        return ks_wrap(rc, "cannot start the thread that probes the key");
     }
     *ret = p;
     return KS_SUCCESS;

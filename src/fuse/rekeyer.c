@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/thread.h"
 
 enum { STACK_BYTES = 512 * 1024 };
 
@@ -52,20 +53,16 @@ static void rekeyer_free(struct rekeyer *r)
 ks_rc rekeyer_start(void (*run)(void *arg), void *arg, struct rekeyer **ret)
 {
     struct rekeyer *r;
-    pthread_attr_t attr;
 
     TRY(mem_new(1, sizeof *r, &r));
     r->run = run;
     r->arg = arg;
     pthread_mutex_init(&r->mutex, NULL);
     clock_cond_init(&r->cond);
-    pthread_attr_init(&attr);
-    pthread_attr_setstacksize(&attr, STACK_BYTES);
-    int err = pthread_create(&r->thread, &attr, rekeyer_run, r);
-    pthread_attr_destroy(&attr);
-    if (err) {
+    ks_rc rc = thread_start(STACK_BYTES, rekeyer_run, r, &r->thread);
+    if (!ks_ok(rc)) {
         rekeyer_free(r);
-        return ks_fail_os(err, "cannot start the thread that re-encrypts");
+        return ks_wrap(rc, "cannot start the thread that re-encrypts");
     }
     *ret = r;
     return KS_SUCCESS;

@@ -21,6 +21,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "fuse/harden.h"
 #include "fuse/ops.h"
 #include "fuse/seats.h"
@@ -376,19 +377,8 @@ static void on_nudge(int signal_number)
     (void)signal_number;
 }
 
-static int start_thread(pthread_t *ret, void *(*run)(void *), void *arg)
-{
-    pthread_attr_t attr;
-
-    pthread_attr_init(&attr);
-    pthread_attr_setstacksize(&attr, STACK_BYTES);
-    int err = pthread_create(ret, &attr, run, arg);
-    pthread_attr_destroy(&attr);
-    return err;
-}
-
 /* The next one that has not been started. Only from session_start, and then from the usher. */
-static int start_worker(struct session *s)
+static ks_rc start_worker(struct session *s)
 {
     unsigned k = atomic_load(&s->started_count);
     struct worker *w = &s->workers[k];
@@ -396,13 +386,13 @@ static int start_worker(struct session *s)
     w->session = s;
     resting_init(&w->resting, k >= s->worker_count);
     pthread_mutex_lock(&s->mutex);
-    int err = start_thread(&w->thread, worker_run, w);
-    if (err)
-        resting_done(&w->resting);
-    else
+    ks_rc rc = thread_start(STACK_BYTES, worker_run, w, &w->thread);
+    if (ks_ok(rc))
         atomic_store(&s->started_count, k + 1);
+    else
+        resting_done(&w->resting);
     pthread_mutex_unlock(&s->mutex);
-    return err;
+    return rc;
 }
 
 /* Calls the reserve when it is needed, and makes it larger while it may be. */
@@ -415,24 +405,22 @@ static void *usher_run(void *arg)
         if (news == SEATS_CLOSED)
             return NULL;
         if (news == SEATS_DESERTED && atomic_load(&s->started_count) < s->worker_count + s->reserve)
-            (void)start_worker(s); /* without one the mount waits as it would have */
+            IGNORE(start_worker(s)); /* without one the mount waits as it would have */
     }
 }
 
 static ks_rc start_workers(struct session *s)
 {
     struct sigaction nudge = {.sa_handler = on_nudge};
-    int err = 0;
+    ks_rc rc = KS_SUCCESS;
 
     sigaction(SIGUSR1, &nudge, NULL);
-    while (atomic_load(&s->started_count) < s->worker_count && err == 0)
-        err = start_worker(s);
-    if (err == 0)
-        err = start_thread(&s->usher, usher_run, s);
-    if (err)
-        return ks_fail_os(err, "cannot start the threads of the mount");
-    s->has_usher = true;
-    return KS_SUCCESS;
+    while (atomic_load(&s->started_count) < s->worker_count && ks_ok(rc))
+        rc = start_worker(s);
+    if (ks_ok(rc))
+        rc = thread_start(STACK_BYTES, usher_run, s, &s->usher);
+    s->has_usher = ks_ok(rc);
+    return ks_wrap(rc, "cannot start the threads of the mount");
 }
 
 ks_rc session_start(struct session *s)

@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/thread.h"
 
 enum { STACK_BYTES = 512 * 1024, NICE_LOWEST = 19 };
 
@@ -96,7 +97,6 @@ static void surveyor_free(struct surveyor *s)
 ks_rc surveyor_start(const struct survey_conf *conf, struct clock *clock, struct surveyor **ret)
 {
     struct surveyor *s;
-    pthread_attr_t attr;
 
     TRY(mem_new(1, sizeof *s, &s));
     s->conf = *conf;
@@ -107,13 +107,10 @@ ks_rc surveyor_start(const struct survey_conf *conf, struct clock *clock, struct
     s->clock = clock;
     pthread_mutex_init(&s->mutex, NULL);
     clock_cond_init(&s->cond);
-    pthread_attr_init(&attr);
-    pthread_attr_setstacksize(&attr, STACK_BYTES);
-    int err = pthread_create(&s->thread, &attr, surveyor_run, s);
-    pthread_attr_destroy(&attr);
-    if (err) {
+    ks_rc rc = thread_start(STACK_BYTES, surveyor_run, s, &s->thread);
+    if (!ks_ok(rc)) {
         surveyor_free(s);
-        return ks_fail_os(err, "cannot start the thread that counts generations");
+        return ks_wrap(rc, "cannot start the thread that counts generations");
     }
     *ret = s;
     return KS_SUCCESS;

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/thread.h"
 
 enum { STACK_BYTES = 256 * 1024 };
 
@@ -54,20 +55,16 @@ static void sweeper_free(struct sweeper *s)
 ks_rc sweeper_start(void (*sweep)(void *arg), void *arg, struct sweeper **ret)
 {
     struct sweeper *s;
-    pthread_attr_t attr;
 
     TRY(mem_new(1, sizeof *s, &s));
     s->sweep = sweep;
     s->arg = arg;
     pthread_mutex_init(&s->mutex, NULL);
     clock_cond_init(&s->cond);
-    pthread_attr_init(&attr);
-    pthread_attr_setstacksize(&attr, STACK_BYTES);
-    int err = pthread_create(&s->thread, &attr, sweeper_run, s);
-    pthread_attr_destroy(&attr);
-    if (err) {
+    ks_rc rc = thread_start(STACK_BYTES, sweeper_run, s, &s->thread);
+    if (!ks_ok(rc)) {
         sweeper_free(s);
-        return ks_fail_os(err, "cannot start a thread of the mount");
+        return ks_wrap(rc, "cannot start a thread of the mount");
     }
     *ret = s;
     return KS_SUCCESS;

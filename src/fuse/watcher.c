@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/thread.h"
 
 enum { STACK_BYTES = 512 * 1024, AGAIN_MS = 1000 };
 
@@ -238,7 +239,6 @@ static void *watcher_run(void *arg)
 ks_rc watcher_start(const struct watcher_conf *conf, struct watcher **ret)
 {
     struct watcher *w;
-    pthread_attr_t attr;
 
     TRY(mem_new(1, sizeof *w, &w));
     w->conf = *conf;
@@ -247,16 +247,13 @@ ks_rc watcher_start(const struct watcher_conf *conf, struct watcher **ret)
         w->places[i].fd = -1;
     pthread_mutex_init(&w->mutex, NULL);
     w->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    int err = w->wake_fd < 0 ? errno : 0;
-    pthread_attr_init(&attr);
-    pthread_attr_setstacksize(&attr, STACK_BYTES);
-    if (!err)
-        err = pthread_create(&w->thread, &attr, watcher_run, w);
-    pthread_attr_destroy(&attr);
-    w->is_started = err == 0;
-    if (err) {
+    ks_rc rc = w->wake_fd < 0 ? ks_os(errno) : KS_SUCCESS;
+    if (ks_ok(rc))
+        rc = thread_start(STACK_BYTES, watcher_run, w, &w->thread);
+    w->is_started = ks_ok(rc);
+    if (!w->is_started) {
         watcher_free(w);
-        return ks_fail_os(err, "cannot start the thread that tells who watches");
+        return ks_wrap(rc, "cannot start the thread that tells who watches");
     }
     *ret = w;
     return KS_SUCCESS;

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/thread.h"
 #include "node/engine_int.h"
 
 enum {
@@ -369,8 +370,6 @@ static void engine_done(struct engine *e)
 
 static ks_rc make(struct engine *e, const struct engine_conf *conf)
 {
-    pthread_attr_t attr;
-
     TRY(copy_conf(e, conf));
     e->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (e->wake_fd < 0)
@@ -381,11 +380,7 @@ static ks_rc make(struct engine *e, const struct engine_conf *conf)
         e->began_ms = now_ms(e);
         e->status.phase = ENGINE_PHASE_STARTING;
     }
-    pthread_attr_init(&attr);
-    pthread_attr_setstacksize(&attr, STACK_BYTES);
-    int err = pthread_create(&e->thread, &attr, engine_run, e);
-    pthread_attr_destroy(&attr);
-    return err ? ks_fail_os(err, "no thread for an engine") : KS_SUCCESS;
+    return ks_wrap(thread_start(STACK_BYTES, engine_run, e, &e->thread), "no thread for an engine");
 }
 
 ks_rc engine_new(const struct engine_conf *conf, struct engine **ret)

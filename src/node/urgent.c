@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "fuse/control.h"
 #include "fuse/mount_point.h"
 #include "node/agent_int.h"
@@ -320,19 +321,6 @@ static void *run(void *arg)
     return NULL;
 }
 
-static bool start_thread(struct agent *a)
-{
-    pthread_attr_t attr;
-    pthread_t thread;
-
-    pthread_attr_init(&attr);
-    pthread_attr_setstacksize(&attr, STACK_BYTES);
-    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    int err = pthread_create(&thread, &attr, run, a);
-    pthread_attr_destroy(&attr);
-    return err == 0;
-}
-
 /* One for each volume: those that hang keep nobody else waiting. One that is starting has not taken its work yet. */
 void urgent_wake(struct agent *a)
 {
@@ -341,7 +329,7 @@ void urgent_wake(struct agent *a)
     for (struct holding *h = a->holdings; h; h = h->next)
         wanted += h->is_urgent && !h->is_locking && !h->is_gone && h->has_wish;
     while (a->urgent_threads - a->urgent_busy < wanted) {
-        if (!start_thread(a)) {
+        if (!ks_ok(thread_start_detached(STACK_BYTES, run, a))) {
             log_line(LOG_ERROR, "no thread for what is urgent; it waits for others to end");
             return; /* those that run take it, and each pass asks again */
         }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/thread.h"
 
 enum { WAITING_MAX = 256, DEFAULT_MAX = 8, TEXT_BYTES = 512, STACK_BYTES = 512 * 1024 };
 
@@ -115,18 +116,14 @@ static void *crew_run(void *arg)
 
 static ks_rc start_threads(struct crew *c)
 {
-    pthread_attr_t attr;
-    int err = 0;
+    ks_rc rc = KS_SUCCESS;
 
-    pthread_attr_init(&attr);
-    pthread_attr_setstacksize(&attr, STACK_BYTES);
-    for (unsigned n = 0; n < c->conf.threads && !err; n++) {
-        err = pthread_create(&c->threads[n], &attr, crew_run, c);
-        c->thread_count += !err;
+    for (unsigned n = 0; n < c->conf.threads && ks_ok(rc); n++) {
+        rc = thread_start(STACK_BYTES, crew_run, c, &c->threads[n]);
+        c->thread_count += ks_ok(rc);
     }
-    pthread_attr_destroy(&attr);
     /* With one it is slower, not wrong. */
-    return c->thread_count > 0 ? KS_SUCCESS : ks_os(err);
+    return c->thread_count > 0 ? KS_SUCCESS : rc;
 }
 
 static void crew_free(struct crew *c)
