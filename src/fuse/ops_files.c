@@ -70,7 +70,7 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off
 {
     struct volume *v = req_volume(req);
     struct inode *i = req_inode(req, ino);
-    struct flush_ahead ahead;
+    struct write_behind behind;
     ks_rc rc = KS_SUCCESS;
 
     (void)fi;
@@ -82,10 +82,10 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off
         reply_rc(req, rc);
         return;
     }
-    bool is_ahead = wire_answers_at_once() && volume_foresee_sync(v, i, &ahead);
+    bool is_foreseen = wire_answers_at_once() && volume_foresee_sync(v, i, &behind);
     fuse_reply_write(req, size);
-    if (is_ahead)
-        volume_flush_ahead(&ahead);
+    if (is_foreseen)
+        volume_write_behind(&behind);
 }
 
 /* A request that waits for a flush which another thread has begun; that thread answers it. */

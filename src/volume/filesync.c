@@ -103,20 +103,20 @@ static bool promise(struct inode *i)
 
 /* What a sync that comes later need not wait for: of a file in which many writes come before each sync all there is, else a piece
  * of what is written in order. With flush.mutex held. */
-static bool take_piece(struct volume *v, struct file_flush *f, struct flush_ahead *a)
+static bool take_piece(struct volume *v, struct file_flush *f, struct write_behind *behind)
 {
     bool may_begin = f->may_begin;
 
     f->may_begin = false;
     if (!may_begin && !stream_is_due(&f->stream))
         return false;
-    a->is_piece = !atomic_exchange(&v->is_writing_out, true);
-    if (a->is_piece && !may_begin)
-        stream_take(&f->stream, &a->at, &a->len);
-    return a->is_piece;
+    behind->is_piece = !atomic_exchange(&v->is_writing_out, true);
+    if (behind->is_piece && !may_begin)
+        stream_take(&f->stream, &behind->at, &behind->len);
+    return behind->is_piece;
 }
 
-static bool is_flush_foreseen(struct volume *v, struct inode *i, struct flush_ahead *a)
+static bool is_flush_foreseen(struct volume *v, struct inode *i, struct write_behind *behind)
 {
     struct file_flush *f = &i->flush;
 
@@ -125,46 +125,46 @@ static bool is_flush_foreseen(struct volume *v, struct inode *i, struct flush_ah
     pthread_mutex_lock(&f->mutex);
     bool is_foreseen = f->is_foreseen && f->state != FLUSH_PROMISED;
     f->is_foreseen = false;
-    is_foreseen = is_foreseen || take_piece(v, f, a);
+    is_foreseen = is_foreseen || take_piece(v, f, behind);
     pthread_mutex_unlock(&f->mutex);
     return is_foreseen;
 }
 
-/* Holds what the flush needs. */
-static bool begin_ahead(struct flush_ahead *a)
+/* Holds what it needs. */
+static bool begin_behind(struct write_behind *behind)
 {
-    if (!ks_ok(volume_enter(a->v, NEED_FLUSH, &a->era)))
+    if (!ks_ok(volume_enter(behind->v, NEED_FLUSH, &behind->era)))
         return false;
-    if (!ks_ok(inode_use(a->v, a->i, &a->file))) {
-        volume_leave(a->v, a->era);
+    if (!ks_ok(inode_use(behind->v, behind->i, &behind->file))) {
+        volume_leave(behind->v, behind->era);
         return false;
     }
-    inode_ref(a->v, a->i);
+    inode_ref(behind->v, behind->i);
     return true;
 }
 
-static void end_ahead(struct flush_ahead *a)
+static void end_behind(struct write_behind *behind)
 {
-    inode_unuse(a->v, a->i);
-    volume_forget(a->v, a->i, 1);
-    volume_leave(a->v, a->era);
+    inode_unuse(behind->v, behind->i);
+    volume_forget(behind->v, behind->i, 1);
+    volume_leave(behind->v, behind->era);
 }
 
-bool volume_foresee_sync(struct volume *v, struct inode *i, struct flush_ahead *ret)
+bool volume_foresee_sync(struct volume *v, struct inode *i, struct write_behind *ret)
 {
-    struct flush_ahead a = {.v = v, .i = i};
+    struct write_behind behind = {.v = v, .i = i};
 
-    if (!is_flush_foreseen(v, i, &a))
+    if (!is_flush_foreseen(v, i, &behind))
         return false;
-    bool is_begun = begin_ahead(&a);
-    if (a.is_piece && !is_begun)
+    bool is_begun = begin_behind(&behind);
+    if (behind.is_piece && !is_begun)
         atomic_store(&v->is_writing_out, false);
-    if (is_begun && !a.is_piece && !promise(a.i)) {
-        end_ahead(&a);
+    if (is_begun && !behind.is_piece && !promise(behind.i)) {
+        end_behind(&behind);
         is_begun = false;
     }
     if (is_begun)
-        *ret = a;
+        *ret = behind;
     return is_begun;
 }
 
@@ -198,44 +198,44 @@ static bool is_harmless(ks_rc rc)
     return ks_ok(rc);
 }
 
-static ks_rc write_range(const struct flush_ahead *a)
+static ks_rc write_range(const struct write_behind *behind)
 {
-    struct io *io = a->v->conf.io;
-    uint32_t payload = a->v->conf.block_payload;
-    uint64_t from = block_offset(a->at / payload);
-    uint64_t to = block_offset(block_count_of(a->at + a->len, payload));
+    struct io *io = behind->v->conf.io;
+    uint32_t payload = behind->v->conf.block_payload;
+    uint64_t from = block_offset(behind->at / payload);
+    uint64_t to = block_offset(block_count_of(behind->at + behind->len, payload));
 
-    return a->len > 0 ? io->ops->write_out(io, a->file, from, to - from)
-                      : io->ops->write_out(io, a->file, 0, 0);
+    return behind->len > 0 ? io->ops->write_out(io, behind->file, from, to - from)
+                           : io->ops->write_out(io, behind->file, 0, 0);
 }
 
-static void write_piece(struct flush_ahead *a)
+static void write_piece(struct write_behind *behind)
 {
-    ks_rc rc = write_range(a);
+    ks_rc rc = write_range(behind);
 
     if (!is_harmless(rc))
-        inode_poison(a->v, a->i, rc);
-    atomic_store(&a->v->is_writing_out, false);
+        inode_poison(behind->v, behind->i, rc);
+    atomic_store(&behind->v->is_writing_out, false);
 }
 
-static void flush_all(struct flush_ahead *a)
+static void flush_all(struct write_behind *behind)
 {
-    begin(&a->i->flush);
-    ks_rc rc = sync_growth(a->v, a->i, a->file, true);
-    for (struct sync_waiter *w = end(&a->i->flush, rc), *next; w; w = next) {
+    begin(&behind->i->flush);
+    ks_rc rc = sync_growth(behind->v, behind->i, behind->file, true);
+    for (struct sync_waiter *w = end(&behind->i->flush, rc), *next; w; w = next) {
         next = w->next;
-        atomic_fetch_add(&a->v->syncs, ks_ok(rc));
+        atomic_fetch_add(&behind->v->syncs, ks_ok(rc));
         w->done(w, rc);
     }
 }
 
-void volume_flush_ahead(struct flush_ahead *a)
+void volume_write_behind(struct write_behind *behind)
 {
-    if (a->is_piece)
-        write_piece(a);
+    if (behind->is_piece)
+        write_piece(behind);
     else
-        flush_all(a);
-    end_ahead(a);
+        flush_all(behind);
+    end_behind(behind);
 }
 
 /* --- when it is asked for --- */

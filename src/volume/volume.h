@@ -145,14 +145,14 @@ ks_rc volume_write(struct volume *v, struct inode *i, const void *in, size_t len
 ks_rc volume_fsync(struct volume *v, struct inode *i, bool is_data_only) KS_MUST;
 
 /*
- * A sync that is foreseen, or what makes a later one shorter: all of a file in which many writes come before each sync, or a piece
- * of a long one that is written in order. After a write and before it is answered, volume_foresee_sync(v, i, ret) says whether this file
- * is used to be synced now, or has something that should go to the disk; then volume_flush_ahead must be called by the same thread, right after the answer, and holds whatever
- * it needs, also when the kernel forgets i meanwhile. A sync of data that comes before it has ended joins it with volume_join_sync(v, i, w):
+ * What is written to the disk behind the answer to a write: all of a file whose sync is foreseen, and what makes a later sync shorter, which is all
+ * of a file in which many writes come before each sync, or a piece of a long one that is written in order. After a write and before it is answered,
+ * volume_foresee_sync(v, i, ret) says whether there is such a thing; then volume_write_behind must be called by the same thread, right after the
+ * answer, and holds whatever it needs, also when the kernel forgets i meanwhile. A sync of data that comes before it has ended joins it with volume_join_sync(v, i, w):
  * true means that w->done(w, rc) is called once, by the flushing thread, which then owes w nothing more; false that nothing
  * joins, and volume_fsync is to be called as ever. That one finds a flush that has ended and covers all, too.
  */
-struct flush_ahead {
+struct write_behind {
     struct volume *v;
     struct inode *i;
     struct io_file *file;
@@ -164,8 +164,8 @@ struct sync_waiter {
     struct sync_waiter *next;
     void (*done)(struct sync_waiter *w, ks_rc rc);
 };
-bool volume_foresee_sync(struct volume *v, struct inode *i, struct flush_ahead *ret);
-void volume_flush_ahead(struct flush_ahead *a);
+bool volume_foresee_sync(struct volume *v, struct inode *i, struct write_behind *ret);
+void volume_write_behind(struct write_behind *behind);
 bool volume_join_sync(struct volume *v, struct inode *i, struct sync_waiter *w);
 /* mode as fallocate(2): 0, KEEP_SIZE, PUNCH_HOLE|KEEP_SIZE, ZERO_RANGE with or without KEEP_SIZE */
 ks_rc volume_fallocate(struct volume *v, struct inode *i, int mode, uint64_t at,

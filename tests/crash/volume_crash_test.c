@@ -260,20 +260,20 @@ static void step_zero_keep(struct history *hy)
 }
 
 /* A write whose sync is foreseen, flushed before the sync comes. */
-static void step_flush_ahead(struct history *hy)
+static void step_sync_foreseen(struct history *hy)
 {
-    struct flush_ahead ahead;
+    struct write_behind behind;
 
     hy->i->flush.foresight = (struct foresight){.usual = 1, .streak = FORESIGHT_STREAK_MIN};
     step_write(hy, size_now(hy), 300);
-    assert_true(volume_foresee_sync(hy->f->v, handle_inode(hy->h), &ahead));
-    volume_flush_ahead(&ahead);
+    assert_true(volume_foresee_sync(hy->f->v, handle_inode(hy->h), &behind));
+    volume_write_behind(&behind);
 }
 
 /* And one more write before the sync, which must not take the flush for enough. */
 static void step_write_late(struct history *hy)
 {
-    step_flush_ahead(hy);
+    step_sync_foreseen(hy);
     versions_done(&hy->versions, crash_time(hy->io));
     step_overwrite(hy);
 }
@@ -294,7 +294,7 @@ enum {
     PREALLOCATE,
     ZERO,
     ZERO_KEEP,
-    FLUSH_AHEAD,
+    SYNC_FORESEEN,
     WRITE_LATE,
     STEPS
 };
@@ -317,7 +317,7 @@ static const struct {
     [PREALLOCATE] = {"preallocate", step_preallocate},
     [ZERO] = {"zero", step_zero},
     [ZERO_KEEP] = {"zero, keep size", step_zero_keep},
-    [FLUSH_AHEAD] = {"flush ahead", step_flush_ahead},
+    [SYNC_FORESEEN] = {"sync foreseen", step_sync_foreseen},
     [WRITE_LATE] = {"write late", step_write_late},
 };
 

@@ -82,15 +82,15 @@ static ks_rc script_listing(struct fixture *f, size_t *ret_count)
 static ks_rc script_commits(struct volume *v, struct handle *h)
 {
     static uint8_t data[200];
-    struct flush_ahead ahead;
+    struct write_behind behind;
     unsigned flushed = 0;
     ks_rc first = KS_SUCCESS, rc;
 
     memset(data, 9, sizeof data);
     for (unsigned k = 0; k < 6; k++) {
         STEP(volume_write(v, handle_inode(h), data, sizeof data, k * sizeof data));
-        if (volume_foresee_sync(v, handle_inode(h), &ahead)) {
-            volume_flush_ahead(&ahead);
+        if (volume_foresee_sync(v, handle_inode(h), &behind)) {
+            volume_write_behind(&behind);
             flushed++;
         }
         STEP(volume_fsync(v, handle_inode(h), true));

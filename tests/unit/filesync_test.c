@@ -70,13 +70,13 @@ static void write_some(struct bench *b)
     check_ok(volume_write(b->f->v, handle_inode(b->h), data, sizeof data, 0));
 }
 
-static bool foresee(struct bench *b, struct flush_ahead *ret)
+static bool foresee(struct bench *b, struct write_behind *ret)
 {
     return volume_foresee_sync(b->f->v, handle_inode(b->h), ret);
 }
 
 /* write_foreseen(b, ret): a write of a file whose writes have all been synced so far. */
-static void write_foreseen(struct bench *b, struct flush_ahead *ret)
+static void write_foreseen(struct bench *b, struct write_behind *ret)
 {
     write_some(b);
     while (!foresee(b, ret)) {
@@ -112,10 +112,10 @@ static void on_done(struct sync_waiter *w, ks_rc rc)
 static void flush__ended_before_the_sync__answers_it_once(void **state)
 {
     struct bench *b = *state;
-    struct flush_ahead a;
+    struct write_behind behind;
 
-    write_foreseen(b, &a);
-    volume_flush_ahead(&a);
+    write_foreseen(b, &behind);
+    volume_write_behind(&behind);
     fault_arm(b->io, 1, EIO, true);
     check_ok(volume_fsync(b->f->v, handle_inode(b->h), true));
     assert_null(fault_name(b->io));
@@ -125,20 +125,20 @@ static void flush__ended_before_the_sync__answers_it_once(void **state)
 static void flush__of_data__is_not_enough_for_a_full_sync(void **state)
 {
     struct bench *b = *state;
-    struct flush_ahead a;
+    struct write_behind behind;
 
-    write_foreseen(b, &a);
-    volume_flush_ahead(&a);
+    write_foreseen(b, &behind);
+    volume_write_behind(&behind);
     check_makes_own(b, false);
 }
 
 static void write__after_the_flush__is_not_covered(void **state)
 {
     struct bench *b = *state;
-    struct flush_ahead a;
+    struct write_behind behind;
 
-    write_foreseen(b, &a);
-    volume_flush_ahead(&a);
+    write_foreseen(b, &behind);
+    volume_write_behind(&behind);
     write_some(b);
     check_makes_own(b, true);
 }
@@ -146,10 +146,10 @@ static void write__after_the_flush__is_not_covered(void **state)
 static void cut__after_the_flush__is_not_covered(void **state)
 {
     struct bench *b = *state;
-    struct flush_ahead a;
+    struct write_behind behind;
 
-    write_foreseen(b, &a);
-    volume_flush_ahead(&a);
+    write_foreseen(b, &behind);
+    volume_write_behind(&behind);
     check_ok(volume_truncate(b->f->v, b->i, 0));
     check_makes_own(b, true);
 }
@@ -157,10 +157,10 @@ static void cut__after_the_flush__is_not_covered(void **state)
 static void allocation__after_the_flush__is_not_covered(void **state)
 {
     struct bench *b = *state;
-    struct flush_ahead a;
+    struct write_behind behind;
 
-    write_foreseen(b, &a);
-    volume_flush_ahead(&a);
+    write_foreseen(b, &behind);
+    volume_write_behind(&behind);
     check_ok(volume_fallocate(b->f->v, handle_inode(b->h), 0, 0, 9000));
     check_makes_own(b, true);
 }
@@ -168,11 +168,11 @@ static void allocation__after_the_flush__is_not_covered(void **state)
 static void full_syncs__of_every_write__are_not_foreseen(void **state)
 {
     struct bench *b = *state;
-    struct flush_ahead a;
+    struct write_behind behind;
 
     for (unsigned k = 0; k < 20; k++) {
         write_some(b);
-        assert_false(foresee(b, &a));
+        assert_false(foresee(b, &behind));
         check_ok(volume_fsync(b->f->v, handle_inode(b->h), false));
     }
 }
@@ -183,22 +183,22 @@ static void full_syncs__of_every_write__are_not_foreseen(void **state)
 static void *run_write(void *arg)
 {
     struct bench *b = arg;
-    struct flush_ahead a;
+    struct write_behind behind;
 
     write_some(b);
-    if (foresee(b, &a))
-        volume_flush_ahead(&a);
+    if (foresee(b, &behind))
+        volume_write_behind(&behind);
     return NULL;
 }
 
 /* The flush of the thread has begun, on a disk that stands still. */
 static pthread_t flush_held(struct bench *b)
 {
-    struct flush_ahead a;
+    struct write_behind behind;
     pthread_t thread;
 
-    write_foreseen(b, &a);
-    volume_flush_ahead(&a);
+    write_foreseen(b, &behind);
+    volume_write_behind(&behind);
     check_ok(volume_fsync(b->f->v, b->i, true));
     fault_hold(b->io, "sync");
     assert_int_equal(pthread_create(&thread, NULL, run_write, b), 0);
@@ -228,11 +228,11 @@ static void sync__before_the_promised_flush_runs__waits_for_it(void **state)
 {
     struct bench *b = *state;
     struct waiting one = {.w.done = on_done};
-    struct flush_ahead a;
+    struct write_behind behind;
 
-    write_foreseen(b, &a);
+    write_foreseen(b, &behind);
     assert_true(volume_join_sync(b->f->v, handle_inode(b->h), &one.w));
-    volume_flush_ahead(&a);
+    volume_write_behind(&behind);
     assert_int_equal(one.calls, 1);
     check_ok(one.rc);
 }
@@ -242,7 +242,7 @@ static void sync__of_a_write_after_the_flush_began__does_not_join(void **state)
     struct bench *b = *state;
     struct waiting one = {.w.done = on_done};
     pthread_t thread = flush_held(b);
-    struct flush_ahead other;
+    struct write_behind other;
 
     write_some(b);
     assert_false(foresee(b, &other));
@@ -265,11 +265,11 @@ static void sync__without_a_flush__does_not_join(void **state)
 static void file__closed_after_the_promise__is_flushed(void **state)
 {
     struct bench *b = *state;
-    struct flush_ahead a;
+    struct write_behind behind;
 
-    write_foreseen(b, &a);
+    write_foreseen(b, &behind);
     fixture_file_close(b->f, b->i, TAKE(b->h));
-    volume_flush_ahead(&a);
+    volume_write_behind(&behind);
     check_ok(fixture_file(b->f, "log", false, &b->i, &b->h));
 }
 
@@ -278,13 +278,13 @@ static void file__closed_after_the_promise__is_flushed(void **state)
 static void check_poisoned(struct bench *b)
 {
     static const uint8_t data[300] = {8};
-    struct flush_ahead a;
+    struct write_behind behind;
 
     fault_arm(b->io, 0, 0, false);
     check_errno(volume_fsync(b->f->v, handle_inode(b->h), true), EIO);
     check_errno(volume_fsync(b->f->v, handle_inode(b->h), false), EIO);
     check_errno(volume_write(b->f->v, handle_inode(b->h), data, sizeof data, 0), EIO);
-    assert_false(foresee(b, &a));
+    assert_false(foresee(b, &behind));
     assert_int_equal(volume_counters_get(b->f->v).files_poisoned, 1);
 }
 
@@ -292,12 +292,12 @@ static void flush__fails__so_do_the_syncs_that_joined_and_all_later_ones(void **
 {
     struct bench *b = *state;
     struct waiting one = {.w.done = on_done};
-    struct flush_ahead a;
+    struct write_behind behind;
 
-    write_foreseen(b, &a);
+    write_foreseen(b, &behind);
     assert_true(volume_join_sync(b->f->v, handle_inode(b->h), &one.w));
     fault_arm(b->io, 1, EIO, false);
-    volume_flush_ahead(&a);
+    volume_write_behind(&behind);
     assert_string_equal(fault_name(b->io), "sync");
     assert_int_equal(one.calls, 1);
     check_errno(one.rc, EIO);
@@ -307,11 +307,11 @@ static void flush__fails__so_do_the_syncs_that_joined_and_all_later_ones(void **
 static void flush__fails_before_the_sync__the_sync_fails(void **state)
 {
     struct bench *b = *state;
-    struct flush_ahead a;
+    struct write_behind behind;
 
-    write_foreseen(b, &a);
+    write_foreseen(b, &behind);
     fault_arm(b->io, 1, ENOSPC, false);
-    volume_flush_ahead(&a);
+    volume_write_behind(&behind);
     check_errno(volume_fsync(b->f->v, handle_inode(b->h), true), ENOSPC);
     check_poisoned(b);
 }
@@ -346,12 +346,12 @@ static void count_begins(struct bench *b)
 
 static void write_many(struct bench *b)
 {
-    struct flush_ahead a;
+    struct write_behind behind;
 
     for (unsigned k = 0; k < MANY; k++) {
         write_some(b);
-        if (foresee(b, &a))
-            volume_flush_ahead(&a);
+        if (foresee(b, &behind))
+            volume_write_behind(&behind);
     }
 }
 
@@ -371,17 +371,17 @@ static void many_writes__before_each_sync__are_begun_meanwhile(void **state)
 static void begin__of_a_file_that_is_forgotten_meanwhile__holds_it(void **state)
 {
     struct bench *b = *state;
-    struct flush_ahead a;
+    struct write_behind behind;
 
     count_begins(b);
     write_many(b);
     check_ok(volume_fsync(b->f->v, b->i, true));
     write_some(b);
-    while (!foresee(b, &a))
+    while (!foresee(b, &behind))
         write_some(b);
     fixture_file_close(b->f, b->i, b->h);
     b->h = NULL;
-    volume_flush_ahead(&a);
+    volume_write_behind(&behind);
     assert_int_equal(atomic_load(&begun), 1);
 }
 
@@ -396,10 +396,10 @@ static void begin__fails__so_does_every_later_sync(void **state)
     result_of_begin = ks_os(EUCLEAN);
     for (unsigned k = 0; k < FORESIGHT_BATCH - 1; k++)
         write_some(b);
-    struct flush_ahead a;
+    struct write_behind behind;
     write_some(b);
-    assert_true(foresee(b, &a));
-    volume_flush_ahead(&a);
+    assert_true(foresee(b, &behind));
+    volume_write_behind(&behind);
     check_poisoned(b);
 }
 
@@ -419,7 +419,7 @@ static void begin__that_cannot_be_had__does_no_harm(void **state)
 static void begin__of_a_locked_volume__is_left_out(void **state)
 {
     struct bench *b = *state;
-    struct flush_ahead a;
+    struct write_behind behind;
 
     count_begins(b);
     write_many(b);
@@ -427,7 +427,7 @@ static void begin__of_a_locked_volume__is_left_out(void **state)
     for (unsigned k = 0; k < FORESIGHT_BATCH; k++)
         write_some(b);
     volume_set_door(b->f->v, VOLUME_CLOSED);
-    assert_false(foresee(b, &a));
+    assert_false(foresee(b, &behind));
     volume_set_door(b->f->v, VOLUME_OPEN);
 }
 
@@ -486,14 +486,14 @@ static void sync__beside_a_flush_that_fails__fails_too(void **state)
 static void volume__closed__foresees_nothing(void **state)
 {
     struct bench *b = *state;
-    struct flush_ahead a;
+    struct write_behind behind;
 
-    write_foreseen(b, &a);
-    volume_flush_ahead(&a);
+    write_foreseen(b, &behind);
+    volume_write_behind(&behind);
     check_ok(volume_fsync(b->f->v, handle_inode(b->h), true));
     write_some(b);
     volume_set_door(b->f->v, VOLUME_CLOSED);
-    assert_false(foresee(b, &a));
+    assert_false(foresee(b, &behind));
     check_errno(volume_fsync(b->f->v, handle_inode(b->h), true), EKEYREVOKED);
     volume_set_door(b->f->v, VOLUME_OPEN);
     check_ok(volume_fsync(b->f->v, handle_inode(b->h), true));
@@ -502,12 +502,12 @@ static void volume__closed__foresees_nothing(void **state)
 static void lock__while_a_flush_runs__waits_for_it(void **state)
 {
     struct bench *b = *state;
-    struct flush_ahead a;
+    struct write_behind behind;
 
-    write_foreseen(b, &a);
+    write_foreseen(b, &behind);
     volume_set_door(b->f->v, VOLUME_CLOSED);
     check_rc(volume_drain(b->f->v, 20), BUSY);
-    volume_flush_ahead(&a);
+    volume_write_behind(&behind);
     check_ok(volume_drain(b->f->v, 20));
     volume_set_door(b->f->v, VOLUME_OPEN);
 }

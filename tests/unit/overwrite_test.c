@@ -693,7 +693,7 @@ static void write_at_the_end__after_a_failed_growth__is_sealed_anew(void **state
 
 enum { PAIRS_MAX = 1000 }; /* of a write and a sync, until the next sync is foreseen */
 
-static void write_foreseen(struct bench *b, struct flush_ahead *ret)
+static void write_foreseen(struct bench *b, struct write_behind *ret)
 {
     bool is_foreseen = false;
 
@@ -710,11 +710,11 @@ static void write_foreseen(struct bench *b, struct flush_ahead *ret)
 static void flush__during_it__does_not_answer_the_sync_after_it(void **state)
 {
     struct bench *b = *state;
-    struct flush_ahead ahead;
+    struct write_behind behind;
 
     begin_write(b, false);
-    write_foreseen(b, &ahead);
-    volume_flush_ahead(&ahead);
+    write_foreseen(b, &behind);
+    volume_write_behind(&behind);
     end_write(b);
     unsigned before = atomic_load(&b->disk.syncs);
     check_ok(volume_fsync(b->f->v, b->i, true));
@@ -922,7 +922,7 @@ static uint32_t next(uint64_t *seed)
 static void write_page(struct stress *s, uint32_t writer, uint32_t number, uint32_t page)
 {
     struct written *w = &s->writes[writer][number];
-    struct flush_ahead ahead;
+    struct write_behind behind;
     uint8_t bytes[PAGE];
 
     fill(bytes, page, writer, number);
@@ -931,8 +931,8 @@ static void write_page(struct stress *s, uint32_t writer, uint32_t number, uint3
     expect(s, ks_ok(volume_write(s->b->f->v, s->b->i, bytes, PAGE, page * (uint64_t)PAGE)));
     atomic_store(&w->ended, atomic_fetch_add(&s->now, 1));
     raise_to(&s->newest[page], began);
-    if (volume_foresee_sync(s->b->f->v, s->b->i, &ahead))
-        volume_flush_ahead(&ahead);
+    if (volume_foresee_sync(s->b->f->v, s->b->i, &behind))
+        volume_write_behind(&behind);
 }
 
 static void *run_writer(void *arg)

@@ -83,7 +83,7 @@ static void write_on(struct bench *b, unsigned file, uint64_t from, uint64_t to)
         check_ok(volume_write(b->f->v, b->i[file], data, sizeof data, at));
 }
 
-static bool foresee(struct bench *b, unsigned file, struct flush_ahead *ret)
+static bool foresee(struct bench *b, unsigned file, struct write_behind *ret)
 {
     return volume_foresee_sync(b->f->v, b->i[file], ret);
 }
@@ -91,11 +91,11 @@ static bool foresee(struct bench *b, unsigned file, struct flush_ahead *ret)
 /* What a thread of the mount does after a write; whether the disk was given something. */
 static bool go_on(struct bench *b, unsigned file)
 {
-    struct flush_ahead a;
+    struct write_behind behind;
     unsigned before = b->disk.pieces;
 
-    if (foresee(b, file, &a))
-        volume_flush_ahead(&a);
+    if (foresee(b, file, &behind))
+        volume_write_behind(&behind);
     return b->disk.pieces > before;
 }
 
@@ -132,7 +132,7 @@ static void sync__after_a_piece__is_one_of_its_own(void **state)
 static void piece__while_another_is_on_its_way__has_to_wait(void **state)
 {
     struct bench *b = *state;
-    struct flush_ahead first, second;
+    struct write_behind first, second;
 
     write_on(b, 0, 0, LONG);
     assert_true(foresee(b, 0, &first));
@@ -140,7 +140,7 @@ static void piece__while_another_is_on_its_way__has_to_wait(void **state)
     assert_false(foresee(b, 1, &second));
     write_on(b, 0, LONG, LONG + PIECE);
     assert_false(foresee(b, 0, &second));
-    volume_flush_ahead(&first);
+    volume_write_behind(&first);
     assert_true(go_on(b, 1));
     assert_true(go_on(b, 0));
 }
