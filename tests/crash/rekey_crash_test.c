@@ -41,25 +41,19 @@ static void sweep__power_fails_at_any_time__changes_no_byte(void **state)
 {
     static struct bench b;
     struct rekey_progress p;
-    struct keyset *keys;
     struct fixture *f;
     struct inode *i;
     struct handle *h;
     struct io *io;
 
     (void)state;
-    check_ok(fixture_keys_new(3584, &b.keys));
-    check_ok(crash_new(&io));
-    check_ok(fixture_layout(io, "/"));
-    check_ok(fixture_open(io, "/", b.keys, &f));
+    check_ok(fixture_in_memory(3584, &io, &b.keys, &f));
     check_ok(random_fill(random_system(), b.bytes, FILE_BYTES));
     check_ok(fixture_file(f, "file", true, &i, &h));
     check_ok(volume_write(f->v, handle_inode(h), b.bytes, FILE_BYTES, 0));
     check_ok(volume_fsync(f->v, handle_inode(h), false));
     fixture_file_close(f, i, h);
-    check_ok(fixture_keys_rotate(b.keys));
-    check_ok(fixture_keys_again(b.keys, &keys));
-    check_ok(volume_set_keys(f->v, &keys));
+    check_ok(fixture_rotate(f, b.keys));
     size_t from = crash_time(io);
     struct rekey_conf conf = {.volume = f->v, .clock = clock_system()};
     check_ok(rekey_run(&conf, &p));
@@ -142,20 +136,14 @@ static void check_swept(size_t count, void (*change)(struct fixture *, const uin
 {
     static struct bench b;
     struct rekey_progress p;
-    struct keyset *keys;
     struct fixture *f;
     struct io *io;
 
-    check_ok(fixture_keys_new(3584, &b.keys));
-    check_ok(crash_new(&io));
-    check_ok(fixture_layout(io, "/"));
-    check_ok(fixture_open(io, "/", b.keys, &f));
+    check_ok(fixture_in_memory(3584, &io, &b.keys, &f));
     check_ok(random_fill(random_system(), b.bytes, FILE_BYTES));
     for (size_t n = 0; n < count; n++)
         write_file(f, victims[n], true, b.bytes, true);
-    check_ok(fixture_keys_rotate(b.keys));
-    check_ok(fixture_keys_again(b.keys, &keys));
-    check_ok(volume_set_keys(f->v, &keys));
+    check_ok(fixture_rotate(f, b.keys));
     change(f, b.bytes);
     struct rekey_conf conf = {.volume = f->v, .clock = clock_system()};
     check_ok(rekey_run(&conf, &p));

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "io/crash.h"
 #include "key/hierarchy.h"
 #include "key/local_key.h"
 
@@ -190,6 +191,33 @@ void fixture_close(struct fixture *f)
     mem_free(f);
 }
 
+ks_rc fixture_in_memory(uint32_t payload, struct io **ret_io, struct fixture_keys **ret_keys,
+                        struct fixture **ret)
+{
+    TRY(fixture_keys_new(payload, ret_keys));
+    TRY(crash_new(ret_io));
+    TRY(fixture_layout(*ret_io, "/"));
+    return fixture_open(*ret_io, "/", *ret_keys, ret);
+}
+
+void fixture_in_memory_free(struct io *io, struct fixture_keys *k, struct fixture *f)
+{
+    fixture_close(f);
+    crash_free(io);
+    fixture_keys_free(k);
+}
+
+ks_rc fixture_rotate(struct fixture *f, struct fixture_keys *k)
+{
+    CLEANUP(keyset_freep) struct keyset *keys = NULL;
+
+    TRY(fixture_keys_rotate(k));
+    TRY(fixture_keys_again(k, &keys));
+    TRY(volume_set_keys(f->v, &keys));
+    ENSURE(!keys, KS_E_BUG, "the volume has not taken the keys");
+    return KS_SUCCESS;
+}
+
 ks_rc fixture_file(struct fixture *f, const char *name, bool is_new, struct inode **ret,
                    struct handle **ret_handle)
 {
@@ -213,4 +241,15 @@ void fixture_file_close(struct fixture *f, struct inode *i, struct handle *h)
 {
     volume_close(f->v, h);
     volume_forget(f->v, i, 1);
+}
+
+ks_rc fixture_write(struct fixture *f, const char *name, bool is_new, const void *bytes, size_t len)
+{
+    struct inode *i;
+    struct handle *h;
+
+    TRY(fixture_file(f, name, is_new, &i, &h));
+    ks_rc rc = volume_write(f->v, i, bytes, len, 0);
+    fixture_file_close(f, i, h);
+    return rc;
 }

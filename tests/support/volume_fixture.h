@@ -40,8 +40,20 @@ ks_rc fixture_open(struct io *io, const char *path, struct fixture_keys *k,
                    struct fixture **ret) KS_MUST;
 void fixture_close(struct fixture *f);
 
+/* fixture_in_memory(payload, ret_io, ret_keys, ret): a new volume on a disk in memory, which a crash may hit. It ends with
+ * fixture_in_memory_free, with f as it is opened then, or NULL. */
+ks_rc fixture_in_memory(uint32_t payload, struct io **ret_io, struct fixture_keys **ret_keys,
+                        struct fixture **ret) KS_MUST;
+void fixture_in_memory_free(struct io *io, struct fixture_keys *k, struct fixture *f);
+
+/* fixture_rotate(f, k): one more data key generation, and f writes under it from now on. */
+ks_rc fixture_rotate(struct fixture *f, struct fixture_keys *k) KS_MUST;
+
 /* fixture_file(f, name, is_new, ret, ret_handle): a file of the root, created or looked up, and opened. Both are
  * given back with fixture_file_close. */
 ks_rc fixture_file(struct fixture *f, const char *name, bool is_new, struct inode **ret,
                    struct handle **ret_handle) KS_MUST;
 void fixture_file_close(struct fixture *f, struct inode *i, struct handle *h);
+/* fixture_write(f, name, is_new, bytes, len): from the start of a file of the root, which is closed again. */
+ks_rc fixture_write(struct fixture *f, const char *name, bool is_new, const void *bytes,
+                    size_t len) KS_MUST;

@@ -80,14 +80,11 @@ static int bench_new(void **state)
     struct bench *b;
 
     check_ok(mem_new(1, sizeof *b, &b));
-    check_ok(fixture_keys_new(3584, &b->keys));
-    check_ok(crash_new(&b->io));
-    check_ok(fixture_layout(b->io, "/"));
+    check_ok(fixture_in_memory(3584, &b->io, &b->keys, &b->f));
     counted.below = b->io->ops;
     counted.ops = *b->io->ops;
     counted.ops.open = counted_open;
     b->io->ops = &counted.ops;
-    check_ok(fixture_open(b->io, "/", b->keys, &b->f));
     b->v = b->f->v;
     assert_int_equal(sem_init(&b->wake, 0, 0), 0);
     make_files(b);
@@ -102,10 +99,7 @@ static int bench_free(void **state)
 {
     struct bench *b = *state;
 
-    fixture_close(b->f);
-    b->io->ops = counted.below;
-    crash_free(b->io);
-    fixture_keys_free(b->keys);
+    fixture_in_memory_free(b->io, b->keys, b->f);
     sem_destroy(&b->wake);
     mem_free(b);
     return 0;

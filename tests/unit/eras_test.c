@@ -24,10 +24,7 @@ static int bench_new(void **state)
     struct bench *b;
 
     check_ok(mem_new(1, sizeof *b, &b));
-    check_ok(fixture_keys_new(3584, &b->keys));
-    check_ok(crash_new(&b->io));
-    check_ok(fixture_layout(b->io, "/"));
-    check_ok(fixture_open(b->io, "/", b->keys, &b->f));
+    check_ok(fixture_in_memory(3584, &b->io, &b->keys, &b->f));
     b->v = b->f->v;
     *state = b;
     return 0;
@@ -37,9 +34,7 @@ static int bench_free(void **state)
 {
     struct bench *b = *state;
 
-    fixture_close(b->f);
-    crash_free(b->io);
-    fixture_keys_free(b->keys);
+    fixture_in_memory_free(b->io, b->keys, b->f);
     mem_free(b);
     return 0;
 }
@@ -54,12 +49,7 @@ static struct era *enter(struct bench *b)
 
 static void rotate(struct bench *b)
 {
-    struct keyset *keys;
-
-    check_ok(fixture_keys_rotate(b->keys));
-    check_ok(fixture_keys_again(b->keys, &keys));
-    check_ok(volume_set_keys(b->v, &keys));
-    assert_null(keys);
+    check_ok(fixture_rotate(b->f, b->keys));
 }
 
 /* Whether some operation keeps the keys, or the count, of an earlier era. */
@@ -70,12 +60,7 @@ static bool is_older_kept(struct bench *b)
 
 static void write_file(struct bench *b, const char *name)
 {
-    struct inode *i;
-    struct handle *h;
-
-    check_ok(fixture_file(b->f, name, true, &i, &h));
-    check_ok(volume_write(b->v, handle_inode(h), "accounts", 8, 0));
-    fixture_file_close(b->f, i, h);
+    check_ok(fixture_write(b->f, name, true, "accounts", 8));
 }
 
 static void check_file(struct bench *b, const char *name)

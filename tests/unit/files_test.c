@@ -62,9 +62,7 @@ static int bench_new(void **state)
     struct bench *b;
 
     check_ok(mem_new(1, sizeof *b, &b));
-    check_ok(fixture_keys_new(3584, &b->keys));
-    check_ok(crash_new(&b->io));
-    check_ok(fixture_layout(b->io, "/"));
+    check_ok(fixture_in_memory(3584, &b->io, &b->keys, &b->f));
     counted.below = b->io->ops;
     counted.ops = *b->io->ops;
     counted.ops.open = counted_open;
@@ -74,7 +72,6 @@ static int bench_new(void **state)
     atomic_store(&counted.open, 0);
     atomic_store(&counted.opened, 0);
     b->io->ops = &counted.ops;
-    check_ok(fixture_open(b->io, "/", b->keys, &b->f));
     b->f->v->conf.files_max = FEW;
     *state = b;
     return 0;
@@ -84,10 +81,7 @@ static int bench_free(void **state)
 {
     struct bench *b = *state;
 
-    fixture_close(b->f);
-    b->io->ops = counted.below;
-    crash_free(b->io);
-    fixture_keys_free(b->keys);
+    fixture_in_memory_free(b->io, b->keys, b->f);
     mem_free(b);
     return 0;
 }

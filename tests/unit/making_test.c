@@ -21,10 +21,7 @@ static int setup(void **state)
 {
     static struct bench b;
 
-    check_ok(fixture_keys_new(3584, &b.keys));
-    check_ok(crash_new(&b.io));
-    check_ok(fixture_layout(b.io, "/"));
-    check_ok(fixture_open(b.io, "/", b.keys, &b.f));
+    check_ok(fixture_in_memory(3584, &b.io, &b.keys, &b.f));
     *state = &b;
     return 0;
 }
@@ -33,9 +30,7 @@ static int teardown(void **state)
 {
     struct bench *b = *state;
 
-    fixture_close(b->f);
-    crash_free(b->io);
-    fixture_keys_free(b->keys);
+    fixture_in_memory_free(b->io, b->keys, b->f);
     return 0;
 }
 

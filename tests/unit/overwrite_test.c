@@ -533,11 +533,7 @@ static ks_rc sweep(struct bench *b, struct rekey_progress *ret)
 
 static ks_rc rotate(struct bench *b)
 {
-    struct keyset *keys;
-
-    TRY(fixture_keys_rotate(b->keys));
-    TRY(fixture_keys_again(b->keys, &keys));
-    return volume_set_keys(b->f->v, &keys);
+    return fixture_rotate(b->f, b->keys);
 }
 
 static ks_rc sweep_once(struct bench *b)

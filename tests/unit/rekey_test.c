@@ -30,21 +30,12 @@ struct bench {
 
 static void write_file(struct bench *b, const char *name)
 {
-    struct inode *i;
-    struct handle *h;
-
-    check_ok(fixture_file(b->f, name, true, &i, &h));
-    check_ok(volume_write(b->f->v, handle_inode(h), b->bytes, FILE_BYTES, 0));
-    fixture_file_close(b->f, i, h);
+    check_ok(fixture_write(b->f, name, true, b->bytes, FILE_BYTES));
 }
 
 static void rotate(struct bench *b)
 {
-    struct keyset *keys;
-
-    check_ok(fixture_keys_rotate(b->keys));
-    check_ok(fixture_keys_again(b->keys, &keys));
-    check_ok(volume_set_keys(b->f->v, &keys));
+    check_ok(fixture_rotate(b->f, b->keys));
 }
 
 /* A file whose blocks are all under a key that is an older one then. */
@@ -59,10 +50,7 @@ static int bench_new(void **state)
     struct bench *b;
 
     check_ok(mem_new(1, sizeof *b, &b));
-    check_ok(fixture_keys_new(3584, &b->keys));
-    check_ok(crash_new(&b->io));
-    check_ok(fixture_layout(b->io, "/"));
-    check_ok(fixture_open(b->io, "/", b->keys, &b->f));
+    check_ok(fixture_in_memory(3584, &b->io, &b->keys, &b->f));
     check_ok(random_fill(random_system(), b->bytes, FILE_BYTES));
     clock_manual_init(&b->clock, 1000, 1900000000);
     *state = b;
@@ -73,9 +61,7 @@ static int bench_free(void **state)
 {
     struct bench *b = *state;
 
-    fixture_close(b->f);
-    crash_free(b->io);
-    fixture_keys_free(b->keys);
+    fixture_in_memory_free(b->io, b->keys, b->f);
     mem_free(b);
     return 0;
 }

@@ -214,50 +214,59 @@ static void all__held_up__the_reserve_serves(void **state)
     stop(&s, workers);
 }
 
+/* One thread of the base, which sits, and one of the reserve; neither is really there. */
+struct pair {
+    struct seats seats;
+    struct resting base, reserve;
+};
+
+static void pair_init(struct pair *p)
+{
+    *p = (struct pair){0};
+    seats_init(&p->seats, SEATS);
+    resting_init(&p->base, false);
+    resting_init(&p->reserve, true);
+    assert_true(seats_take(&p->seats, &p->base));
+}
+
+static void pair_done(struct pair *p)
+{
+    resting_done(&p->base);
+    resting_done(&p->reserve);
+    seats_done(&p->seats);
+}
+
 static void reserve__that_rests__is_called_after_the_patience(void **state)
 {
-    struct seats s;
-    struct resting base, reserve;
+    struct pair p;
 
     (void)state;
-    seats_init(&s, SEATS);
-    resting_init(&base, false);
-    resting_init(&reserve, true);
-    assert_true(seats_take(&s, &base));
-    reserve.next = NULL;
-    s.reserve = &reserve; /* as if its thread rested */
-    seats_leave(&s);
-    assert_null(s.resting);
-    assert_non_null(s.reserve); /* not at once */
-    assert_int_equal(seats_watch(&s, PATIENCE_MS), SEATS_ATTENDED);
-    assert_null(s.reserve);
-    assert_true(reserve.is_called && reserve.has_seat);
-    assert_int_equal(s.taken, 1);
-    resting_done(&base);
-    resting_done(&reserve);
-    seats_done(&s);
+    pair_init(&p);
+    p.seats.reserve = &p.reserve; /* as if its thread rested */
+    seats_leave(&p.seats);
+    assert_null(p.seats.resting);
+    assert_non_null(p.seats.reserve); /* not at once */
+    assert_int_equal(seats_watch(&p.seats, PATIENCE_MS), SEATS_ATTENDED);
+    assert_null(p.seats.reserve);
+    assert_true(p.reserve.is_called && p.reserve.has_seat);
+    assert_int_equal(p.seats.taken, 1);
+    pair_done(&p);
 }
 
 static void somebody__sat_down_meanwhile__the_reserve_rests_on(void **state)
 {
-    struct seats s;
-    struct resting base, reserve;
+    struct pair p;
 
     (void)state;
-    seats_init(&s, SEATS);
-    resting_init(&base, false);
-    resting_init(&reserve, true);
-    assert_true(seats_take(&s, &base));
-    seats_leave(&s);
-    assert_true(s.is_watched);
-    assert_true(seats_take(&s, &base));
-    s.reserve = &reserve;
-    assert_int_equal(seats_watch(&s, PATIENCE_MS), SEATS_ATTENDED);
-    assert_non_null(s.reserve);
-    assert_false(s.is_watched); /* and nothing is watched any more */
-    resting_done(&base);
-    resting_done(&reserve);
-    seats_done(&s);
+    pair_init(&p);
+    seats_leave(&p.seats);
+    assert_true(p.seats.is_watched);
+    assert_true(seats_take(&p.seats, &p.base));
+    p.seats.reserve = &p.reserve;
+    assert_int_equal(seats_watch(&p.seats, PATIENCE_MS), SEATS_ATTENDED);
+    assert_non_null(p.seats.reserve);
+    assert_false(p.seats.is_watched); /* and nothing is watched any more */
+    pair_done(&p);
 }
 
 static void *close_seats(void *arg)

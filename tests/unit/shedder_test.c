@@ -45,10 +45,7 @@ static int bench_new(void **state)
     check_ok(mem_new(1, sizeof *b, &b));
     sem_init(&b->entered, 0, 0);
     sem_init(&b->may_go, 0, 0);
-    check_ok(fixture_keys_new(3584, &b->keys));
-    check_ok(crash_new(&b->io));
-    check_ok(fixture_layout(b->io, "/"));
-    check_ok(fixture_open(b->io, "/", b->keys, &b->f));
+    check_ok(fixture_in_memory(3584, &b->io, &b->keys, &b->f));
     *state = b;
     return 0;
 }
@@ -58,9 +55,7 @@ static int bench_free(void **state)
     struct bench *b = *state;
 
     assert_true(shedder_stop(b->s, SOON_MS));
-    fixture_close(b->f);
-    crash_free(b->io);
-    fixture_keys_free(b->keys);
+    fixture_in_memory_free(b->io, b->keys, b->f);
     mem_free(b);
     return 0;
 }

@@ -52,6 +52,15 @@ static ks_rc read_link(struct tamper *t, const char *name, struct buf *ret)
     return rc;
 }
 
+/* Its name in cipher stands in a record. */
+static const char *long_attribute(void)
+{
+    static char name[IO_NAME_BYTES + 1];
+
+    snprintf(name, sizeof name, "user.%0240d", 7);
+    return name;
+}
+
 /* name "": the root */
 static void set_attribute(struct fixture *f, const char *file, const char *name, const char *value)
 {
@@ -71,6 +80,17 @@ static ks_rc get_attribute(struct tamper *t, const char *file, const char *name,
 
     volume_forget(t->f->v, i, 1);
     return rc;
+}
+
+/* The attributes of "one" are these, as listxattr(2) gives them. */
+static void check_attributes(struct tamper *t, struct view want)
+{
+    CLEANUP(buf_done) struct buf list = buf_init(VALUE_BYTES);
+    struct inode *i = lookup(t, "one");
+
+    check_ok(volume_listxattr(t->f->v, i, &list));
+    check_bytes(buf_view(&list), want);
+    volume_forget(t->f->v, i, 1);
 }
 
 static unsigned listed(struct tamper *t)
@@ -221,16 +241,26 @@ static void check_value_is(struct tamper *t, const char *file, const char *name,
     tamper_expect(t, 0, 0, 0);
 }
 
-/* The encrypted value of an attribute in the place of another one. */
 struct value_place {
-    const char *file, *name;
+    const char *file, *name; /* without "user." */
 };
 
-static void copy_value(struct fixture *from, struct value_place source, struct tamper *t,
-                       struct value_place target)
+static void set_at(struct fixture *f, struct value_place place, const char *value)
+{
+    char name[16];
+
+    snprintf(name, sizeof name, "user.%s", place.name);
+    set_attribute(f, place.file, name, value);
+}
+
+/* The encrypted value of an attribute, "from there", in the place of another one. */
+static void put_elsewhere(struct fixture *from, struct value_place source, struct tamper *t,
+                          struct value_place target)
 {
     CLEANUP(buf_done) struct buf value = buf_init(VALUE_BYTES);
 
+    set_at(from, source, "from there");
+    set_at(t->f, target, "what stood here");
     raw_get(from, source.file, source.name, &value);
     raw_set(t, target.file, target.name, buf_view(&value));
 }
@@ -330,9 +360,7 @@ static void value_of_another_attribute__fails(void **state)
 {
     struct tamper *t = *state;
 
-    set_attribute(t->f, "one", "user.x", "the value of x");
-    set_attribute(t->f, "one", "user.y", "the value of y");
-    copy_value(t->f, (struct value_place){"one", "x"}, t, (struct value_place){"one", "y"});
+    put_elsewhere(t->f, (struct value_place){"one", "x"}, t, (struct value_place){"one", "y"});
     check_value_fails(t, "one", "user.y");
     tamper_expect_told(t, "/one", UINT64_MAX, "attribute user.y");
 }
@@ -341,9 +369,7 @@ static void value_of_another_volume__fails(void **state)
 {
     struct tamper *t = *state;
 
-    set_attribute(t->f, "one", "user.x", "here");
-    set_attribute(t->other, "one", "user.x", "there");
-    copy_value(t->other, (struct value_place){"one", "x"}, t, (struct value_place){"one", "x"});
+    put_elsewhere(t->other, (struct value_place){"one", "x"}, t, (struct value_place){"one", "x"});
     check_value_fails(t, "one", "user.x");
 }
 
@@ -351,10 +377,8 @@ static void value_of_the_same_attribute_of_another_file__is_taken(void **state)
 {
     struct tamper *t = *state;
 
-    set_attribute(t->f, "one", "user.x", "one's");
-    set_attribute(t->f, "two", "user.x", "two's");
-    copy_value(t->f, (struct value_place){"one", "x"}, t, (struct value_place){"two", "x"});
-    check_value_is(t, "two", "user.x", "one's");
+    put_elsewhere(t->f, (struct value_place){"one", "x"}, t, (struct value_place){"two", "x"});
+    check_value_is(t, "two", "user.x", "from there");
 }
 
 static void older_value__is_taken(void **state)
@@ -373,7 +397,7 @@ static void older_value__is_taken(void **state)
 static void name_changed__is_gone_and_told(void **state)
 {
     struct tamper *t = *state;
-    CLEANUP(buf_done) struct buf value = buf_init(VALUE_BYTES), list = buf_init(VALUE_BYTES);
+    CLEANUP(buf_done) struct buf value = buf_init(VALUE_BYTES), got = buf_init(VALUE_BYTES);
     char kept[IO_NAME_BYTES + 1];
 
     set_attribute(t->f, "one", "user.x", "the value");
@@ -384,11 +408,8 @@ static void name_changed__is_gone_and_told(void **state)
     kept[10] = kept[10] == 'A' ? 'B' : 'A';
     check_ok(t->io->ops->xattr_set(t->io, node, kept, buf_view(&value), 0));
     t->io->ops->node_close(t->io, node);
-    check_os(get_attribute(t, "one", "user.x", &list), ENODATA);
-    struct inode *i = lookup(t, "one");
-    check_ok(volume_listxattr(t->f->v, i, &list));
-    volume_forget(t->f->v, i, 1);
-    assert_int_equal(list.len, 0);
+    check_os(get_attribute(t, "one", "user.x", &got), ENODATA);
+    check_attributes(t, view_of(NULL, 0));
     tamper_expect_beside(t, 0, 1, 0);
     tamper_expect_told(t, "/one", UINT64_MAX, kept);
 }
@@ -484,18 +505,13 @@ static void record_of_a_target_removed__reading_it_fails(void **state)
 static void record_of_an_attribute_removed__that_one_is_left_out(void **state)
 {
     struct tamper *t = *state;
-    CLEANUP(buf_done) struct buf list = buf_init(VALUE_BYTES);
-    char name[IO_NAME_BYTES + 1];
+    const char *name = long_attribute();
 
-    snprintf(name, sizeof name, "user.%.240s", long_text('a', 240));
     set_attribute(t->f, "one", name, "long");
     set_attribute(t->f, "one", "user.x", "short");
     const char *record = record_of(t, NAME_ATTRIBUTE, name + strlen("user."));
     check_ok(t->io->ops->unlink(t->io, t->f->long_names, record));
-    struct inode *i = lookup(t, "one");
-    check_ok(volume_listxattr(t->f->v, i, &list));
-    volume_forget(t->f->v, i, 1);
-    check_bytes(buf_view(&list), view_of("user.x", sizeof "user.x"));
+    check_attributes(t, view_of("user.x", sizeof "user.x"));
     tamper_expect_beside(t, 0, 1, 0);
 }
 
@@ -503,7 +519,7 @@ static void record_of_an_attribute_removed__that_one_is_left_out(void **state)
 static void record_of_a_long_target__as_a_name__is_left_out_and_told(void **state)
 {
     struct tamper *t = *state;
-    CLEANUP(buf_done) struct buf raw = buf_init(NAME_LONG_MAX), list = buf_init(VALUE_BYTES);
+    CLEANUP(buf_done) struct buf raw = buf_init(NAME_LONG_MAX);
     char kept[IO_NAME_BYTES + 1];
 
     make_link(t->f, "link", long_text('t', 4000));
@@ -513,10 +529,7 @@ static void record_of_a_long_target__as_a_name__is_left_out_and_told(void **stat
     snprintf(kept, sizeof kept, "user.ks.%s", buf_text(&raw));
     check_ok(t->io->ops->xattr_set(t->io, node, kept, view_text("a value"), 0));
     t->io->ops->node_close(t->io, node);
-    struct inode *i = lookup(t, "one");
-    check_ok(volume_listxattr(t->f->v, i, &list));
-    volume_forget(t->f->v, i, 1);
-    check_bytes(buf_view(&list), view_of("user.x", sizeof "user.x"));
+    check_attributes(t, view_of("user.x", sizeof "user.x"));
     tamper_expect_beside(t, 0, 1, 0);
     tamper_expect_told(t, "/one", UINT64_MAX, kept);
 
@@ -559,9 +572,8 @@ static void record_of_an_attribute_changed__no_value_is_set_that_could_not_be_li
 {
     struct tamper *t = *state;
     CLEANUP(buf_done) struct buf got = buf_init(VALUE_BYTES);
-    char name[IO_NAME_BYTES + 1];
+    const char *name = long_attribute();
 
-    snprintf(name, sizeof name, "user.%.240s", long_text('a', 240));
     set_attribute(t->f, "one", name, "long");
     flip_record(t, record_of(t, NAME_ATTRIBUTE, name + strlen("user.")));
     struct inode *i = lookup(t, "one");
@@ -577,11 +589,10 @@ static void attribute_that_is_not_there__asking_for_it_writes_nothing(void **sta
 {
     struct tamper *t = *state;
     CLEANUP(buf_done) struct buf got = buf_init(VALUE_BYTES);
-    char name[IO_NAME_BYTES + 1];
+    const char *name = long_attribute();
     struct io_node *node;
     struct stat st;
 
-    snprintf(name, sizeof name, "user.%.240s", long_text('a', 240));
     check_os(get_attribute(t, "one", name, &got), ENODATA);
     const char *record = record_of(t, NAME_ATTRIBUTE, name + strlen("user."));
     check_os(t->io->ops->lookup(t->io, t->f->long_names, record, &node, &st), ENOENT);
@@ -688,10 +699,9 @@ static void walk_of_records__told_to_stop__ends_among_them(void **state)
     assert_in_range(t->told, 1, MANY / 2);
 }
 
-/* A block, a header, a target, an attribute, a record, and the name that it was of. */
-static void damage_of_each_kind__told_outside_of_the_volume(void **state)
+/* A target, an attribute, a record, and with it the name that it was of. */
+static void damage_objects(struct tamper *t)
 {
-    struct tamper *t = *state;
     const char *name = long_text('n', 250);
 
     make_link(t->f, "link", "/etc/ledger");
@@ -700,6 +710,14 @@ static void damage_of_each_kind__told_outside_of_the_volume(void **state)
     retarget(t, "link", "/etc/passwd");
     flip_value(t, "one", "x", 0);
     flip_record(t, record_of(t, NAME_ENTRY, name));
+}
+
+/* A block, a header, a target, an attribute, a record, and the name that it was of. */
+static void damage_of_each_kind__told_outside_of_the_volume(void **state)
+{
+    struct tamper *t = *state;
+
+    damage_objects(t);
     flip_page(t, "one", 1);
     flip_page(t, "two", 0);
     tamper_restart(t);
@@ -712,14 +730,8 @@ static void damage_of_each_kind__told_outside_of_the_volume(void **state)
 static void count_without_keys__looks_at_none_of_it(void **state)
 {
     struct tamper *t = *state;
-    const char *name = long_text('n', 250);
 
-    make_link(t->f, "link", "/etc/ledger");
-    tamper_write(t->f, name, true, "x", 1, 0);
-    set_attribute(t->f, "one", "user.x", "x");
-    retarget(t, "link", "/etc/passwd");
-    flip_value(t, "one", "x", 0);
-    flip_record(t, record_of(t, NAME_ENTRY, name));
+    damage_objects(t);
     struct survey s = tamper_count(t);
     assert_true(survey_is_sound(&s));
     assert_int_equal(t->told, 0);

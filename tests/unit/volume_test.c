@@ -29,10 +29,7 @@ static int bench_new_payload(void **state, uint32_t payload)
     struct bench *b;
 
     check_ok(mem_new(1, sizeof *b, &b));
-    check_ok(fixture_keys_new(payload, &b->keys));
-    check_ok(crash_new(&b->io));
-    check_ok(fixture_layout(b->io, "/"));
-    check_ok(fixture_open(b->io, "/", b->keys, &b->f));
+    check_ok(fixture_in_memory(payload, &b->io, &b->keys, &b->f));
     *state = b;
     return 0;
 }
@@ -51,9 +48,7 @@ static int bench_free(void **state)
 {
     struct bench *b = *state;
 
-    fixture_close(b->f);
-    crash_free(b->io);
-    fixture_keys_free(b->keys);
+    fixture_in_memory_free(b->io, b->keys, b->f);
     mem_free(b);
     return 0;
 }
