@@ -6,6 +6,7 @@
  */
 #include "check.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
@@ -17,13 +18,19 @@
 #include "volume/volume_int.h"
 #include "volume_fixture.h"
 
-enum { FILES = 200, THREADS = 4, ROUNDS = 20 };
+enum { FILES = 200, THREADS = 4, ROUNDS = 20, INVENTED = 30000 };
 
-/* A back end that counts the backing files that were opened. */
+/* A back end that counts what was opened, and whose directories may be longer than they are. */
 static struct {
     struct io_ops ops;
     const struct io_ops *below;
     atomic_uint opened;
+    unsigned lists, entries;    /* directories that were opened, and what was read of them */
+    unsigned invented, left;    /* entries at the end of each list; of the present one */
+    unsigned locks_at;          /* the door closes with that entry; 0: not */
+    bool is_failing;            /* no entry can be read */
+    struct volume *volume;      /* whose keys are looked for when something is closed, */
+    unsigned closed, too_early; /* so often; while they were still there */
 } counted;
 
 static ks_rc counted_open(struct io *io, struct io_node *node, bool is_read_only,
@@ -31,6 +38,71 @@ static ks_rc counted_open(struct io *io, struct io_node *node, bool is_read_only
 {
     atomic_fetch_add(&counted.opened, 1);
     return counted.below->open(io, node, is_read_only, ret);
+}
+
+static ks_rc counted_dir_open(struct io *io, struct io_node *dir, struct io_dir **ret)
+{
+    counted.lists++;
+    counted.left = counted.invented;
+    return counted.below->dir_open(io, dir, ret);
+}
+
+/* A file far away from all others, with a name as long as any. */
+static void invent(struct io_dirent *ret, unsigned n)
+{
+    *ret = (struct io_dirent){.ino = UINT32_MAX + (uint64_t)n, .type = S_IFREG};
+    snprintf(ret->name, sizeof ret->name, "%0*u", IO_NAME_BYTES, n);
+}
+
+static ks_rc counted_dir_next(struct io *io, struct io_dir *dir, struct io_dirent *ret)
+{
+    if (counted.is_failing)
+        return ks_os(EIO);
+    TRY(counted.below->dir_next(io, dir, ret));
+    if (ret->name[0] == 0 && counted.left > 0)
+        invent(ret, counted.left--);
+    if (++counted.entries == counted.locks_at)
+        volume_set_door(counted.volume, VOLUME_DRAINING);
+    return KS_SUCCESS;
+}
+
+static void note_close(void)
+{
+    struct volume *v = counted.volume;
+
+    if (!v)
+        return;
+    counted.closed++;
+    counted.too_early +=
+        volume_keys(v) || v->names || v->key_pool || v->header_mac_key || v->attribute_key;
+}
+
+static void counted_close(struct io *io, struct io_file *file)
+{
+    note_close();
+    counted.below->close(io, file);
+}
+
+static void counted_node_close(struct io *io, struct io_node *node)
+{
+    note_close();
+    counted.below->node_close(io, node);
+}
+
+/* io goes through it from now on. */
+static void count_for(struct io *io)
+{
+    const struct io_ops *below = io->ops;
+
+    memset(&counted, 0, sizeof counted);
+    counted.below = below;
+    counted.ops = *below;
+    counted.ops.open = counted_open;
+    counted.ops.dir_open = counted_dir_open;
+    counted.ops.dir_next = counted_dir_next;
+    counted.ops.close = counted_close;
+    counted.ops.node_close = counted_node_close;
+    io->ops = &counted.ops;
 }
 
 struct bench {
@@ -81,10 +153,7 @@ static int bench_new(void **state)
 
     check_ok(mem_new(1, sizeof *b, &b));
     check_ok(fixture_in_memory(3584, &b->io, &b->keys, &b->f));
-    counted.below = b->io->ops;
-    counted.ops = *b->io->ops;
-    counted.ops.open = counted_open;
-    b->io->ops = &counted.ops;
+    count_for(b->io);
     b->v = b->f->v;
     assert_int_equal(sem_init(&b->wake, 0, 0), 0);
     make_files(b);
@@ -99,6 +168,7 @@ static int bench_free(void **state)
 {
     struct bench *b = *state;
 
+    counted.volume = NULL;
     fixture_in_memory_free(b->io, b->keys, b->f);
     sem_destroy(&b->wake);
     mem_free(b);
@@ -190,19 +260,44 @@ static void lookups__elsewhere__are_followed(void **state)
     assert_int_equal(atomic_load(&counted.opened), 0);
 }
 
+static void check_size(struct bench *b, const char *name, off_t size)
+{
+    struct inode *i;
+    struct stat st;
+
+    check_ok(volume_lookup(b->v, b->dir, name, &i, &st));
+    assert_int_equal(st.st_size, size);
+    volume_forget(b->v, i, 1);
+}
+
 static void file__held_and_changed__has_its_new_size_ever_after(void **state)
 {
     struct bench *b = *state;
-    struct stat st;
+
+    begin(b);
+    struct inode *i = look_up(b, 10);
+    ask_for(b, 0, 2); /* anew, and upwards, so that it comes by there */
+    serve(b);
+    check_ok(volume_truncate(b->v, i, 12345));
+    check_size(b, "file-10", 12345);
+    volume_forget(b->v, i, 1);
+    serve(b);
+    check_size(b, "file-10", 12345);
+}
+
+static void file__changed_and_loaded_again__has_its_new_size(void **state)
+{
+    struct bench *b = *state;
 
     begin(b);
     struct inode *i = look_up(b, 10);
     check_ok(volume_truncate(b->v, i, 12345));
     volume_forget(b->v, i, 1);
+    ask_for(b, 0, 2);
     serve(b);
-    check_ok(volume_lookup(b->v, b->dir, "file-10", &i, &st));
-    assert_int_equal(st.st_size, 12345);
-    volume_forget(b->v, i, 1);
+    atomic_store(&counted.opened, 0);
+    check_size(b, "file-10", 12345);
+    assert_int_equal(atomic_load(&counted.opened), 0);
 }
 
 static void file__held_and_removed__is_gone_with_its_last_user(void **state)
@@ -257,6 +352,63 @@ static void directory__large__is_listed_only_as_far_as_was_asked_for(void **stat
     assert_int_equal(b->v->held_count, AHEAD_FIRST);
 }
 
+/* Far more than is kept of it. Once all that was kept is loaded it is listed again, for those around the file that was asked for last,
+ * and then not before somebody asks elsewhere. */
+static void directory__too_long_to_be_kept__is_listed_twice_and_not_for_ever(void **state)
+{
+    struct bench *b = *state;
+    unsigned n = FILES;
+
+    counted.invented = INVENTED;
+    while (--n >= FILES - AHEAD_STREAK)
+        ask_for(b, n, n + 1);
+    b->v->ahead.asked = 20 * INVENTED / AHEAD_ENTRIES; /* as if it were so many */
+    serve(b);
+    assert_true(b->v->ahead_run.names.is_cut);
+    assert_int_equal(counted.lists, 1);
+    for (; n < FILES; n--) {
+        ask_for(b, n, n + 1);
+        serve(b);
+    }
+    assert_int_equal(atomic_load(&counted.opened), FILES); /* what was kept is what was asked for */
+    assert_int_equal(counted.lists, 2);
+    assert_true(b->v->ahead_run.is_listed);
+    ask_for(b, FILES / 2, FILES / 2 + 1);
+    serve(b);
+    assert_true(b->v->held_count > 0);
+    assert_int_equal(counted.lists, 2); /* which has those too */
+}
+
+static void lock__while_a_long_directory_is_listed__ends_that_soon(void **state)
+{
+    struct bench *b = *state;
+
+    counted.invented = INVENTED;
+    counted.volume = b->v;
+    counted.locks_at = 5000;
+    ask_for(b, 0, AHEAD_STREAK);
+    b->v->ahead.asked = INVENTED;
+    serve(b);
+    assert_in_range(counted.entries, 5000, 10000);
+    assert_null(b->v->ahead_run.dir);
+    assert_null(b->v->ahead_run.stream);
+    assert_int_equal(b->v->held_count, 0);
+}
+
+/* Closing a file that was removed may wait for the disk. */
+static void lock__files_are_held__takes_the_keys_before_it_closes_them(void **state)
+{
+    struct bench *b = *state;
+
+    begin(b);
+    volume_set_door(b->v, VOLUME_CLOSED);
+    counted.volume = b->v;
+    volume_wipe(b->v);
+    assert_int_equal(b->v->held_count, 0);
+    assert_true(counted.closed >= AHEAD_FIRST);
+    assert_int_equal(counted.too_early, 0);
+}
+
 static void lock__ends_it_and_nothing_stays(void **state)
 {
     struct bench *b = *state;
@@ -308,7 +460,22 @@ static void objects__as_many_as_there_may_be__leave_no_room_for_it(void **state)
     assert_int_equal(b->v->held_count, 0);
 }
 
-static void list__fails__is_silent(void **state)
+static void list__fails__is_silent_and_tried_again_another_time(void **state)
+{
+    struct bench *b = *state;
+
+    counted.is_failing = true;
+    ask_for(b, 0, AHEAD_STREAK);
+    serve(b);
+    assert_null(b->v->ahead.dir);
+    assert_null(b->v->ahead_run.dir);
+    assert_int_equal(b->f->alerts, 0);
+    assert_int_equal(b->dir->refs, 1);
+    counted.is_failing = false;
+    begin(b);
+}
+
+static void directory__removed_before_it_is_listed__is_silent(void **state)
 {
     struct bench *b = *state;
 
@@ -322,6 +489,7 @@ static void list__fails__is_silent(void **state)
     serve(b);
     assert_int_equal(b->v->held_count, 0);
     assert_int_equal(b->f->alerts, 0);
+    assert_null(b->v->ahead_run.stream);
 }
 
 /* --- all at once --- */
@@ -375,14 +543,19 @@ int main(void)
         TEST(lookups__downwards__find_them_too),
         TEST(lookups__elsewhere__are_followed),
         TEST(file__held_and_changed__has_its_new_size_ever_after),
+        TEST(file__changed_and_loaded_again__has_its_new_size),
         TEST(file__held_and_removed__is_gone_with_its_last_user),
         TEST(file__known_already__is_not_loaded_ahead),
         TEST(directory__large__is_listed_only_as_far_as_was_asked_for),
+        TEST(directory__too_long_to_be_kept__is_listed_twice_and_not_for_ever),
+        TEST(lock__while_a_long_directory_is_listed__ends_that_soon),
+        TEST(lock__files_are_held__takes_the_keys_before_it_closes_them),
         TEST(lock__ends_it_and_nothing_stays),
         TEST(door__closed_while_files_are_wanted__loads_none),
         TEST(rest__nobody_asks__lets_go),
         TEST(objects__as_many_as_there_may_be__leave_no_room_for_it),
-        TEST(list__fails__is_silent),
+        TEST(list__fails__is_silent_and_tried_again_another_time),
+        TEST(directory__removed_before_it_is_listed__is_silent),
         TEST(files__asked_for_by_many_threads_while_they_are_loaded__are_right),
     };
 
