@@ -12,20 +12,19 @@ static const char file_key_info[] = "keystead file key v1";
 
 enum { INFO_BYTES = sizeof file_key_info - 1 + BLOCK_ID_BYTES };
 
-ks_rc file_key_derive(const struct keyset *keys, uint32_t generation, const uint8_t *volume_id,
-                      const uint8_t *file_id, struct xaes_ctx *cipher, struct xaes_key *ret)
+static ks_rc derive(const struct file_op *op, uint32_t generation, struct xaes_key *ret)
 {
-    struct view data_key = keyset_data_key(keys, generation);
+    struct view data_key = keyset_data_key(op->v->keys, generation);
+    struct view volume_id = view_of(op->v->conf.volume_id, BLOCK_ID_BYTES);
     uint8_t info[INFO_BYTES], key[XAES_KEY_BYTES];
 
     ENSURE(data_key.len != 0, KS_E_CORRUPT, "a block names key generation %u, which there is not",
            generation);
     memcpy(info, file_key_info, sizeof file_key_info - 1);
-    memcpy(info + sizeof file_key_info - 1, file_id, BLOCK_ID_BYTES);
-    ks_rc rc = kdf_derive(data_key, view_of(volume_id, BLOCK_ID_BYTES), view_of(info, sizeof info),
-                          key, sizeof key);
+    memcpy(info + sizeof file_key_info - 1, op->i->file_id, BLOCK_ID_BYTES);
+    ks_rc rc = kdf_derive(data_key, volume_id, view_of(info, sizeof info), key, sizeof key);
     if (ks_ok(rc))
-        rc = xaes_key_init(ret, cipher, view_of(key, sizeof key));
+        rc = xaes_key_init(ret, op->s->cipher, view_of(key, sizeof key));
     mem_wipe(key, sizeof key);
     return rc;
 }
@@ -48,8 +47,7 @@ static ks_rc make(const struct file_op *op, uint32_t generation, struct file_key
     k->generation = generation;
     TRY(secret_pool_get(op->v->key_pool, &slot));
     k->key = slot;
-    ks_rc rc = file_key_derive(op->v->keys, generation, op->v->conf.volume_id, op->i->file_id,
-                               op->s->cipher, k->key);
+    ks_rc rc = derive(op, generation, k->key);
     if (!ks_ok(rc)) {
         secret_pool_put(op->v->key_pool, slot);
         return rc;

@@ -150,7 +150,8 @@ static ks_rc set_block_length(const struct file_op *op, uint64_t index, uint32_t
     return rc;
 }
 
-ks_rc file_grow(const struct file_op *op, uint64_t size)
+/* The size becomes larger; what is between reads as zeros. */
+static ks_rc grow(const struct file_op *op, uint64_t size)
 {
     static const uint8_t zeros[BLOCK_BYTES];
     uint32_t payload = op->v->conf.block_payload;
@@ -221,7 +222,7 @@ static ks_rc resize(const struct file_op *op, uint64_t size)
 {
     TRY(file_change_begin(op));
     if (size > op->i->size)
-        return file_grow(op, size);
+        return grow(op, size);
     return size < op->i->size ? shrink(op, size) : KS_SUCCESS;
 }
 
@@ -324,7 +325,7 @@ static ks_rc fallocate_locked(const struct file_op *op, int mode, uint64_t at, u
         return KS_SUCCESS;
     TRY(reserve(op, at, end));
     if (!(mode & MODE_KEEP_SIZE) && end > size)
-        return file_grow(op, end);
+        return grow(op, end);
     return KS_SUCCESS;
 }
 

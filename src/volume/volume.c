@@ -55,6 +55,17 @@ ks_rc volume_new(const struct volume_conf *conf, struct volume **ret)
     return KS_SUCCESS;
 }
 
+static void space_free(struct space *s)
+{
+    if (!s)
+        return;
+    xaes_ctx_free(s->cipher);
+    mem_free(s->pages); /* cipher text only */
+    mem_free(s->nonces);
+    mem_wipe(s->edge, sizeof s->edge);
+    mem_free(s);
+}
+
 static void spaces_free(struct volume *v)
 {
     pthread_mutex_lock(&v->spaces_mutex);
@@ -225,17 +236,6 @@ void volume_free(struct volume *v)
     pthread_mutex_destroy(&v->spots_mutex);
     block_locks_done(&v->block_locks);
     mem_free(v);
-}
-
-void space_free(struct space *s)
-{
-    if (!s)
-        return;
-    xaes_ctx_free(s->cipher);
-    mem_free(s->pages); /* cipher text only */
-    mem_free(s->nonces);
-    mem_wipe(s->edge, sizeof s->edge);
-    mem_free(s);
 }
 
 static ks_rc space_new(struct space **ret)

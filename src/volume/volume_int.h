@@ -242,7 +242,6 @@ void foreground_end(struct foreground *f);
 
 ks_rc volume_space_get(struct volume *v, struct space **ret) KS_MUST;
 void volume_space_put(struct volume *v, struct space *s);
-void space_free(struct space *s);
 void volume_alert(struct volume *v, const char *fmt, ...) KS_PRINTF(2, 3);
 /* volume_seal(v, kind, plain, max, is_storing, ret): as names_seal; a record that is damaged is alerted. */
 ks_rc volume_seal(struct volume *v, enum name_kind kind, const char *plain, size_t max,
@@ -328,13 +327,9 @@ struct file_op {
 ks_rc file_op_begin(struct volume *v, struct inode *i, struct file_op *ret) KS_MUST;
 void file_op_end(struct file_op *op);
 
-/* The key of the file for a generation; FOREIGN text for an unknown one is CORRUPT. */
+/* file_key_get(op, generation, ret): the key of the file for a generation; CORRUPT for one that there is not. */
 ks_rc file_key_get(const struct file_op *op, uint32_t generation,
                    const struct xaes_key **ret) KS_MUST;
-/* file_key_derive(keys, generation, volume_id, file_id, cipher, ret): the derivation itself. */
-ks_rc file_key_derive(const struct keyset *keys, uint32_t generation, const uint8_t *volume_id,
-                      const uint8_t *file_id, struct xaes_ctx *cipher,
-                      struct xaes_key *ret) KS_MUST;
 /* file_block_decode(op, index, page, ret_plain, ret_length): a page read from the file: payload bytes of plain
  * text; length 0 and zeros for a hole. Damage is alerted. */
 ks_rc file_block_decode(const struct file_op *op, uint64_t index, const uint8_t *page,
@@ -357,8 +352,6 @@ ks_rc file_block_write(const struct file_op *op, uint64_t index, const uint8_t *
                        uint32_t length) KS_MUST;
 /* file_set_size(i, size): notes a new size, and a growth as such. */
 void file_set_size(struct inode *i, uint64_t size);
-/* file_grow(op, size): the size becomes larger; what is between reads as zeros. */
-ks_rc file_grow(const struct file_op *op, uint64_t size) KS_MUST;
 
 /* --- filesync.c --- */
 
