@@ -97,7 +97,8 @@ enum guard_cause guard_cause_of(ks_rc rc);
  * opened; else it starts locked. */
 ks_rc guard_new(const struct guard_conf *conf, bool is_granted, bool is_revoked,
                 struct guard **ret) KS_MUST;
-/* guard_start(g): the threads that tick and work. Not called in tests. */
+/* guard_start(g): the threads that tick and work, as guard_tick and guard_work do for a caller who has time in hand. Without
+ * all of them it fails and leaves none. */
 ks_rc guard_start(struct guard *g) KS_MUST;
 /* guard_stop(g): ends the threads; the volume stays as it is. guard_free(g): after that. */
 void guard_stop(struct guard *g);
