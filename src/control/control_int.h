@@ -38,7 +38,6 @@ enum {
     TICK_BATCH = 100, /* regions or clusters that one transaction of the ticker takes up */
     GOAL_NONE = -1,   /* of cluster_volume.reached */
     GOALS_A_SECOND = 1000,
-    PLACED_MAX = 4096, /* volumes of a cluster */
 };
 
 struct control {

@@ -13,7 +13,7 @@
 #include "base/mem.h"
 #include "control/db_int.h"
 
-enum { BUSY_MS = 5000, SQL_BYTES_MAX = 16 * 1024, PLAN_BYTES_MAX = 16 * 1024 };
+enum { BUSY_MS = 5000, SQL_BYTES_MAX = 16 * 1024 };
 
 ks_rc db_fail(sqlite3 *db, int err)
 {
@@ -208,13 +208,6 @@ ks_rc db_run(struct db *db, size_t query, const struct db_arg *args)
 
     TRY(db_begin(db, query, args, &s));
     return db_finish(db, s);
-}
-
-ks_rc db_run_count(struct db *db, size_t query, const struct db_arg *args, int64_t *ret)
-{
-    TRY(db_run(db, query, args));
-    *ret = sqlite3_changes64(db->sqlite);
-    return KS_SUCCESS;
 }
 
 /* ---- single values ---- */

@@ -107,9 +107,8 @@ bool db_is_in_transaction(struct db *db);
 /* db_backup(db, path): copies all of it, as it is in one instant, to a new file at path; other connections go on meanwhile. */
 ks_rc db_backup(struct db *db, const char *path) KS_MUST;
 
-/* db_run(db, query, args): a statement without result. db_run_count: and how many rows it changed. */
+/* db_run(db, query, args): a statement without result. */
 ks_rc db_run(struct db *db, size_t query, const struct db_arg *args) KS_MUST;
-ks_rc db_run_count(struct db *db, size_t query, const struct db_arg *args, int64_t *ret) KS_MUST;
 /* db_put(db, query, row): query is DB_REPLACE or DB_INSERT of the table that row is of. */
 ks_rc db_put(struct db *db, size_t query, const void *row) KS_MUST;
 /* db_row(db, query, args, ret): the first row; NOT_FOUND when there is none. */

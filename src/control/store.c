@@ -210,11 +210,6 @@ void store_close(struct store *s)
         free_store(s);
 }
 
-void store_closep(struct store **s)
-{
-    store_close(*s);
-}
-
 /* -- views -- */
 
 /* Takes an idle connection or a place for a new one, which has no db yet. */

@@ -45,7 +45,6 @@ ks_rc store_create(const struct store_conf *conf) KS_MUST;
 ks_rc store_open(const struct store_conf *conf, struct store **ret) KS_MUST;
 /* store_close(s): no view and no transaction may be open. */
 void store_close(struct store *s);
-void store_closep(struct store **s);
 /* store_backup(s, path): a consistent copy of it as of one instant, while it is in use; mode 0600. EXISTS. */
 ks_rc store_backup(struct store *s, const char *path) KS_MUST;
 

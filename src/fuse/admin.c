@@ -70,7 +70,6 @@ static ks_rc op_unlock(struct process *p, json_t *request, struct control_peer *
 struct change {
     struct process *p;
     const struct keyset *keys;
-    const char *level;
     const struct key_spec *spec; /* NULL: none */
     uint32_t wrap;
     struct keyring_settings settings;

@@ -13,7 +13,7 @@
 
 #define EXAMPLE "https://NAME.vault.azure.net/keys/orders"
 
-enum { CODE_BYTES = 64, WORDS_BYTES = 256, VALUE_MAX = 4096 };
+enum { WORDS_BYTES = 256, VALUE_MAX = 4096 };
 
 /* --- names --- */
 

@@ -84,11 +84,6 @@ void budget_close(struct budget *b)
     mem_free(b);
 }
 
-void budget_closep(struct budget **b)
-{
-    budget_close(*b);
-}
-
 bool budget_take(struct budget *b, uint64_t wait_ms_max, uint64_t *ret_wait_ms)
 {
     struct page *page = b->shared ? b->shared : &b->own;

@@ -24,7 +24,6 @@ struct budget_conf {
 /* budget_open(conf, ret): when the file cannot be shared it is a budget of this process, and budget_why says why. */
 ks_rc budget_open(const struct budget_conf *conf, struct budget **ret) KS_MUST;
 void budget_close(struct budget *b);
-void budget_closep(struct budget **b);
 
 enum { BUDGET_WAIT_MS_MAX = 30000 };
 

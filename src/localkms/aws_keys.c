@@ -98,11 +98,6 @@ const struct aws_alias *aws_alias_find(const struct aws_keys *s, const char *acc
     return a && compare_alias(a, account, region, name) == 0 ? a : NULL;
 }
 
-const struct aws_vault *aws_keys_vault(struct aws_keys *s)
-{
-    return &s->vault;
-}
-
 /* ---- arrays; room is made before a change is committed, so that bringing the model in line cannot fail ---- */
 
 static ks_rc make_room(void *array, size_t count, size_t *room)

@@ -21,8 +21,6 @@ struct aws_alias {
 
 ks_rc aws_keys_open(struct realm *r, struct aws_keys **ret) KS_MUST;
 void aws_keys_close(struct aws_keys *s);
-/* aws_keys_vault(s): for aws_key_make; with the turn. */
-const struct aws_vault *aws_keys_vault(struct aws_keys *s);
 
 /* aws_keys_find(s, id): NULL when there is none; the key as it is, without any dialled delay. */
 struct aws_key *aws_keys_find(const struct aws_keys *s, const char *id);

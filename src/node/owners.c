@@ -17,7 +17,7 @@
 #include "crypto/hash.h"
 #include "io/atomic_file.h"
 
-enum { ETC_BYTES_MAX = 4 * 1024 * 1024, FIELDS = 4 };
+enum { ETC_BYTES_MAX = 4 * 1024 * 1024 };
 
 static const char NAME[] = "owners.json", MEMBER[] = "engine_uids";
 
