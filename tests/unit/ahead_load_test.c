@@ -31,6 +31,7 @@ static struct {
     bool is_failing;            /* no entry can be read */
     struct volume *volume;      /* whose keys are looked for when something is closed, */
     unsigned closed, too_early; /* so often; while they were still there */
+    void (*meanwhile)(void);    /* once, while the first file is on its way from the disk */
 } counted;
 
 static ks_rc counted_open(struct io *io, struct io_node *node, bool is_read_only,
@@ -64,6 +65,15 @@ static ks_rc counted_dir_next(struct io *io, struct io_dir *dir, struct io_diren
     if (++counted.entries == counted.locks_at)
         volume_set_door(counted.volume, VOLUME_DRAINING);
     return KS_SUCCESS;
+}
+
+static void counted_will_read(struct io *io, struct io_file *file, size_t len, uint64_t at)
+{
+    void (*meanwhile)(void) = TAKE(counted.meanwhile);
+
+    if (meanwhile)
+        meanwhile();
+    counted.below->will_read(io, file, len, at);
 }
 
 static void note_close(void)
@@ -100,6 +110,7 @@ static void count_for(struct io *io)
     counted.ops.open = counted_open;
     counted.ops.dir_open = counted_dir_open;
     counted.ops.dir_next = counted_dir_next;
+    counted.ops.will_read = counted_will_read;
     counted.ops.close = counted_close;
     counted.ops.node_close = counted_node_close;
     io->ops = &counted.ops;
@@ -327,6 +338,31 @@ static void file__known_already__is_not_loaded_ahead(void **state)
     volume_forget(b->v, i, 1);
 }
 
+static struct {
+    struct bench *b;
+    struct inode *i;
+} asker;
+
+static void ask_for_the_first(void)
+{
+    asker.i = look_up(asker.b, AHEAD_STREAK);
+}
+
+static void file__asked_for_while_it_is_loaded__is_not_held(void **state)
+{
+    struct bench *b = *state;
+
+    asker.b = b;
+    counted.meanwhile = ask_for_the_first;
+    ask_for(b, 0, AHEAD_STREAK);
+    serve(b);
+    assert_null(counted.meanwhile);
+    assert_null(asker.i->held_next);
+    assert_int_equal(asker.i->refs, 1);
+    assert_true(b->v->held_count > 0);
+    volume_forget(b->v, asker.i, 1);
+}
+
 static void directory__large__is_listed_only_as_far_as_was_asked_for(void **state)
 {
     enum { MANY = AHEAD_STREAK * AHEAD_ENTRIES + 200 };
@@ -546,6 +582,7 @@ int main(void)
         TEST(file__changed_and_loaded_again__has_its_new_size),
         TEST(file__held_and_removed__is_gone_with_its_last_user),
         TEST(file__known_already__is_not_loaded_ahead),
+        TEST(file__asked_for_while_it_is_loaded__is_not_held),
         TEST(directory__large__is_listed_only_as_far_as_was_asked_for),
         TEST(directory__too_long_to_be_kept__is_listed_twice_and_not_for_ever),
         TEST(lock__while_a_long_directory_is_listed__ends_that_soon),
