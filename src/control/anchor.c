@@ -21,7 +21,12 @@ bool anchor_take(struct anchor *a, const struct anchor *heard)
     return true;
 }
 
+bool anchor_is_of(const struct anchor *a, const char *volume)
+{
+    return !a->volume[0] || strcmp(a->volume, volume) == 0;
+}
+
 bool anchor_holds(const struct anchor *a, const char *volume, int64_t sequence)
 {
-    return !a->volume[0] || (strcmp(a->volume, volume) == 0 && sequence >= a->sequence);
+    return !a->volume[0] || (anchor_is_of(a, volume) && sequence >= a->sequence);
 }

@@ -22,5 +22,7 @@ struct anchor {
 
 /* anchor_take(a, heard): whether a is another one now. */
 bool anchor_take(struct anchor *a, const struct anchor *heard);
+/* anchor_is_of(a, volume): whether a keyring with this id is this volume's; every one is while none was seen. */
+bool anchor_is_of(const struct anchor *a, const char *volume);
 /* anchor_holds(a, volume, sequence): whether this keyring is none that was put back: it is this volume's, and not older. */
 bool anchor_holds(const struct anchor *a, const char *volume, int64_t sequence);

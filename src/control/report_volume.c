@@ -87,7 +87,7 @@ static ks_rc tell_lowered(struct taking *t, const struct cluster_volume *was,
         .detail =
             json_pack("{s:s, s:s, s:I, s:I, s:b}", "region", v->region, "node", t->node, "from",
                       (json_int_t)was->anchor.sequence, "to", (json_int_t)v->anchor.sequence,
-                      "other_keyring", strcmp(was->anchor.volume, v->anchor.volume) != 0),
+                      "other_keyring", !anchor_is_of(&was->anchor, v->anchor.volume)),
     };
     return store_tx_audit(t->w->tx, NULL, &event);
 }

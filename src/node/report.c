@@ -85,7 +85,7 @@ static bool is_acceptable(const struct holding *h)
 {
     const struct anchor *a = &h->deed.anchor;
 
-    return is_refused(h) && h->seen.found < a->sequence && strcmp(h->seen.keyring, a->volume) == 0;
+    return is_refused(h) && h->seen.found < a->sequence && anchor_is_of(a, h->seen.keyring);
 }
 
 static void explain_forged(const struct holding *h, char out[MESSAGE_BYTES])

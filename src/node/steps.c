@@ -230,7 +230,7 @@ static ks_rc add_anchor(struct job *j, struct command *c)
 
     if (!a->volume[0])
         return KS_SUCCESS;
-    ENSURE(strcmp(j->seen.keyring, a->volume) == 0, KS_E_FOREIGN,
+    ENSURE(anchor_is_of(a, j->seen.keyring), KS_E_FOREIGN,
            "its keyring is that of another volume, %s; put back its own, of %s", j->seen.keyring,
            a->volume);
     snprintf(sequence, sizeof sequence, "%lld", (long long)a->sequence);

@@ -25,6 +25,7 @@ static void nothing_known__anything__is_taken_and_holds(void **state)
 
     (void)state;
     assert_true(anchor_holds(&a, OURS, 1));
+    assert_true(anchor_is_of(&a, OURS));
     assert_false(anchor_take(&a, &(struct anchor){"", 0, 0}));
     assert_true(anchor_take(&a, &(struct anchor){OURS, 3, 0}));
     check_is(&a, OURS, 3, 0);
@@ -47,6 +48,8 @@ static void known__higher_is_taken__lower_foreign_or_nothing_is_not(void **state
     assert_true(anchor_holds(&a, OURS, 7));
     assert_false(anchor_holds(&a, OURS, 5));
     assert_false(anchor_holds(&a, THEIRS, 7));
+    assert_true(anchor_is_of(&a, OURS)); /* whatever its sequence */
+    assert_false(anchor_is_of(&a, THEIRS));
 }
 
 static void accepted__older_one__is_what_counts_from_then_on(void **state)
