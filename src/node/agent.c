@@ -14,6 +14,7 @@
 
 enum {
     STOP_ENGINE_MS = 10000,
+    UNMOUNT_MS_MAX = 60000,
     STOP_THREADS_MAX = 16,
     URGENT_MS_MAX = 20000,
     URGENT_LOOK_MS = 20,
@@ -64,7 +65,6 @@ void agent_forget(struct agent *a, struct holding *h)
     secret_free(h->password);
     if (h->process_fd >= 0)
         close(h->process_fd);
-    mem_free(h->socket);
     mem_free(h);
 }
 
@@ -188,14 +188,29 @@ ks_rc agent_start(const struct agent_conf *conf, struct agent **ret)
 
 /* --- end --- */
 
-static void close_one(struct agent *a, struct holding *h)
+/* One that was mounted last may not have been looked at yet. */
+static ks_rc unmount(struct agent *a, struct holding *h)
 {
     CLEANUP(json_decrefp) json_t *request = json_pack("{s:s}", "op", "unmount");
     CLEANUP(json_decrefp) json_t *reply = NULL;
+    CLEANUP(mem_freep) struct job *j = NULL;
 
+    ENSURE(request, KS_E_NO_MEMORY, "no memory for a request");
+    TRY(mem_new(1, sizeof *j, &j));
+    pthread_mutex_lock(&a->mutex);
+    *j = (struct job){.a = a, .h = h, .wish = h->wish, .deed = h->deed};
+    memcpy(j->socket, h->socket, sizeof j->socket);
+    pthread_mutex_unlock(&a->mutex);
+    ks_rc rc = look_for_process(j);
+    seen_done(&j->seen);
+    return j->socket[0] ? control_call(j->socket, request, UNMOUNT_MS_MAX, &reply) : rc;
+}
+
+static void close_one(struct agent *a, struct holding *h)
+{
     if (h->power && !power_off(h->power, STOP_ENGINE_MS))
         log_line(LOG_ERROR, "volume %s: its engine does not end", h->id);
-    ks_rc rc = h->socket && request ? control_call(h->socket, request, 60000, &reply) : KS_SUCCESS;
+    ks_rc rc = unmount(a, h);
     if (!ks_ok(rc) && !ks_is(rc, KS_E_NOT_FOUND))
         log_line(LOG_ERROR, "volume %s is left mounted: %s", h->id, ks_text(rc));
     pthread_mutex_lock(&a->mutex);

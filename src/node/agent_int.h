@@ -26,6 +26,7 @@ struct failure {
 };
 
 enum { KEY_FAILURES = WISH_KEYS_MAX + 1 }; /* the platform's is the last one */
+enum { SOCKET_BYTES = 108 };               /* no longer one can be connected to */
 
 /* A volume on this node. */
 struct holding {
@@ -44,8 +45,8 @@ struct holding {
     bool
         is_rolled_back; /* by what was known when it was seen: later notes are about a later keyring */
     uint64_t
-        seen_seq;   /* rises with each change of seen, wish or deed by somebody else than a pass */
-    char *socket;   /* of its process; NULL: its keyring was not read yet */
+        seen_seq; /* rises with each change of seen, wish or deed by somebody else than a pass */
+    char socket[SOCKET_BYTES]; /* of its process, as it was found last; "": none was */
     int process_fd; /* of the process that served it last, to kill it when it does not lock; -1 */
 
     struct failure failure; /* of the step below */
@@ -132,7 +133,7 @@ struct job {
     struct wish wish;
     struct deed deed;
     struct seen seen;
-    char *socket;        /* borrowed */
+    char socket[SOCKET_BYTES];
     struct power *power; /* borrowed; of urgent work only */
     bool is_newer, is_rekeying;
     bool is_wish_due, is_deed_due; /* to be written before anything is done */
@@ -160,12 +161,14 @@ void agent_wish(struct agent *a, const struct wish *w);
 void *agent_listen(void *agent); /* the thread of the long poll */
 ks_rc agent_load(struct agent *a) KS_MUST;
 
+/* look.c: look_volume(j): what is so, into j->seen. look_now(j): the same, but what its process says is enough. look_for_process(j): only that, and
+ * NOT_FOUND when there is none; j->socket is its socket then, also when it does not answer; else "". */
+ks_rc look_volume(struct job *j) KS_MUST;
+ks_rc look_now(struct job *j) KS_MUST;
+ks_rc look_for_process(struct job *j) KS_MUST;
+
 /* pass.c */
 void *agent_worker(void *agent);
-/* pass_look(j): what is so, into j->seen. */
-ks_rc pass_look(struct job *j) KS_MUST;
-/* pass_look_now(j): what its process says; what lies on the disk only when there is none. */
-ks_rc pass_look_now(struct job *j) KS_MUST;
 /* pass_show(j): its volume is as j has seen it. With the mutex. */
 void pass_show(struct job *j);
 

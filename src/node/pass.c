@@ -9,142 +9,9 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "fuse/control.h"
 #include "node/agent_int.h"
-#include "volume/backing.h"
 
-enum { LOOK_MS = 1000, LOOK_WATCHED_MS = 30000, STATUS_MS_MAX = 5000, STEPS_SOON_MS = 1 };
-
-/* --- looking --- */
-
-static ks_rc open_backing(struct job *j, struct backing **ret)
-{
-    CLEANUP(mem_freep) char *path = NULL;
-
-    TRY(node_dir_volume_path(j->a->dir, j->h->id, "backing", &path));
-    const struct backing_conf conf = {
-        .io = j->a->io, .clock = j->a->clock, .random = j->a->conf.random, .path = path};
-    return backing_open(&conf, false, ret);
-}
-
-static bool is_foreign(const struct job *j, const struct keyring *k)
-{
-    char id[ANCHOR_VOLUME_BYTES];
-
-    seen_keyring_id(k, id);
-    return j->deed.anchor.volume[0] && strcmp(id, j->deed.anchor.volume) != 0;
-}
-
-/* The socket's name is the volume's own id, which stands in its keyring. With the keyring of another one there is none. */
-static ks_rc find_socket(struct job *j)
-{
-    CLEANUP(backing_closep) struct backing *b = NULL;
-    CLEANUP(keyring_freep) struct keyring *k = NULL;
-    char *path = NULL;
-
-    TRY(open_backing(j, &b));
-    TRY(backing_keyring(b, &k));
-    if (is_foreign(j, k))
-        return KS_SUCCESS;
-    TRY(control_path(j->a->conf.run_dir, k->volume_id, &path));
-    pthread_mutex_lock(&j->a->mutex);
-    if (j->h->socket)
-        mem_free(path);
-    else
-        j->h->socket = path;
-    j->socket = j->h->socket;
-    pthread_mutex_unlock(&j->a->mutex);
-    return KS_SUCCESS;
-}
-
-static ks_rc look_at_disk(struct job *j)
-{
-    CLEANUP(backing_closep) struct backing *b = NULL;
-    CLEANUP(keyring_freep) struct keyring *k = NULL;
-    bool is_revoked = false;
-
-    TRY(open_backing(j, &b));
-    TRY(backing_keyring(b, &k));
-    TRY(backing_is_revoked(b, &is_revoked));
-    seen_keyring(k, is_revoked, &j->seen);
-    j->seen.found_name = backing_keyring_name(b);
-    return KS_SUCCESS;
-}
-
-/* Whoever listens there must serve this directory at this place, else it is not touched. */
-static ks_rc check_identity(struct job *j)
-{
-    CLEANUP(mem_freep) char *backing = NULL, *mount = NULL;
-
-    TRY(node_dir_volume_path(j->a->dir, j->h->id, "backing", &backing));
-    TRY(node_dir_mount_path(j->a->dir, j->h->id, &mount));
-    ENSURE(strcmp(j->seen.backing, backing) == 0, KS_E_STATE,
-           "process %d serves another copy of this volume: %s; end one of them", j->seen.pid,
-           j->seen.backing);
-    ENSURE(strcmp(j->seen.mountpoint, mount) == 0, KS_E_STATE,
-           "it is mounted at %s by process %d; unmount it there", j->seen.mountpoint, j->seen.pid);
-    return KS_SUCCESS;
-}
-
-static ks_rc look_at_process(struct job *j)
-{
-    CLEANUP(json_decrefp) json_t *request = json_pack("{s:s, s:b}", "op", "status", "handles", 0);
-    CLEANUP(json_decrefp) json_t *status = NULL;
-
-    ENSURE(request, KS_E_NO_MEMORY, "no memory for a request");
-    TRY(control_call(j->socket, request, STATUS_MS_MAX, &status));
-    TRY(seen_status(status, &j->seen));
-    return check_identity(j);
-}
-
-/* What a key has vouched for is what comes next, or later. */
-static void note_keyring(struct job *j)
-{
-    struct anchor now = {.sequence = j->seen.sequence, .accepted = j->deed.anchor.accepted};
-
-    memcpy(now.volume, j->seen.keyring, sizeof now.volume);
-    if (now.sequence > 0 && anchor_take(&j->deed.anchor, &now))
-        j->is_deed_changed = true;
-}
-
-ks_rc pass_look(struct job *j)
-{
-    bool is_there = false;
-
-    TRY(node_dir_has_backing(j->a->dir, j->h->id, &is_there));
-    if (!is_there) {
-        seen_done(&j->seen);
-        j->is_seen = true;
-        ENSURE(!j->deed.is_made || !j->wish.is_present, KS_E_STATE,
-               "its backing directory is gone: %s/volumes/%s/backing; bring it back, or delete the "
-               "cluster",
-               node_dir_path(j->a->dir), j->h->id);
-        return KS_SUCCESS;
-    }
-    if (!j->socket)
-        TRY(find_socket(j));
-    ks_rc rc = j->socket ? look_at_process(j) : ks_fail(KS_E_NOT_FOUND, "it has no socket");
-    if (ks_is(rc, KS_E_NOT_FOUND))
-        rc = look_at_disk(j);
-    j->is_seen = ks_ok(rc);
-    if (ks_ok(rc) && !j->deed.is_made) {
-        j->deed.is_made = true;
-        j->is_deed_changed = true;
-    }
-    if (ks_ok(rc))
-        note_keyring(j);
-    return rc;
-}
-
-ks_rc pass_look_now(struct job *j)
-{
-    ks_rc rc = j->socket ? look_at_process(j) : ks_fail(KS_E_NOT_FOUND, "its socket is not known");
-
-    if (ks_is(rc, KS_E_NOT_FOUND))
-        return pass_look(j);
-    j->is_seen = ks_ok(rc);
-    return rc;
-}
+enum { LOOK_MS = 1000, LOOK_WATCHED_MS = 30000, STEPS_SOON_MS = 1 };
 
 /* --- what happened by itself --- */
 
@@ -503,14 +370,14 @@ static void watch(struct job *j)
     pthread_mutex_lock(&j->a->mutex);
     bool is_watched = j->h->is_watched || j->a->is_ending;
     pthread_mutex_unlock(&j->a->mutex);
-    if (!is_watched && j->seen.is_running && j->socket)
+    if (!is_watched && j->seen.is_running)
         watch_begin(j->a, j->h, j->socket);
 }
 
 static void pass(struct job *j)
 {
     enum step step = STEP_COUNT; /* of looking */
-    ks_rc rc = pass_look(j);
+    ks_rc rc = look_volume(j);
 
     if (ks_ok(rc))
         prove_what_happened(j);
@@ -622,9 +489,9 @@ static bool take_job(struct agent *a, struct job *j)
                       .seq = h->seen_seq,
                       .wish = h->wish,
                       .deed = h->deed,
-                      .socket = h->socket,
                       .is_newer = h->is_newer,
                       .is_rekeying = h->is_rekeying};
+    memcpy(j->socket, h->socket, sizeof j->socket);
     for (size_t i = 0; i < KEY_FAILURES; i++)
         j->key_until_ms[i] = h->key_failures[i].until_ms;
     save_begin(j);

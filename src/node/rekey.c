@@ -147,7 +147,7 @@ ks_rc rekey_start(struct agent *a, struct holding *h)
     pthread_t thread;
 
     ENSURE(!h->is_rekeying && a->rekeys < REKEYS_MAX, KS_E_BUSY, "others are re-encrypted first");
-    ENSURE(h->socket, KS_E_STATE, "it is not mounted");
+    ENSURE(h->socket[0], KS_E_STATE, "it is not mounted");
     TRY(mem_new(1, sizeof *r, &r));
     *r = (struct rekey){.a = a, .h = h, .serial = h->wish.serials.reencrypt};
     ks_rc rc = mem_text(h->socket, &r->socket);

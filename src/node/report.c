@@ -114,6 +114,12 @@ static void explain_refusal(const struct holding *h, char out[MESSAGE_BYTES])
              h->wish.region, h->wish.ordinal);
 }
 
+/* Its process goes on with what it has open, on a disk or directory that is not there: that is no volume as it should be. */
+static bool is_lost(const struct holding *h)
+{
+    return h->seen.is_lost && h->seen.state != LEASE_LOCKED && !ks_ok(h->failure.rc);
+}
+
 void report_access(const struct agent *a, const struct holding *h, enum access *ret_access,
                    enum cause *ret_cause, char out[MESSAGE_BYTES])
 {
@@ -126,7 +132,7 @@ void report_access(const struct agent *a, const struct holding *h, enum access *
     out[0] = 0;
     if (h->is_gone)
         return;
-    if (s->is_running) {
+    if (s->is_running && !is_lost(h)) {
         access_running(h, ret_access, ret_cause, out);
     } else if (h->wish.is_revoked && (s->is_revoked || !s->is_made) && h->is_seen) {
         *ret_access = ACCESS_LOCKED;

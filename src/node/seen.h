@@ -16,6 +16,7 @@ struct seen_wrap {
 
 struct seen {
     bool is_made, is_running, is_revoked;
+    bool is_lost; /* it runs, but its backing directory is not there any more */
     char keyring[ANCHOR_VOLUME_BYTES]; /* whose keyring it has: the id that stands there */
     int64_t
         sequence;  /* of the keyring: of a process that opened it; 0: nobody has vouched for it */

@@ -266,7 +266,7 @@ static ks_rc call(struct job *j, json_t *request)
     CLEANUP(json_decrefp) json_t *owned = request, *reply = NULL;
 
     ENSURE(owned, KS_E_NO_MEMORY, "no memory for a request");
-    ENSURE(j->socket, KS_E_STATE, "it is not mounted");
+    ENSURE(j->socket[0], KS_E_STATE, "it is not mounted");
     return control_call(j->socket, owned, CALL_MS_MAX, &reply);
 }
 

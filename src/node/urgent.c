@@ -41,7 +41,7 @@ static ks_rc ask_lock(struct job *j)
     CLEANUP(json_decrefp) json_t *reply = NULL;
 
     ENSURE(request, KS_E_NO_MEMORY, "no memory for a request");
-    ENSURE(j->socket, KS_E_NOT_FOUND, "it is not mounted");
+    ENSURE(j->socket[0], KS_E_NOT_FOUND, "it is not mounted");
     return control_call(j->socket, request, LOCK_CALL_MS, &reply);
 }
 
@@ -66,8 +66,8 @@ int urgent_process_of(struct job *j)
     if (process >= 0)
         close(process);
     process = -1;
-    /* -1 says as much */
-    IGNORE(control_process(j->socket, &process));
+    if (j->socket[0]) /* -1 says as much */
+        IGNORE(control_process(j->socket, &process));
     return process;
 }
 
@@ -91,7 +91,7 @@ ks_rc urgent_insist(struct job *j, ks_rc why)
     CLEANUP(mem_freep) char *text = NULL;
 
     TRY(mem_text(ks_text(why), &text));
-    ks_rc rc = pass_look_now(j);
+    ks_rc rc = look_now(j);
     if (ks_is(rc, KS_E_STATE) || (ks_ok(rc) && is_locked(j)))
         return rc; /* one that serves another directory is not ours */
     int process = urgent_process_of(j);
@@ -117,7 +117,7 @@ static ks_rc lock_once(struct job *j)
         return urgent_insist(j, rc);
     if (!ks_is(rc, KS_E_NOT_FOUND) && rc.cls != KS_CLASS_BUSY)
         return rc;
-    TRY(pass_look_now(j));
+    TRY(look_now(j));
     if (is_locked(j) || j->seen.is_running)
         return KS_SUCCESS;
     rc = step_take(j, STEP_RECORD);
@@ -137,7 +137,7 @@ static ks_rc lock_volume(struct job *j)
 {
     for (int i = 0; i < TRIES; i++) {
         TRY(lock_once(j));
-        TRY(pass_look_now(j));
+        TRY(look_now(j));
         if (is_locked(j) && (i >= UNLOCK_TRIES || !is_unlocking(j))) {
             if (!j->seen.is_running)
                 cut_mount_off(j);
@@ -169,14 +169,19 @@ static bool note_unlocked(struct job *j)
     return is_wanted;
 }
 
-/* Nobody else tries: a volume whose state cannot be found out is in nobody's pass. */
+/* Nobody else tries: a volume whose state cannot be found out is in nobody's pass. Nor may what is mounted there be read on when nobody is
+ * found who serves it, though its notes and its disk say nothing: without its mount a volume process ends. */
 static ks_rc lock_until_done(struct job *j)
 {
     bool is_told = false;
 
     for (;;) {
         ks_rc rc = lock_volume(j);
-        if (ks_ok(rc) || !note_unlocked(j))
+        if (ks_ok(rc))
+            return rc;
+        if (!j->socket[0])
+            cut_mount_off(j);
+        if (!note_unlocked(j))
             return rc;
         if (!is_told)
             log_line(LOG_ERROR, "volume %s is not locked yet: %s", j->h->id, ks_text(rc));
@@ -304,12 +309,8 @@ static void *run(void *arg)
         h->is_urgent = false;
         h->is_locking = true;
         a->urgent_busy++;
-        *j = (struct job){.a = a,
-                          .h = h,
-                          .wish = h->wish,
-                          .deed = h->deed,
-                          .socket = h->socket,
-                          .power = h->power};
+        *j = (struct job){.a = a, .h = h, .wish = h->wish, .deed = h->deed, .power = h->power};
+        memcpy(j->socket, h->socket, sizeof j->socket);
         pthread_mutex_unlock(&a->mutex);
         serve(j);
         pthread_mutex_lock(&a->mutex);

@@ -776,6 +776,123 @@ def test_keyring_of_another_volume__is_refused_and_not_noted(node, plane, rotate
     plane.wait_access("OPEN", other)
 
 
+# --- a process whose disk is not what it was ---
+
+
+def backing_of(node, volume):
+    return os.path.join(node.dir, "volumes", volume, "backing")
+
+
+def put_foreign(node, volume, other):
+    put_keyring_back(node, volume, keep_keyring(node, other))
+
+
+def put_damage(node, volume, _):
+    put_keyring_back(node, volume, [b"damaged", b"damaged"])
+
+
+def take_keyring_away(node, volume, _):
+    for path in keyring_paths(node, volume):
+        os.unlink(path)
+
+
+def take_directory_away(node, volume, _):
+    os.rename(backing_of(node, volume), backing_of(node, volume) + ".away")
+
+
+def exchange_directory(node, volume, other):
+    take_directory_away(node, volume, other)
+    shutil.copytree(backing_of(node, other), backing_of(node, volume))
+
+
+CHANGES = (put_foreign, put_damage, take_keyring_away, take_directory_away, exchange_directory)
+
+
+def ask_process(keyring, op):
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(os.path.join(os.environ.get("KEYSTEAD_RUN_DIR", "/run/keystead"), f"{keyring}.sock"))
+        s.sendall(json.dumps({"op": op}).encode() + b"\n")
+        return json.loads(s.makefile().readline())
+
+
+@pytest.fixture
+def beside(node, plane):
+    """Two volumes with a file each."""
+    volumes = plane.want(), plane.want()
+    plane.wait_reached(*volumes)
+    for volume in volumes:
+        node.write(volume, "file", "kept")
+        wait_noted(node, plane, volume, 1)
+    return volumes
+
+
+def change_under_process(node, plane, change, volume, other):
+    """While no agent runs, and the volume's process goes on."""
+    node.kill()
+    change(node, volume, other)
+    plane.reported.clear()
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_revoke__agent_restarted_over_another_disk__locks_the_process_that_runs(node, plane, beside, change):
+    volume, other = beside
+    own = noted(node, volume)["volume"]
+    pid = node.status(volume)["volume"]["pid"]
+    change_under_process(node, plane, change, volume, other)
+    plane.want(volume, revoked=True)
+    with open(os.path.join(node.mountpoint(volume), "file")) as used:
+        node.start()
+        report, = plane.wait_access("LOCKED", volume)
+        assert report["cause"] == "REVOKED"
+        with pytest.raises(OSError):
+            used.read()
+    assert not is_readable(node, volume)
+    told = ask_process(own, "status")
+    assert (told["volume"]["pid"], told["state"], told["revoked"]) == (pid, "LOCKED", True)
+    plane.wait(lambda: plane.receipts_of(volume), "there is a receipt")
+    receipt, = plane.receipts_of(volume)
+    assert receipt["reason"] == "REVOKED" and receipt["handles_cut"] >= 1 and receipt["duration_ms"] == told["receipt"]["duration_ms"]
+    assert node.read(other, "file") == "kept"
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_revoke__over_another_disk_and_nothing_was_noted__cuts_its_mount_off(node, plane, beside, change):
+    """Its process cannot be found, so it is ended without being asked."""
+    volume, other = beside
+    pid = node.status(volume)["volume"]["pid"]
+    change_under_process(node, plane, change, volume, other)
+    os.unlink(os.path.join(node.dir, "volumes", volume, "deed.json"))
+    plane.want(volume, revoked=True)
+    node.start()
+    proc.wait_gone(pid)
+    assert not is_readable(node, volume)
+    assert node.read(other, "file") == "kept"
+
+
+def test_volume__absent_over_a_directory_that_is_gone__its_process_ends(node, plane, beside):
+    volume, other = beside
+    pid = node.status(volume)["volume"]["pid"]
+    change_under_process(node, plane, take_directory_away, volume, other)
+    node.start()
+    report, = plane.wait_access("FAILED", volume)
+    assert "backing directory is gone" in report["message"] and node.read(volume, "file") == "kept"
+    plane.want(volume, state="ABSENT")
+    proc.wait_gone(pid)
+    plane.wait_reached(volume)
+
+
+def test_revoke__over_another_volumes_keyring__does_not_touch_that_ones_process(node, plane, beside):
+    """Its own has ended; what lies there now names a process that serves another place."""
+    volume, other = beside
+    pid = node.status(volume)["volume"]["pid"]
+    change_under_process(node, plane, put_foreign, volume, other)
+    os.kill(pid, signal.SIGKILL)
+    plane.want(volume, revoked=True)
+    node.start()
+    plane.wait_access("LOCKED", volume)
+    assert node.read(other, "file") == "kept" and state(node, other) == "OPEN"
+
+
 @pytest.fixture
 def service(cli, work):
     made = KeyService(cli, work)

@@ -92,9 +92,19 @@ static inline int agent_teardown(void **state)
     return 0;
 }
 
+/* Its process is to be found there. */
+static inline void listen_at(struct agent_fixture *f)
+{
+    int len = snprintf(f->h->socket, sizeof f->h->socket, "%s/v.sock", f->path.text);
+
+    assert_true(len > 0 && (size_t)len < sizeof f->h->socket);
+}
+
 /* As a pass or a lock that begins now. */
 static inline struct job job_of(struct agent_fixture *f)
 {
-    return (struct job){
-        .a = &f->a, .h = f->h, .wish = f->h->wish, .deed = f->h->deed, .socket = f->h->socket};
+    struct job j = {.a = &f->a, .h = f->h, .wish = f->h->wish, .deed = f->h->deed};
+
+    memcpy(j.socket, f->h->socket, sizeof j.socket);
+    return j;
 }

@@ -124,7 +124,7 @@ static void pass__rotated_while_a_wish_comes__keeps_the_engine_on(void **state)
     struct process p = {.sequences = {8, 8}, .is_wish_to_come = true};
 
     open_volume(f, 7);
-    check_ok(mem_format(&f->h->socket, "%s/v.sock", f->path.text));
+    listen_at(f);
     run(f, &p);
     assert_int_equal(p.looks, 2);
     assert_true(p.is_engine_on[0]);

@@ -74,11 +74,6 @@ static void end(pid_t pid)
     reap(pid);
 }
 
-static void listen_at(struct agent_fixture *f)
-{
-    check_ok(mem_format(&f->h->socket, "%s/v.sock", f->path.text));
-}
-
 /* The process that was watched last has ended. */
 static void watch_dead(struct agent_fixture *f, bool is_reaped)
 {

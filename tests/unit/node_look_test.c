@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goal: the process of a volume is found by what the node has noted, whatever lies on its disk by now, and no other process is taken for it.
+ */
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "fuse/control_server.h"
+#include "volume/backing.h"
+
+#include "agent_fixture.h"
+
+#define OURS "00112233445566778899aabbccddeeff"
+
+enum { PID = 17 };
+
+/* A process, and what it says that it serves. */
+struct process {
+    char socket[SOCKET_BYTES], id[ANCHOR_VOLUME_BYTES];
+    const char *backing, *mount;
+    unsigned locks;
+    struct control_server *server;
+};
+
+static ks_rc serve(void *arg, json_t *request, struct control_peer *peer, json_t **ret)
+{
+    struct process *p = arg;
+
+    (void)peer;
+    p->locks += strcmp(json_string_value(json_object_get(request, "op")), "status") != 0;
+    *ret = json_pack(
+        "{s:b, s:s, s:b, s:s, s:{s:I}, s:{s:s, s:s, s:s, s:i}, s:{s:i, s:i, s:i}, s:[]}", "ok", 1,
+        "state", "OPEN", "revoked", 0, "cause", "NONE", "keyring", "sequence", (json_int_t)3,
+        "volume", "id", p->id, "backing", p->backing, "mountpoint", p->mount, "pid", PID, "lease",
+        "max_ms", 60000, "probe_ms", 15000, "grace_ms", 3600000, "wraps");
+    return KS_SUCCESS;
+}
+
+static void start(struct agent_fixture *f, struct process *p, const char *id)
+{
+    snprintf(p->id, sizeof p->id, "%s", id);
+    snprintf(p->socket, sizeof p->socket, "%s/%s.sock", f->tmp.path, p->id);
+    const struct control_server_conf conf = {.path = p->socket, .handle = serve, .arg = p};
+    check_ok(control_server_start(&conf, &p->server));
+}
+
+struct places {
+    char *backing, *mount;
+};
+
+static void places_done(struct places *p)
+{
+    mem_free(p->backing);
+    mem_free(p->mount);
+}
+
+static struct places places_of(struct agent_fixture *f)
+{
+    struct places p = {0};
+
+    f->a.conf.run_dir = f->tmp.path;
+    check_ok(node_dir_prepare(f->a.dir, f->h->id));
+    check_ok(node_dir_volume_path(f->a.dir, f->h->id, "backing", &p.backing));
+    check_ok(node_dir_mount_path(f->a.dir, f->h->id, &p.mount));
+    return p;
+}
+
+/* A volume there, and its id. */
+static void make_volume(struct agent_fixture *f, const char *path, char id[ANCHOR_VOLUME_BYTES])
+{
+    const struct key_spec spec = {"NULL_KMS", "k", ""};
+    const struct backing_conf conf = {.io = f->a.io,
+                                      .clock = f->a.clock,
+                                      .random = f->a.conf.random,
+                                      .path = path,
+                                      .is_development = true};
+    const struct backing_create make = {.label = "v",
+                                        .block_payload = 3584,
+                                        .settings = {60000, 15000, 3600000, 0},
+                                        .specs = &spec,
+                                        .spec_count = 1};
+    CLEANUP(backing_closep) struct backing *b = NULL;
+    CLEANUP(keyring_freep) struct keyring *k = NULL;
+
+    check_ok(backing_create(&conf, &make));
+    check_ok(backing_open(&conf, false, &b));
+    check_ok(backing_keyring(b, &k));
+    seen_keyring_id(k, id);
+}
+
+static void note(struct agent_fixture *f, const char *id)
+{
+    f->h->deed = (struct deed){.is_made = true, .anchor = {.sequence = 3}};
+    snprintf(f->h->deed.anchor.volume, sizeof f->h->deed.anchor.volume, "%s", id);
+}
+
+static void damage(const char *backing, const char *name)
+{
+    CLEANUP(mem_freep) char *path = NULL;
+
+    check_ok(mem_format(&path, "%s/%s", backing, name));
+    assert_int_equal(truncate(path, 5), 0);
+}
+
+/* Foreign, damaged, not there: each has it found, twice: also without the socket of before. */
+static void process__noted__is_found_whatever_lies_there(void **state)
+{
+    struct agent_fixture *f = *state;
+    CLEANUP(places_done) struct places at = places_of(f);
+    struct process p = {.backing = at.backing, .mount = at.mount};
+    char foreign[ANCHOR_VOLUME_BYTES];
+
+    start(f, &p, OURS);
+    note(f, OURS);
+    for (int i = 0; i < 3; i++) {
+        struct job j = job_of(f);
+        if (i == 1)
+            make_volume(f, at.backing, foreign);
+        if (i == 2) {
+            damage(at.backing, "keyring.0");
+            damage(at.backing, "keyring.1");
+        }
+        check_ok(look_volume(&j)); /* it is to be locked */
+        assert_true(j.is_seen && j.seen.is_running);
+        assert_int_equal(j.seen.pid, PID);
+        assert_int_equal(j.seen.is_lost, i == 0);
+        assert_string_equal(j.socket, p.socket);
+        assert_string_equal(f->h->socket, p.socket);
+        f->h->socket[0] = 0;
+        seen_done(&j.seen);
+    }
+    control_server_stop(p.server);
+}
+
+static void process__over_a_directory_that_is_gone__is_told_while_it_is_wanted(void **state)
+{
+    struct agent_fixture *f = *state;
+    CLEANUP(places_done) struct places at = places_of(f);
+    struct process p = {.backing = at.backing, .mount = at.mount};
+    enum access access;
+    enum cause cause;
+    char message[MESSAGE_BYTES];
+
+    start(f, &p, OURS);
+    note(f, OURS);
+    f->h->wish.is_revoked = false;
+    struct job j = job_of(f);
+    ks_rc rc = look_volume(&j);
+    check_rc(rc, STATE);
+    check_text(rc, "backing directory is gone");
+    assert_true(j.is_seen && j.seen.is_running && j.seen.is_lost);
+    failure_note(&f->h->failure, rc, 0, f->a.conf.random);
+    pass_show(&j);
+    report_access(&f->a, f->h, &access, &cause, message);
+    assert_int_equal(access, ACCESS_FAILED);
+    assert_non_null(strstr(message, "backing directory is gone"));
+    control_server_stop(p.server);
+}
+
+/* The keyring that lies there is another volume's, whose process serves another place: it is not asked to lock. */
+static void process__of_the_volume_whose_keyring_lies_there__is_not_taken(void **state)
+{
+    struct agent_fixture *f = *state;
+    CLEANUP(places_done) struct places at = places_of(f);
+    struct process other = {.backing = "/elsewhere", .mount = "/there"};
+    char foreign[ANCHOR_VOLUME_BYTES];
+
+    make_volume(f, at.backing, foreign);
+    start(f, &other, foreign);
+    note(f, OURS);
+    struct job j = job_of(f);
+    check_ok(look_volume(&j));
+    assert_true(j.is_seen && !j.seen.is_running);
+    assert_string_equal(j.seen.keyring, foreign);
+    assert_string_equal(j.socket, "");
+    seen_done(&j.seen);
+    control_server_stop(other.server);
+}
+
+/* By hand: it serves this place, with a keyring that is not the volume's. A revoke is for it too. */
+static void process__that_serves_this_place_with_another_keyring__is_found(void **state)
+{
+    struct agent_fixture *f = *state;
+    CLEANUP(places_done) struct places at = places_of(f);
+    struct process p = {.backing = at.backing, .mount = at.mount};
+    char foreign[ANCHOR_VOLUME_BYTES];
+
+    make_volume(f, at.backing, foreign);
+    start(f, &p, foreign);
+    note(f, OURS);
+    struct job j = job_of(f);
+    check_ok(look_volume(&j));
+    assert_true(j.seen.is_running);
+    assert_true(seen_is_rolled_back(&j.seen, &j.deed));
+    assert_string_equal(j.deed.anchor.volume, OURS);
+    assert_string_equal(j.socket, p.socket);
+    seen_done(&j.seen);
+    control_server_stop(p.server);
+}
+
+/* What was found there before, or is noted: a copy that serves another place gets no lock. */
+static void process__of_a_copy__is_not_taken(void **state)
+{
+    struct agent_fixture *f = *state;
+    CLEANUP(places_done) struct places at = places_of(f);
+    struct process copy = {.backing = "/copy", .mount = at.mount};
+
+    start(f, &copy, OURS);
+    note(f, OURS);
+    memcpy(f->h->socket, copy.socket, sizeof copy.socket);
+    struct job j = job_of(f);
+    ks_rc rc = look_now(&j);
+    check_rc(rc, STATE);
+    check_text(rc, "serves another copy of this volume: /copy");
+    assert_string_equal(j.socket, "");
+    assert_string_equal(f->h->socket, "");
+    assert_int_equal(copy.locks, 0);
+    seen_done(&j.seen);
+    control_server_stop(copy.server);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, agent_setup, agent_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(process__noted__is_found_whatever_lies_there),
+        T(process__over_a_directory_that_is_gone__is_told_while_it_is_wanted),
+        T(process__of_the_volume_whose_keyring_lies_there__is_not_taken),
+        T(process__that_serves_this_place_with_another_keyring__is_found),
+        T(process__of_a_copy__is_not_taken),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
