@@ -173,9 +173,11 @@ void *agent_worker(void *agent);
 void pass_show(struct job *j);
 
 /* save_begin(j): with the mutex: takes over what has to be written of its volume, if anything; may be asked while nobody writes only.
- * save_end(j): without it: writes. What cannot be written is due again, and is told once. */
+ * save_end(j): without it: writes. What cannot be written is due again, and is told once. save_deed(j): the deed, now, by a pass, with what others
+ * noted meanwhile; without the mutex. */
 void save_begin(struct job *j);
 void save_end(struct job *j);
+ks_rc save_deed(struct job *j) KS_MUST;
 
 /* power_told(agent), power_owner(agent, organisation, ret): for power_conf. */
 void power_told(void *agent);

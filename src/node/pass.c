@@ -5,13 +5,14 @@
  * Workers take whichever volume is due. A pass works on copies; what somebody else changed meanwhile (a wish, a lock) wins, and the
  * next pass sees it.
  */
+#include <poll.h>
 #include <stdio.h>
 
 #include "base/log.h"
 #include "base/mem.h"
 #include "node/agent_int.h"
 
-enum { LOOK_MS = 1000, LOOK_WATCHED_MS = 30000, STEPS_SOON_MS = 1 };
+enum { LOOK_MS = 1000, LOOK_WATCHED_MS = 30000, STEPS_SOON_MS = 1, SAVE_AGAIN_MS = 20 };
 
 /* --- what happened by itself --- */
 
@@ -402,15 +403,12 @@ void save_begin(struct job *j)
     h->is_saving = j->is_wish_due || j->is_deed_due;
 }
 
-/* Before anything is done for a wish it is on the disk; without a disk it is done all the same. */
-void save_end(struct job *j)
+static ks_rc save(struct job *j)
 {
     struct agent *a = j->a;
     struct holding *h = j->h;
     ks_rc rc = KS_SUCCESS;
 
-    if (!j->is_wish_due && !j->is_deed_due)
-        return;
     if (j->is_wish_due)
         rc = node_dir_volume_write(a->dir, h->id, "wish.json", wish_write(&j->wish));
     if (ks_ok(rc) && j->is_deed_due)
@@ -428,6 +426,40 @@ void save_end(struct job *j)
     pthread_mutex_unlock(&a->mutex);
     if (!ks_ok(rc) && !is_told)
         log_line(LOG_ERROR, "volume %s: what is wished cannot be kept: %s", h->id, ks_text(rc));
+    return rc;
+}
+
+/* Before anything is done for a wish it is on the disk; without a disk it is done all the same. */
+void save_end(struct job *j)
+{
+    if (j->is_wish_due || j->is_deed_due)
+        IGNORE(save(j)); /* it is due again */
+}
+
+/* With the mutex, and its volume in nobody's hands. The wish is none of it: a newer one may be waiting. */
+static void save_begin_deed(struct job *j)
+{
+    merge_deed(j);
+    j->deed = j->h->deed;
+    j->is_wish_due = false;
+    j->is_deed_due = j->h->is_deed_saved = j->h->is_saving = true;
+}
+
+ks_rc save_deed(struct job *j)
+{
+    bool is_free = false;
+
+    j->is_deed_changed = true;
+    while (!is_free) {
+        pthread_mutex_lock(&j->a->mutex);
+        is_free = !j->h->is_saving;
+        if (is_free)
+            save_begin_deed(j);
+        pthread_mutex_unlock(&j->a->mutex);
+        if (!is_free)
+            poll(NULL, 0, SAVE_AGAIN_MS);
+    }
+    return save(j);
 }
 
 /* --- workers --- */

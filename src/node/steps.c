@@ -15,6 +15,7 @@
 #include "fuse/mount_point.h"
 #include "io/process.h"
 #include "node/agent_int.h"
+#include "volume/backing.h"
 
 enum {
     COMMAND_MS_MAX = 180000,
@@ -177,6 +178,36 @@ static ks_rc check_countable(const struct job *j)
     return KS_SUCCESS;
 }
 
+static ks_rc read_made(struct job *j, struct anchor *ret)
+{
+    CLEANUP(backing_closep) struct backing *b = NULL;
+    CLEANUP(keyring_freep) struct keyring *k = NULL;
+    CLEANUP(mem_freep) char *path = NULL;
+
+    TRY(node_dir_volume_path(j->a->dir, j->h->id, "new", &path));
+    const struct backing_conf conf = {
+        .io = j->a->io, .clock = j->a->clock, .random = j->a->conf.random, .path = path};
+    TRY(backing_open(&conf, false, &b));
+    TRY(backing_keyring(b, &k));
+    seen_keyring_id(k, ret->volume);
+    ret->sequence = (int64_t)k->sequence; /* its first: it says no more than that it is there */
+    return KS_SUCCESS;
+}
+
+/* On the disk before the volume has its name: whoever finds it there after a crash must know it for its own, also where another one, that is
+ * gone for good, is noted: then this one begins anew. And a process that serves it is found by its id from then on. */
+static ks_rc note_made(struct job *j)
+{
+    struct anchor *a = &j->deed.anchor, made = {.accepted = a->accepted + (a->volume[0] != 0)};
+
+    TRY(read_made(j, &made));
+    *a = made;
+    j->deed.done = j->wish.serials;
+    TRY(save_deed(j));
+    ENSURE(strcmp(a->volume, made.volume) == 0, KS_E_BUSY, "another keyring was accepted meanwhile");
+    return KS_SUCCESS;
+}
+
 static ks_rc create(struct job *j)
 {
     ks_rc rc = ks_fail(KS_E_STATE, "there is no key to make it under");
@@ -188,11 +219,9 @@ static ks_rc create(struct job *j)
     for (size_t i = 0; !ks_ok(rc) && i < j->wish.key_count; i++)
         rc = create_under(j, &j->wish.keys[i].spec);
     TRY(rc);
+    TRY(note_made(j));
     TRY(node_dir_adopt(j->a->dir, j->h->id));
-    if (j->deed.anchor.volume[0]) /* of one that is gone for good: this one begins anew */
-        j->deed.anchor = (struct anchor){.accepted = j->deed.anchor.accepted + 1};
     j->deed.is_made = true;
-    j->deed.done = j->wish.serials;
     j->is_deed_changed = true;
     return KS_SUCCESS;
 }

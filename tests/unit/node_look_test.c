@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Goal: the process of a volume is found by what the node has noted, whatever lies on its disk by now, and no other process is taken for it.
+ * What the node notes of a volume that it makes is on the disk before the volume is.
  */
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,7 +14,7 @@
 
 #define OURS "00112233445566778899aabbccddeeff"
 
-enum { PID = 17 };
+enum { PID = 17, PROGRAM_BYTES = 128 };
 
 /* A process, and what it says that it serves. */
 struct process {
@@ -220,6 +221,101 @@ static void process__of_a_copy__is_not_taken(void **state)
     control_server_stop(copy.server);
 }
 
+/* --- made --- */
+
+/* A program that "makes" what was made before. */
+static void program_of(struct agent_fixture *f, const char *made, char path[PROGRAM_BYTES])
+{
+    snprintf(path, PROGRAM_BYTES, "%s/program", f->tmp.path);
+    FILE *out = fopen(path, "we");
+
+    assert_non_null(out);
+    fprintf(out, "#!/bin/sh\nexec cp -r %s \"$3\"\n", made);
+    assert_int_equal(fclose(out), 0);
+    assert_int_equal(chmod(path, 0700), 0);
+    f->a.conf.program = path;
+}
+
+static void read_deed(struct agent_fixture *f, struct deed *ret)
+{
+    CLEANUP(json_decrefp) json_t *text = NULL;
+
+    check_ok(node_dir_volume_read(f->a.dir, f->h->id, "deed.json", &text));
+    check_ok(deed_read(text, ret));
+}
+
+static void check_noted(const struct anchor *a, const char *id, int64_t accepted)
+{
+    assert_string_equal(a->volume, id);
+    assert_int_equal(a->sequence, 1);
+    assert_int_equal(a->accepted, accepted);
+}
+
+/* Cut off between the two: what stands on the disk is enough to know it for its own. */
+static void made__cut_off_before_it_has_its_name__is_noted_already(void **state)
+{
+    struct agent_fixture *f = *state;
+    CLEANUP(places_done) struct places at = places_of(f);
+    CLEANUP(mem_freep) char *source = NULL, *in_the_way = NULL;
+    char program[PROGRAM_BYTES], id[ANCHOR_VOLUME_BYTES];
+    struct deed kept;
+
+    check_ok(node_dir_file(f->a.dir, "source", &source));
+    make_volume(f, source, id);
+    program_of(f, source, program);
+    f->h->wish.is_platform = true;
+    f->h->wish.serials.data = 2;
+    note(f, OURS); /* of one that is gone for good */
+    f->h->deed.is_made = false;
+    check_ok(mem_format(&in_the_way, "%s/x", at.backing));
+    assert_int_equal(mkdir(at.backing, 0700), 0);
+    assert_int_equal(mkdir(in_the_way, 0700), 0);
+
+    struct job j = job_of(f);
+    assert_false(ks_ok(step_take(&j, STEP_CREATE)));
+    assert_false(j.deed.is_made);
+    read_deed(f, &kept);
+    assert_false(kept.is_made);
+    assert_int_equal(kept.done.data, 2);
+    check_noted(&kept.anchor, id, 1);
+    check_noted(&f->h->deed.anchor, id, 1);
+
+    /* as after the name was given and before that was noted */
+    assert_int_equal(rmdir(in_the_way), 0);
+    check_ok(node_dir_adopt(f->a.dir, f->h->id));
+    f->h->deed = kept;
+    struct job next = job_of(f);
+    check_ok(look_volume(&next));
+    assert_true(next.deed.is_made && next.is_deed_changed);
+    check_noted(&next.deed.anchor, next.seen.keyring, 1);
+    seen_done(&next.seen);
+}
+
+static void made__nothing_can_be_noted__has_no_name(void **state)
+{
+    struct agent_fixture *f = *state;
+    CLEANUP(places_done) struct places at = places_of(f);
+    CLEANUP(mem_freep) char *source = NULL, *deed = NULL;
+    char program[PROGRAM_BYTES], id[ANCHOR_VOLUME_BYTES];
+
+    check_ok(node_dir_file(f->a.dir, "source", &source));
+    make_volume(f, source, id);
+    program_of(f, source, program);
+    f->h->wish.is_platform = true;
+    check_ok(node_dir_volume_path(f->a.dir, f->h->id, "deed.json", &deed));
+    assert_int_equal(mkdir(deed, 0700), 0);
+    struct job j = job_of(f);
+    assert_false(ks_ok(step_take(&j, STEP_CREATE)));
+    assert_int_equal(access(at.backing, F_OK), -1);
+    assert_false(f->h->is_deed_saved);
+
+    assert_int_equal(rmdir(deed), 0);
+    struct job again = job_of(f);
+    check_ok(step_take(&again, STEP_CREATE));
+    assert_int_equal(access(at.backing, F_OK), 0);
+    assert_true(again.deed.is_made);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, agent_setup, agent_teardown)
 
 int main(void)
@@ -230,6 +326,8 @@ int main(void)
         T(process__of_the_volume_whose_keyring_lies_there__is_not_taken),
         T(process__that_serves_this_place_with_another_keyring__is_found),
         T(process__of_a_copy__is_not_taken),
+        T(made__cut_off_before_it_has_its_name__is_noted_already),
+        T(made__nothing_can_be_noted__has_no_name),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
