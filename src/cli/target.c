@@ -37,6 +37,7 @@ struct backing_conf target_conf(struct cli *cli, const char *path)
         .passphrase = ask_passphrase,
         .passphrase_arg = cli,
         .is_development = args_has(cli, OPT_DEV),
+        .volume_id = cli->texts[OPT_VOLUME_ID],
     };
 }
 

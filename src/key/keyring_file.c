@@ -8,6 +8,7 @@
 #include "key/keyring_file.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "io/atomic_file.h"
@@ -30,6 +31,7 @@ struct keyring_file {
     struct io_file *lock; /* NULL: opened for reading only */
     struct image current;
     struct image other;     /* a whole copy that differs from the current one, for a fall-back */
+    const char *foreign;    /* the name of a copy that is another volume's; NULL */
     bool is_stale[COPIES];  /* not known to hold the current bytes */
     bool is_authentic;      /* the current keyring's MAC was checked, or we wrote it */
     uint64_t sequence_used; /* the highest that may stand on disk, also from a write that failed */
@@ -213,6 +215,40 @@ const struct keyring *keyring_file_current(const struct keyring_file *f)
 const char *keyring_file_name(const struct keyring_file *f)
 {
     return copy_names[f->is_stale[0]];
+}
+
+/* --- whose it is --- */
+
+static void image_id(const struct image *m, char out[2 * KEYRING_ID_BYTES + 1])
+{
+    out[0] = 0;
+    for (size_t i = 0; m->k && i < KEYRING_ID_BYTES; i++)
+        snprintf(out + 2 * i, 3, "%02x", m->k->volume_id[i]);
+}
+
+ks_rc keyring_file_keep_to(struct keyring_file *f, const char *volume_id)
+{
+    char current[2 * KEYRING_ID_BYTES + 1], other[2 * KEYRING_ID_BYTES + 1];
+
+    image_id(&f->current, current);
+    image_id(&f->other, other);
+    if (strcmp(current, volume_id) != 0) {
+        ENSURE(strcmp(other, volume_id) == 0, KS_E_FOREIGN,
+               "its keyring is that of another volume, %s; put back its own, of %s", current,
+               volume_id);
+        f->foreign = keyring_file_name(f);
+        keyring_file_fall_back(f);
+        image_done(&f->other);
+    } else if (f->other.k && strcmp(other, volume_id) != 0) {
+        f->foreign = copy_names[!f->is_stale[0]];
+        image_done(&f->other);
+    }
+    return KS_SUCCESS;
+}
+
+const char *keyring_file_foreign(const struct keyring_file *f)
+{
+    return f->foreign;
 }
 
 /* --- authenticity --------------------------------------------------------------------------- */

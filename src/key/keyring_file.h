@@ -25,6 +25,14 @@ ks_rc keyring_file_create(struct io *io, struct io_node *dir, struct keyring *k,
                           struct view mac_key, struct keyring_file **ret) KS_MUST;
 void keyring_file_close(struct keyring_file *f);
 
+/*
+ * keyring_file_keep_to(f, volume_id): from now on a copy of another volume (its id, hex) is what a damaged one is: never current, nor fallen
+ * back to, and replaced when the keyring is mended. FOREIGN when no copy is this volume's.
+ */
+ks_rc keyring_file_keep_to(struct keyring_file *f, const char *volume_id) KS_MUST;
+/* keyring_file_foreign(f): the name of such a copy; NULL: there was none. */
+const char *keyring_file_foreign(const struct keyring_file *f);
+
 /* keyring_file_is_mended(f): whether both copies are whole and the same. */
 bool keyring_file_is_mended(const struct keyring_file *f);
 /* The newest keyring as read or written last. */

@@ -66,8 +66,8 @@ static ks_rc look_by_id(struct job *j, const uint8_t id[KEYRING_ID_BYTES], bool 
     CLEANUP(mem_freep) char *path = NULL;
 
     TRY(control_path(j->a->conf.run_dir, id, &path));
-    ENSURE(strlen(path) < SOCKET_BYTES, KS_E_LIMIT, "the path of the control socket is too long: %s",
-           path);
+    ENSURE(strlen(path) < SOCKET_BYTES, KS_E_LIMIT,
+           "the path of the control socket is too long: %s", path);
     ks_rc rc = ask(j, path);
     if (ks_ok(rc) || (is_own && !is_nobody(rc)))
         note_socket(j, path);
@@ -95,14 +95,21 @@ ks_rc look_for_process(struct job *j)
 
 /* --- its disk --- */
 
+/* Its own keyring, where there is a copy of that; else whatever lies there, which is told. */
 static ks_rc open_backing(struct job *j, struct backing **ret)
 {
     CLEANUP(mem_freep) char *path = NULL;
+    const char *own = j->deed.anchor.volume;
 
     TRY(node_dir_volume_path(j->a->dir, j->h->id, "backing", &path));
-    const struct backing_conf conf = {
-        .io = j->a->io, .clock = j->a->clock, .random = j->a->conf.random, .path = path};
-    return backing_open(&conf, false, ret);
+    struct backing_conf conf = {.io = j->a->io,
+                                .clock = j->a->clock,
+                                .random = j->a->conf.random,
+                                .path = path,
+                                .volume_id = own[0] ? own : NULL};
+    ks_rc rc = backing_open(&conf, false, ret);
+    conf.volume_id = NULL;
+    return ks_is(rc, KS_E_FOREIGN) ? backing_open(&conf, false, ret) : rc;
 }
 
 /* Somebody may have mounted by hand what lies there. By a foreign id only who says that it serves this volume's place counts: else it is
@@ -131,6 +138,7 @@ static ks_rc look_at_backing(struct job *j)
     TRY(backing_is_revoked(b, &is_revoked));
     seen_keyring(k, is_revoked, &j->seen);
     j->seen.found_name = backing_keyring_name(b);
+    j->seen.foreign_name = backing_foreign_name(b);
     return KS_SUCCESS;
 }
 
@@ -211,7 +219,8 @@ ks_rc look_volume(struct job *j)
 
 ks_rc look_now(struct job *j)
 {
-    ks_rc rc = j->socket[0] ? ask(j, j->socket) : ks_fail(KS_E_NOT_FOUND, "its socket is not known");
+    ks_rc rc =
+        j->socket[0] ? ask(j, j->socket) : ks_fail(KS_E_NOT_FOUND, "its socket is not known");
 
     if (is_nobody(rc))
         return look_volume(j);

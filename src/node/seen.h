@@ -21,6 +21,8 @@ struct seen {
     int64_t
         sequence;  /* of the keyring: of a process that opened it; 0: nobody has vouched for it */
     int64_t found; /* as it stands on the disk of a volume that no process serves: a claim only */
+    const char
+        *foreign_name; /* a copy of the keyring that is another volume's, beside its own; NULL */
     const char *found_name; /* the copy of the keyring that says so; NULL: none was read */
     enum lease_state state;
     int pid;

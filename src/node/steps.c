@@ -10,6 +10,7 @@
 #include <sys/pidfd.h>
 
 #include "base/json.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "fuse/control.h"
 #include "fuse/mount_point.h"
@@ -204,7 +205,8 @@ static ks_rc note_made(struct job *j)
     *a = made;
     j->deed.done = j->wish.serials;
     TRY(save_deed(j));
-    ENSURE(strcmp(a->volume, made.volume) == 0, KS_E_BUSY, "another keyring was accepted meanwhile");
+    ENSURE(strcmp(a->volume, made.volume) == 0, KS_E_BUSY,
+           "another keyring was accepted meanwhile");
     return KS_SUCCESS;
 }
 
@@ -262,6 +264,12 @@ static ks_rc add_anchor(struct job *j, struct command *c)
     ENSURE(anchor_is_of(a, j->seen.keyring), KS_E_FOREIGN,
            "its keyring is that of another volume, %s; put back its own, of %s", j->seen.keyring,
            a->volume);
+    if (j->seen.foreign_name)
+        log_line(LOG_WARNING,
+                 "volume %s: %s in its backing directory is the keyring of another volume; it is "
+                 "mounted with the other copy, which is its own and replaces that one",
+                 j->h->id, j->seen.foreign_name);
+    TRY(add_option(c, "volume-id", a->volume));
     snprintf(sequence, sizeof sequence, "%lld", (long long)a->sequence);
     return add_option(c, "min-sequence", sequence);
 }

@@ -138,6 +138,11 @@ const char *backing_keyring_name(const struct backing *b)
     return keyring_file_name(b->file);
 }
 
+const char *backing_foreign_name(const struct backing *b)
+{
+    return keyring_file_foreign(b->file);
+}
+
 uint64_t backing_sequence(struct backing *b)
 {
     pthread_mutex_lock(&b->snapshot_mutex);
@@ -168,7 +173,7 @@ static ks_rc open_subdir(struct backing *b, const char *name, struct io_node **r
     return ks_wrap(rc, "%s/", name);
 }
 
-static ks_rc open_keyring(struct backing *b)
+static ks_rc open_keyring(struct backing *b, const char *volume_id)
 {
     ks_rc rc = keyring_file_open(b->io, b->dir, b->is_exclusive, &b->file);
 
@@ -179,6 +184,8 @@ static ks_rc open_keyring(struct backing *b)
     if (ks_is_os(rc, EACCES))
         return ks_fail(KS_E_PERMISSION, "this user may not read it; run as its owner");
     TRY(rc);
+    if (volume_id)
+        TRY(keyring_file_keep_to(b->file, volume_id));
     /* also where no key is asked for: what is revoked would be found out at its restore only */
     TRY(hierarchy_check_newest(keyring_file_current(b->file), b->sequence_min));
     TRY(open_subdir(b, BACKING_TREE, &b->tree));
@@ -231,7 +238,7 @@ ks_rc backing_open(const struct backing_conf *conf, bool is_exclusive, struct ba
 
     TRY(backing_new(conf, is_exclusive, &b));
     TRY(ks_wrap(open_dirs(b), "%s", conf->path));
-    TRY(ks_wrap(open_keyring(b), "%s", conf->path));
+    TRY(ks_wrap(open_keyring(b, conf->volume_id), "%s", conf->path));
     *ret = TAKE(b);
     return KS_SUCCESS;
 }

@@ -34,6 +34,7 @@ struct backing_conf {
     bool is_development;     /* allows keys of type NULL_KMS, which protect nothing */
     uint64_t
         sequence_min; /* as in struct hierarchy: ROLLED_BACK when it is opened, and when a key opens it */
+    const char *volume_id; /* hex: as keyring_file_keep_to: FOREIGN when it is opened; NULL: any */
 };
 
 struct backing_create {
@@ -64,6 +65,8 @@ void backing_closep(struct backing **b);
 ks_rc backing_keyring(struct backing *b, struct keyring **ret) KS_MUST;
 /* backing_keyring_name(b): the file that it was read from when b was opened for reading: "keyring.0" or "keyring.1". */
 const char *backing_keyring_name(const struct backing *b);
+/* backing_foreign_name(b): the copy of the keyring that is another volume's than conf.volume_id; NULL: there was none. */
+const char *backing_foreign_name(const struct backing *b);
 /* backing_sequence(b): of the current keyring when a key has vouched for it, else 0: a number that stands on a disk says nothing. */
 uint64_t backing_sequence(struct backing *b);
 /* backing_is_mended(b): whether both copies of the keyring were whole and the same when it was opened, or are since. */

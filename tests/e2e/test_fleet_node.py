@@ -776,6 +776,25 @@ def test_keyring_of_another_volume__is_refused_and_not_noted(node, plane, rotate
     plane.wait_access("OPEN", other)
 
 
+@pytest.mark.parametrize("place", (0, 1))
+def test_keyring_of_another_volume__in_one_of_the_two_places__opens_with_its_own_and_is_told(node, plane, rotated, place):
+    """The foreign one has the higher sequence, and a key that is granted here opens it."""
+    volume, _, anchor = rotated
+    other = plane.want()
+    plane.wait_reached(other)
+    own = wait_noted(node, plane, other, 1)
+    node.write(other, "file", "its own")
+    node.stop()
+    kept, foreign = keep_keyring(node, other), keep_keyring(node, volume)
+    put_keyring_back(node, other, [foreign[i] if i == place else kept[i] for i in range(2)])
+    plane.reported.clear()
+    node.start()
+    plane.wait_access("OPEN", volume, other)
+    assert node.read(other, "file") == "its own" and node.read(volume, "file") == "kept"
+    assert noted(node, other) == own and keep_keyring(node, other) == kept
+    assert f"keyring.{place} in its backing directory is the keyring of another volume" in proc.tail(node.log)
+
+
 # --- a process whose disk is not what it was ---
 
 

@@ -6,6 +6,7 @@
  */
 #include "key_stub.h"
 
+#include "io/atomic_file.h"
 #include "key/keyring_file.h"
 
 static const uint8_t mac_bytes[32] = {4, 5, 6};
@@ -307,6 +308,70 @@ static void fall_back__without_another_copy__is_false(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
+/* One whose volume is another one takes the place of copy i. */
+static void put_foreign(struct world *w, int i, uint64_t sequence)
+{
+    static const char *const names[] = {"keyring.0", "keyring.1"};
+    CLEANUP(buf_done) struct buf bytes = buf_init(KEYRING_BYTES_MAX);
+    CLEANUP(keyring_freep) struct keyring *foreign = NULL;
+
+    check_ok(keyring_copy(w->k, &foreign));
+    foreign->volume_id[0] ^= 1;
+    foreign->sequence = sequence;
+    check_ok(keyring_write(foreign, mac_key(), &bytes));
+    check_ok(atomic_file_write(w->dir.io, w->dir.node, names[i], 0600, buf_view(&bytes)));
+}
+
+static void id_of(const struct keyring *k, char out[2 * KEYRING_ID_BYTES + 1])
+{
+    for (size_t i = 0; i < KEYRING_ID_BYTES; i++)
+        snprintf(out + 2 * i, 3, "%02x", k->volume_id[i]);
+}
+
+/* Newer or not, in either place: never used, also when the own one cannot be, and replaced. */
+static void foreign_copy__kept_to_its_own__is_as_a_damaged_one(void **state)
+{
+    struct world *w = *state;
+    static const uint8_t other_mac[32] = {7};
+    char own[2 * KEYRING_ID_BYTES + 1];
+    bool fell_back;
+
+    id_of(w->k, own);
+    for (int i = 0; i < 2; i++)
+        for (uint64_t sequence = 1; sequence <= 9; sequence += 8) {
+            put_foreign(w, i, sequence);
+            check_ok(reopen(w, true));
+            check_ok(keyring_file_keep_to(w->file, own));
+            assert_string_equal(keyring_file_foreign(w->file), i ? "keyring.1" : "keyring.0");
+            assert_string_equal(keyring_file_name(w->file), i ? "keyring.0" : "keyring.1");
+            assert_memory_equal(keyring_file_current(w->file)->volume_id, w->k->volume_id,
+                                KEYRING_ID_BYTES);
+            assert_false(keyring_file_fall_back(w->file));
+            check_rc(keyring_file_authenticate(w->file, view_of(other_mac, 32), &fell_back), AUTH);
+            check_ok(keyring_file_authenticate(w->file, mac_key(), &fell_back));
+            assert_false(fell_back || keyring_file_is_mended(w->file));
+            check_ok(keyring_file_mend(w->file));
+            check_ok(reopen(w, true));
+            check_ok(keyring_file_keep_to(w->file, own));
+            assert_null(keyring_file_foreign(w->file));
+            assert_true(keyring_file_is_mended(w->file));
+        }
+}
+
+static void foreign_copies__both__are_refused_with_both_ids(void **state)
+{
+    struct world *w = *state;
+    char own[2 * KEYRING_ID_BYTES + 1];
+
+    id_of(w->k, own);
+    put_foreign(w, 0, 3);
+    put_foreign(w, 1, 3);
+    check_ok(reopen(w, true));
+    ks_rc rc = keyring_file_keep_to(w->file, own);
+    check_rc(rc, FOREIGN);
+    check_text(rc, own);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -326,6 +391,8 @@ int main(void)
         TEST(authenticate__newest_is_forged__falls_back_and_mends),
         TEST(authenticate__both_forged__is_auth_and_writes_nothing),
         TEST(fall_back__without_another_copy__is_false),
+        TEST(foreign_copy__kept_to_its_own__is_as_a_damaged_one),
+        TEST(foreign_copies__both__are_refused_with_both_ids),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
