@@ -139,7 +139,10 @@ static ks_rc op_rotate(struct process *p, json_t *request, struct control_peer *
     static const struct {
         const char *level;
         ks_rc (*make)(struct change *);
-    } levels[] = {{"cmek", rotate_cmek}, {"store", rotate_store}, {"data", rotate_data}};
+        bool
+            makes_generation; /* else nothing changes below: the data is neither read nor counted */
+    } levels[] = {
+        {"cmek", rotate_cmek, false}, {"store", rotate_store, false}, {"data", rotate_data, true}};
     const char *op, *level;
     json_int_t wrap = 0;
     json_t *spec = NULL;
@@ -158,7 +161,8 @@ static ks_rc op_rotate(struct process *p, json_t *request, struct control_peer *
         TRY(change(p, &c, levels[i].make));
         log_line(LOG_NOTICE, "rotated: %s", level);
         admin_note_due(p);
-        surveyor_ask(p->surveyor);
+        if (levels[i].makes_generation)
+            surveyor_ask(p->surveyor);
         return KS_SUCCESS;
     }
     return ks_fail(KS_E_USAGE, "the level is cmek, store or data, not %s", level);

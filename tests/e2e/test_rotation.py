@@ -90,6 +90,26 @@ def test_status_of_a_mounted_volume__counts_bytes_of_each_generation(mounted):
     assert mounted.status()["next_data_rotation"]
 
 
+def bytes_read(pid):
+    with open(f"/proc/{pid}/io", encoding="ascii") as f:
+        return next(int(line.split()[1]) for line in f if line.startswith("rchar:"))
+
+
+@pytest.mark.parametrize("level", ["cmek", "store"])
+def test_rotate_of_a_key_above_the_data_keys__reads_no_data(level, mounted):
+    size = 32 << 20
+    with open(os.path.join(mounted.mountpoint, "file"), "wb") as f:
+        f.write(os.urandom(size))
+        f.flush()
+        os.fsync(f.fileno())
+    mounted.call("status", "--survey")  # whatever was asked for before has been counted
+    before = bytes_read(mounted.pid)
+    for _ in range(3):
+        mounted.call("rotate", "--level", level)
+    mounted.call("status", "--survey")  # one count, and the last of those that a rotation may have begun
+    assert size <= bytes_read(mounted.pid) - before < 2 * size
+
+
 def test_rotate_cmek__same_key_at_its_new_version(mounted, store):
     before = active_wraps(mounted)
     store.rotate("orders")
