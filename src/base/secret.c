@@ -4,21 +4,27 @@
  *
  * sodium_malloc locks its pages but does not say when that failed, so each allocation is locked
  * once more here: mlock of locked pages is harmless and tells the truth.
+ *
+ * A guarded allocation and its end take eleven system calls, each of which changes the memory map of all threads. Of
+ * secrets that were freed some are therefore kept on a shelf for the next one of the same length: wiped, and out of
+ * anybody's reach until then. Their own canary stands before the bytes, as libsodium looks at its only when the
+ * memory is given back.
  */
 #include "base/secret.h"
 
 #include <assert.h>
 #include <pthread.h>
 #include <sodium.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 
 #include "base/mem.h"
 
-enum { SLAB_BYTES = 64 * 1024 };
+enum { SLAB_BYTES = 64 * 1024, CANARY_BYTES = 16, SHELF_PLACES = 16, SHELVED_BYTES_MAX = 512 };
 
 struct secret {
-    uint8_t *bytes; /* guarded */
+    uint8_t *block; /* guarded: the canary, then the bytes up to the end of the page */
     size_t len;
 };
 
@@ -39,6 +45,19 @@ struct secret_pool {
 };
 
 static bool may_swap;
+static uint8_t canary[CANARY_BYTES];
+static pthread_once_t canary_once = PTHREAD_ONCE_INIT;
+
+static struct {
+    pthread_mutex_t mutex;
+    size_t count;
+    struct secret places[SHELF_PLACES]; /* wiped, and not accessible */
+} shelf = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+
+static void draw_canary(void)
+{
+    randombytes_buf(canary, sizeof canary);
+}
 
 ks_rc secret_init(void)
 {
@@ -51,31 +70,103 @@ void secret_allow_swap(bool allow)
     may_swap = allow;
 }
 
+static ks_rc not_locked(void)
+{
+    struct rlimit limit = {0};
+
+    getrlimit(RLIMIT_MEMLOCK, &limit);
+    return ks_fail(KS_E_MEMLOCK,
+                   "key memory cannot be locked: the limit is %llu KiB; raise it (ulimit -l, "
+                   "LimitMEMLOCK= in the unit) or allow swap with --allow-swap",
+                   (unsigned long long)limit.rlim_cur / 1024);
+}
+
 static ks_rc guarded_new(size_t len, uint8_t **ret)
 {
     uint8_t *bytes = sodium_malloc(len);
 
     ENSURE(bytes, KS_E_NO_MEMORY, "no guarded memory for %zu bytes", len);
     if (mlock(bytes, len) != 0 && !may_swap) {
-        struct rlimit limit = {0};
-        getrlimit(RLIMIT_MEMLOCK, &limit);
         sodium_free(bytes);
-        return ks_fail(KS_E_MEMLOCK,
-                       "key memory cannot be locked: the limit is %llu KiB; raise it (ulimit -l, "
-                       "LimitMEMLOCK= in the unit) or allow swap with --allow-swap",
-                       (unsigned long long)limit.rlim_cur / 1024);
+        return not_locked();
     }
     sodium_memzero(bytes, len);
     *ret = bytes;
     return KS_SUCCESS;
 }
 
+/* --- the shelf ------------------------------------------------------------------------------ */
+
+/* shelf_take(len): a block for a secret of that length; NULL when there is none. */
+static uint8_t *shelf_take(size_t len)
+{
+    uint8_t *block = NULL;
+
+    pthread_mutex_lock(&shelf.mutex);
+    for (size_t i = 0; i < shelf.count && !block; i++)
+        if (shelf.places[i].len == len) {
+            block = shelf.places[i].block;
+            shelf.places[i] = shelf.places[--shelf.count];
+        }
+    pthread_mutex_unlock(&shelf.mutex);
+    return block;
+}
+
+static bool shelf_put(const struct secret *s)
+{
+    pthread_mutex_lock(&shelf.mutex);
+    bool has_place = s->len <= SHELVED_BYTES_MAX && shelf.count < SHELF_PLACES;
+    has_place = has_place && sodium_mprotect_noaccess(s->block) == 0;
+    if (has_place)
+        shelf.places[shelf.count++] = *s;
+    pthread_mutex_unlock(&shelf.mutex);
+    return has_place;
+}
+
+/* A fork takes the block along without its lock, so it is locked anew. */
+static bool make_usable(uint8_t *block, size_t len)
+{
+    return sodium_mprotect_readwrite(block) == 0 &&
+           (mlock(block, CANARY_BYTES + len) == 0 || may_swap);
+}
+
+static void shelf_clear(void)
+{
+    pthread_mutex_lock(&shelf.mutex);
+    while (shelf.count > 0)
+        sodium_free(shelf.places[--shelf.count].block);
+    pthread_mutex_unlock(&shelf.mutex);
+}
+
+static ks_rc block_new(size_t len, uint8_t **ret)
+{
+    uint8_t *block = shelf_take(len);
+
+    if (block && make_usable(block, len)) {
+        *ret = block;
+        return KS_SUCCESS;
+    }
+    sodium_free(block);
+    ks_rc rc = guarded_new(CANARY_BYTES + len, &block);
+    if (!ks_ok(rc)) { /* what lies on the shelf counts, too */
+        shelf_clear();
+        rc = guarded_new(CANARY_BYTES + len, &block);
+    }
+    TRY(rc);
+    pthread_once(&canary_once, draw_canary);
+    memcpy(block, canary, sizeof canary);
+    *ret = block;
+    return KS_SUCCESS;
+}
+
+/* --- secrets -------------------------------------------------------------------------------- */
+
 ks_rc secret_new(size_t len, struct secret **ret)
 {
     CLEANUP(mem_freep) struct secret *s = NULL;
 
     TRY(mem_new(1, sizeof *s, &s));
-    TRY(guarded_new(len ? len : 1, &s->bytes));
+    TRY(block_new(len, &s->block));
     s->len = len;
     *ret = TAKE(s);
     return KS_SUCCESS;
@@ -87,7 +178,7 @@ ks_rc secret_copy(struct view v, struct secret **ret)
 
     TRY(secret_new(v.len, &s));
     if (v.len)
-        memcpy(s->bytes, v.bytes, v.len);
+        memcpy(secret_bytes(s), v.bytes, v.len);
     *ret = s;
     return KS_SUCCESS;
 }
@@ -96,7 +187,11 @@ void secret_free(struct secret *s)
 {
     if (!s)
         return;
-    sodium_free(s->bytes); /* wipes */
+    if (sodium_memcmp(s->block, canary, sizeof canary) != 0)
+        abort(); /* somebody wrote before the bytes; what else is wrong nobody knows */
+    sodium_memzero(secret_bytes(s), s->len);
+    if (!shelf_put(s))
+        sodium_free(s->block);
     mem_free(s);
 }
 
@@ -107,12 +202,12 @@ void secret_freep(struct secret **s)
 
 uint8_t *secret_bytes(struct secret *s)
 {
-    return s->bytes;
+    return s->block + CANARY_BYTES;
 }
 
 struct view secret_view(const struct secret *s)
 {
-    return view_of(s->bytes, s->len);
+    return view_of(s->block + CANARY_BYTES, s->len);
 }
 
 bool secret_is_equal(struct view a, struct view b)

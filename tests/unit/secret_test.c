@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Goal of this test: secrets are zero at birth, lie in pages that are locked and kept out of core files,
- * fenced by pages that cannot be touched; a pool wipes what it takes back; and when memory cannot
+ * fenced by pages that cannot be touched, and are wiped and out of reach as soon as they are freed, though their memory
+ * is used again; a pool wipes what it takes back; and when memory cannot
  * be locked that is an error that names the way out.
  */
 #include "base/secret.h"
@@ -9,6 +10,7 @@
 #include <ctype.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -105,6 +107,103 @@ static void read_beyond__secret__kills_the_process(void **state)
     assert_false(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
+/* What the memory holds, whether or not it may be touched; false when it is there no more. */
+static bool peek(const void *at, uint8_t *ret, size_t len)
+{
+    FILE *mem = fopen("/proc/self/mem", "rb");
+
+    assert_non_null(mem);
+    setvbuf(mem, NULL, _IONBF, 0);
+    bool is_there =
+        fseeko(mem, (off_t)(uintptr_t)at, SEEK_SET) == 0 && fread(ret, len, 1, mem) == 1;
+    fclose(mem);
+    return is_there;
+}
+
+static void free__secret__is_wiped_at_once(void **state)
+{
+    struct secret *s;
+    uint8_t found[32];
+
+    (void)state;
+    check_ok(secret_copy(view_text("0123456789abcdef0123456789abcdef"), &s));
+    const uint8_t *at = secret_bytes(s);
+    assert_true(peek(at, found, sizeof found) && !mem_is_zero(found, sizeof found));
+    secret_free(s);
+    assert_true(!peek(at, found, sizeof found) || mem_is_zero(found, sizeof found));
+}
+
+static void new__after_many_were_freed__each_is_zero_locked_and_not_dumped(void **state)
+{
+    enum { COUNT = 40 };
+    struct secret *s[COUNT];
+
+    (void)state;
+    for (size_t round = 0; round < 3; round++) {
+        for (size_t i = 0; i < COUNT; i++) {
+            size_t len = 32 + i % 3 * 16;
+            check_ok(secret_new(len, &s[i]));
+            assert_true(mem_is_zero(secret_bytes(s[i]), len));
+            assert_true(MLOCK_IS_OFF || mapping_has(secret_bytes(s[i]), " lo"));
+            assert_true(mapping_has(secret_bytes(s[i]), " dd"));
+            memset(secret_bytes(s[i]), (int)i + 1, len);
+        }
+        for (size_t i = 0; i < COUNT; i++) {
+            assert_int_equal(secret_bytes(s[i])[0], i + 1);
+            secret_free(s[i]);
+        }
+    }
+}
+
+/* misuse(how): in a child, whether it was killed for it. */
+static void check_killed(void (*misuse)(struct secret *s))
+{
+    int status;
+    pid_t child = fork();
+
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct rlimit none = {0, 0};
+        struct secret *s;
+        setrlimit(RLIMIT_CORE, &none);
+        signal(SIGSEGV, SIG_DFL); /* cmocka would take them for failed tests */
+        signal(SIGABRT, SIG_DFL);
+        if (ks_ok(secret_new(32, &s)))
+            misuse(s);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_false(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static void read_when_freed(struct secret *s)
+{
+    volatile const uint8_t *bytes = secret_bytes(s);
+
+    secret_free(s);
+    (void)bytes[0];
+}
+
+static void write_before(struct secret *s)
+{
+    volatile uint8_t *bytes = secret_bytes(s);
+
+    bytes[-1] ^= 1;
+    secret_free(s);
+}
+
+static void read_freed__secret__kills_the_process(void **state)
+{
+    (void)state;
+    check_killed(read_when_freed);
+}
+
+static void free__something_was_written_before_it__kills_the_process(void **state)
+{
+    (void)state;
+    check_killed(write_before);
+}
+
 static void is_equal__views__compares_contents_and_length(void **state)
 {
     (void)state;
@@ -180,17 +279,48 @@ static int try_without_lockable_memory(bool may_swap)
     return strstr(ks_text(rc), "--allow-swap") && strstr(ks_text(rc), "LimitMEMLOCK") ? 0 : 2;
 }
 
-static void check_without_lockable_memory(bool may_swap)
+/* In a child with a limit of 16 pages: 0 when 12 secrets of one length leave room for 12 of another. */
+static int try_within_a_limit(bool unused)
+{
+    struct rlimit few = {64 * 1024, 64 * 1024};
+    struct secret *s[12];
+
+    (void)unused;
+    for (size_t i = 0; i < 3 * 16; i++) /* what other tests left for these lengths */
+        if (!ks_ok(secret_new(32 + i % 3 * 16, &s[0])))
+            return 2;
+    munlockall();
+    if (setrlimit(RLIMIT_MEMLOCK, &few) != 0 || (geteuid() == 0 && setuid(65534) != 0))
+        return 3;
+    for (size_t len = 16; len <= 48; len += 32) {
+        for (size_t i = 0; i < 12; i++)
+            if (!ks_ok(secret_new(len, &s[i])))
+                return 1;
+        for (size_t i = 0; i < 12; i++)
+            secret_free(s[i]);
+    }
+    return 0;
+}
+
+static void check_in_child(int (*try)(bool), bool may_swap)
 {
     int status;
     pid_t child = fork();
 
     assert_true(child >= 0);
     if (child == 0)
-        _exit(try_without_lockable_memory(may_swap));
+        _exit(try(may_swap));
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void new__little_may_be_locked__what_was_freed_does_not_stand_in_the_way(void **state)
+{
+    (void)state;
+    if (MLOCK_IS_OFF)
+        skip();
+    check_in_child(try_within_a_limit, false);
 }
 
 static void new__memory_cannot_be_locked__memlock_names_the_way_out(void **state)
@@ -198,13 +328,13 @@ static void new__memory_cannot_be_locked__memlock_names_the_way_out(void **state
     (void)state;
     if (MLOCK_IS_OFF)
         skip();
-    check_without_lockable_memory(false);
+    check_in_child(try_without_lockable_memory, false);
 }
 
 static void new__memory_cannot_be_locked_but_swap_allowed__works(void **state)
 {
     (void)state;
-    check_without_lockable_memory(true);
+    check_in_child(try_without_lockable_memory, true);
 }
 
 int main(void)
@@ -214,10 +344,15 @@ int main(void)
         cmocka_unit_test(new__nothing__is_an_empty_secret),
         cmocka_unit_test(copy__bytes__same_bytes_elsewhere),
         cmocka_unit_test(read_beyond__secret__kills_the_process),
+        cmocka_unit_test(free__secret__is_wiped_at_once),
+        cmocka_unit_test(new__after_many_were_freed__each_is_zero_locked_and_not_dumped),
+        cmocka_unit_test(read_freed__secret__kills_the_process),
+        cmocka_unit_test(free__something_was_written_before_it__kills_the_process),
         cmocka_unit_test(is_equal__views__compares_contents_and_length),
         cmocka_unit_test(pool__many_slots__distinct_zero_and_locked),
         cmocka_unit_test(pool__slot_given_back__is_wiped_before_it_is_used_again),
         cmocka_unit_test(pool_new__slot_of_no_or_too_many_bytes__bug),
+        cmocka_unit_test(new__little_may_be_locked__what_was_freed_does_not_stand_in_the_way),
         cmocka_unit_test(new__memory_cannot_be_locked__memlock_names_the_way_out),
         cmocka_unit_test(new__memory_cannot_be_locked_but_swap_allowed__works),
     };
