@@ -8,7 +8,8 @@
 
 CPU seconds of the volume process for each GiB written and read cold; its memory under load, above what it keeps about the
 files that the kernel remembers; stat of many files that nobody has looked at since the caches were dropped, beside ext4;
-how long the slowest of a hundred synced writes takes while keys are rotated; and the time of a mount, which must not depend on the
+how long the slowest of a hundred synced writes takes while keys are rotated, by processes and by a client that stays, and beside as many
+processes that rotate nothing; and the time of a mount, which must not depend on the
 number of files.
 
 Works in DIR/keystead-scale and removes it at the end. When it is interrupted, the files that were made stay there; the
@@ -17,10 +18,12 @@ same call goes on with them. Needs root.
 import argparse
 import contextlib
 import fcntl
+import functools
 import json
 import os
 import shutil
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -46,11 +49,9 @@ PRESS = ("--rw=randrw", "--bsrange=4k-1M", "--numjobs=16", "--fdatasync=64", "--
 
 SYNCED = ("--rw=randwrite", "--bs=4k", "--sync=dsync", "--time_based")
 P99_BAR = 2
-ROTATIONS = {  # what goes on meanwhile, and how much worse it may make the p99
-    "rotations of the store key": ([("rotate", "--level", "store")], P99_BAR),
-    "rotations of the customer key": ([("rotate", "--level", "cmek")], P99_BAR),
-    "rotations of the data key, all re-encrypted each time": ([("rotate", "--level", "data"), ("rekey",)], None),
-}
+RUN_DIR = "/run/keystead"
+KEYS = {"store key": "store", "customer key": "cmek"}  # above the data keys: nothing is re-encrypted
+REENCRYPTED = "rotations of the data key, all re-encrypted each time"
 
 
 # --- one process, as the kernel sees it ----------------------------------------------------------
@@ -138,18 +139,18 @@ def memory(ours, size):
 
 
 @contextlib.contextmanager
-def without_a_pause(volume, commands):
-    """The commands are run one after the other, again and again; gives the list of the times that they were, in seconds."""
+def again_and_again(work, period=0):
+    """work is done, and begun anew as soon as it is done and period seconds have passed since it began; gives the list of how long each took."""
     end, taken = threading.Event(), []
 
-    def work():
+    def turns():
         while not end.is_set():
             started = time.monotonic()
-            for command in commands:
-                volume.call(*command)
+            work()
             taken.append(time.monotonic() - started)
+            end.wait(max(0, period - taken[-1]))
 
-    worker = threading.Thread(target=work)
+    worker = threading.Thread(target=turns)
     worker.start()
     try:
         yield taken
@@ -158,30 +159,78 @@ def without_a_pause(volume, commands):
         worker.join()
 
 
+@contextlib.contextmanager
+def conversation(volume):
+    """Asks the volume process for one thing after the other, without a process for each (docs/CONTROL.md)."""
+    name = volume.status()["volume"]["id"].replace("-", "") + ".sock"
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(os.path.join(RUN_DIR, name))
+        lines = s.makefile("r", encoding="utf-8")
+
+        def ask(**request):
+            s.sendall(json.dumps(request).encode() + b"\n")
+            reply = json.loads(lines.readline())
+            if not reply.get("ok"):
+                sys.exit(f"bench/scale.py: {request}: {reply}")
+        yield ask
+
+
 def p99_ms(ours, size):
     job = rows.fio(ours.path, size, rows.laid_out(ours.path, size), *SYNCED, f"--runtime={size.seconds}")
     return job["write"]["clat_ns"]["percentile"]["99.000000"] / 1e6
 
 
+class Beside:
+    """What was measured beside what went on meanwhile, by round."""
+
+    def __init__(self, bar):
+        self.bar, self.ms, self.runs = bar, [], 0
+
+    def add(self, ours, size, work, period=0):
+        with again_and_again(work, period) as taken:
+            self.ms.append(p99_ms(ours, size))
+        self.runs += len(taken)
+        return statistics.median(taken)
+
+
+def beside_rotations_of(what, level, ours, size, found):
+    """By processes; then as often: processes that change nothing, and rotations without a process for each; then those without a pause."""
+    def measure(name, bar, *how):
+        return found.setdefault(name, Beside(bar)).add(ours, size, *how)
+
+    period = measure(f"rotations of the {what}, each by a process that starts for it", P99_BAR,
+                     lambda: ours.volume.call("rotate", "--level", level))
+    measure(f"as many processes that only ask for the status, instead of rotations of the {what}", None,
+            lambda: ours.volume.call("status"), period)
+    with conversation(ours.volume) as ask:
+        rotate = functools.partial(ask, op="rotate", level=level)
+        measure(f"as many rotations of the {what} by one client that stays", P99_BAR, rotate, period)
+        measure(f"rotations of the {what} by one client that stays, without a pause", P99_BAR, rotate)
+
+
+def rotate_and_reencrypt(volume):
+    volume.call("rotate", "--level", "data")
+    volume.call("rekey")
+
+
 def beside_rotations(ours, size):
     """Each round: alone, then beside each of them."""
-    alone, beside, runs = [], {what: [] for what in ROTATIONS}, dict.fromkeys(ROTATIONS, 0)
+    alone, found = [], {}
     for _ in range(ROUNDS):
         alone.append(p99_ms(ours, size))
-        for what, (commands, _) in ROTATIONS.items():
-            with without_a_pause(ours.volume, commands) as taken:
-                beside[what].append(p99_ms(ours, size))
-            runs[what] += len(taken)
-    return rotation_lines(alone, beside, runs)
+        for what, level in KEYS.items():
+            beside_rotations_of(what, level, ours, size, found)
+        found.setdefault(REENCRYPTED, Beside(None)).add(ours, size, lambda: rotate_and_reencrypt(ours.volume))
+    return rotation_lines(alone, found)
 
 
-def rotation_lines(alone, beside, runs):
+def rotation_lines(alone, found):
     """Times by round, in milliseconds. Pure."""
     lines = [f"| p99 of a synced write of 4 KiB | {statistics.median(alone):.2f} ms | |"]
-    for what, (_, bar) in ROTATIONS.items():
-        ratio = statistics.median(b / a for b, a in zip(beside[what], alone))
-        verdict = "" if bar is None else f"{bar}x: " + ("kept" if ratio <= bar else "MISSED")
-        lines.append(f"| beside {what} ({runs[what]} of them) | {statistics.median(beside[what]):.2f} ms: {ratio:.2f}x | {verdict} |")
+    for what, beside in found.items():
+        ratio = statistics.median(b / a for b, a in zip(beside.ms, alone))
+        verdict = "" if beside.bar is None else f"{beside.bar}x: " + ("kept" if ratio <= beside.bar else "MISSED")
+        lines.append(f"| beside {what} ({beside.runs} of them) | {statistics.median(beside.ms):.2f} ms: {ratio:.2f}x | {verdict} |")
     return lines
 
 
