@@ -28,6 +28,19 @@ ks_rc mem_new(size_t count, size_t bytes, void *ret_ptr)
     return KS_SUCCESS;
 }
 
+ks_rc mem_new_pages(size_t count, void *ret_ptr)
+{
+    size_t pages = count ? count : 1;
+    void *ptr = is_size(pages, MEM_PAGE_BYTES)
+                    ? aligned_alloc(MEM_PAGE_BYTES, pages * MEM_PAGE_BYTES)
+                    : NULL;
+
+    ENSURE(ptr, KS_E_NO_MEMORY, "no memory for %zu pages", count);
+    memset(ptr, 0, pages * MEM_PAGE_BYTES);
+    memcpy(ret_ptr, &ptr, sizeof ptr);
+    return KS_SUCCESS;
+}
+
 ks_rc mem_grow(size_t count, size_t bytes, void *ptr)
 {
     void *old, *grown;

@@ -12,6 +12,10 @@
  * product overflows. *ret is written only on success; free with mem_free. */
 ks_rc mem_new(size_t count, size_t bytes, void *ret_ptr) KS_MUST;
 
+/* mem_new_pages(count, ret): the same of count pages of MEM_PAGE_BYTES, at an address that divides by that: what O_DIRECT asks for. */
+enum { MEM_PAGE_BYTES = 4096 };
+ks_rc mem_new_pages(size_t count, void *ret_ptr) KS_MUST;
+
 /* mem_grow(count, bytes, ptr): *ptr to room for count * bytes bytes, contents kept; the new part is
  * not zeroed. On failure *ptr is as before. Never for secrets. */
 ks_rc mem_grow(size_t count, size_t bytes, void *ptr) KS_MUST;

@@ -129,6 +129,7 @@ static ks_rc make_volume(struct process *p)
         .tree = backing_tree(p->backing),
         .long_names = backing_long(p->backing),
         .block_payload = p->block_payload,
+        .is_read_ahead = true,
         .files_max = OPEN_FILES_MAX,
         .descriptors_max = descriptor_limit() / 4 * 3,
         .objects_max = descriptor_limit() / 8 * 7,

@@ -23,7 +23,7 @@ struct ops_env {
 
 /* The longest read request; libfuse wants the mount option max_read to say the same. Small enough that one
  * stretch of read-ahead is several requests, which are decrypted side by side. */
-enum { OPS_READ_MAX = 128 * 1024 };
+enum { OPS_READ_MAX = 512 * 1024 };
 
 /* Long, because nobody but us changes the tree; a lock invalidates what the kernel holds. */
 #define OPS_CACHE_SECONDS 3600.0

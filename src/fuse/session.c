@@ -33,7 +33,7 @@ enum {
     BACKGROUND_MAX =
         32, /* reading ahead and writing back leave threads to those who wait for an answer */
     SCRUB_POLL_MS = 2,
-    READAHEAD_KB = 1024,
+    READAHEAD_KB = 4096,
     INIT_MS_MAX = 20000,
     SEATS = 2,        /* one is taken while the other waits */
     RESERVE_MAX = 56, /* threads that are started when a disk makes all others wait */

@@ -185,6 +185,7 @@ static const struct io_ops crash_ops = {
     .open = crash_open,
     .close = crash_close,
     .pread = crash_pread,
+    .pread_past = crash_pread, /* there is no cache to go past */
     .will_read = crash_will_read,
     .pwrite = crash_pwrite,
     .truncate = crash_truncate,

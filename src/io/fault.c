@@ -210,6 +210,13 @@ static ks_rc fault_pread(struct io *io, struct io_file *file, void *out, size_t 
     return below(io)->ops->pread(below(io), file, out, len, at, ret_len);
 }
 
+static ks_rc fault_pread_past(struct io *io, struct io_file *file, void *out, size_t len,
+                              uint64_t at, size_t *ret_len)
+{
+    TRY(fault_step(io, "pread_past"));
+    return below(io)->ops->pread_past(below(io), file, out, len, at, ret_len);
+}
+
 /* How many of len bytes at at stand in the first pages of them; never all. */
 static size_t part_of(size_t len, uint64_t at, uint64_t pages)
 {
@@ -339,6 +346,7 @@ static const struct io_ops fault_ops = {
     .open = fault_open,
     .close = fault_close,
     .pread = fault_pread,
+    .pread_past = fault_pread_past,
     .will_read = fault_will_read,
     .pwrite = fault_pwrite,
     .truncate = fault_truncate,

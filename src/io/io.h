@@ -106,6 +106,10 @@ struct io_ops {
     void (*close)(struct io *, struct io_file *);
     ks_rc (*pread)(struct io *, struct io_file *, void *out, size_t len, uint64_t at,
                    size_t *ret_len) KS_MUST;
+    /* pread_past: as pread, for pieces that nobody will want to read again: where the host has next to nothing of it in its page cache, it
+     * goes past that cache and leaves nothing in it, but then does not read ahead either. Wants whole pages: at, len and out divide by IO_PAGE_BYTES. */
+    ks_rc (*pread_past)(struct io *, struct io_file *, void *out, size_t len, uint64_t at,
+                        size_t *ret_len) KS_MUST;
     /* will_read: a pread of that is to come; so that the disk can begin. Waits for nothing, or not long, and cannot fail. */
     void (*will_read)(struct io *, struct io_file *, size_t len, uint64_t at);
     ks_rc (*pwrite)(struct io *, struct io_file *, const void *in, size_t len, uint64_t at) KS_MUST;

@@ -33,6 +33,7 @@ static const struct io_ops posix_ops = {
     .open = posix_open,
     .close = posix_close,
     .pread = posix_pread,
+    .pread_past = posix_pread_past,
     .will_read = posix_will_read,
     .pwrite = posix_pwrite,
     .truncate = posix_truncate,

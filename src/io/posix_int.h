@@ -92,6 +92,8 @@ ks_rc posix_open(struct io *io, struct io_node *node, bool is_read_only,
 void posix_close(struct io *io, struct io_file *file);
 ks_rc posix_pread(struct io *io, struct io_file *file, void *out, size_t len, uint64_t at,
                   size_t *ret_len) KS_MUST;
+ks_rc posix_pread_past(struct io *io, struct io_file *file, void *out, size_t len, uint64_t at,
+                       size_t *ret_len) KS_MUST;
 void posix_will_read(struct io *io, struct io_file *file, size_t len, uint64_t at);
 ks_rc posix_pwrite(struct io *io, struct io_file *file, const void *in, size_t len,
                    uint64_t at) KS_MUST;

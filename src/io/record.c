@@ -367,6 +367,12 @@ static ks_rc record_pread(struct io *io, struct io_file *file, void *out, size_t
     return below(io)->ops->pread(below(io), file, out, len, at, ret_len);
 }
 
+static ks_rc record_pread_past(struct io *io, struct io_file *file, void *out, size_t len,
+                               uint64_t at, size_t *ret_len)
+{
+    return below(io)->ops->pread_past(below(io), file, out, len, at, ret_len);
+}
+
 static ks_rc record_seek(struct io *io, struct io_file *file, uint64_t at, enum io_seek what,
                          uint64_t *ret)
 {
@@ -425,6 +431,7 @@ static const struct io_ops record_ops = {
     .open = record_open,
     .close = record_close,
     .pread = record_pread,
+    .pread_past = record_pread_past,
     .will_read = record_will_read,
     .pwrite = record_pwrite,
     .truncate = record_truncate,

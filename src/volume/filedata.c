@@ -8,6 +8,10 @@
 #include "base/mem.h"
 #include "volume/volume_int.h"
 
+enum {
+    PAST_BLOCKS_MIN = 32
+}; /* what the kernel asks for ahead; less is too little for a disk without reading ahead */
+
 ks_rc file_op_begin(struct volume *v, struct inode *i, struct file_op *ret)
 {
     struct file_op op = {.v = v, .i = i};
@@ -67,13 +71,23 @@ ks_rc file_block_decode(const struct file_op *op, uint64_t index, const uint8_t 
     return report_damage(op, index, decode(op, index, page, ret_plain, ret_length));
 }
 
+typedef ks_rc (*reader)(struct io *, struct io_file *, void *out, size_t len, uint64_t at,
+                        size_t *ret_len);
+
+/* A long piece is in the cache of whoever asked once it was read: in the host's it would only take room, and time to get there. */
+static reader choose_reader(const struct volume *v, size_t count)
+{
+    return v->conf.is_read_ahead && count >= PAST_BLOCKS_MIN ? v->conf.io->ops->pread_past
+                                                             : v->conf.io->ops->pread;
+}
+
 /* Pages behind the end of the backing file read as zeros: holes. */
 static ks_rc read_pages(const struct file_op *op, uint64_t index, size_t count, uint8_t *ret)
 {
-    struct io *io = op->v->conf.io;
+    reader read = choose_reader(op->v, count);
     size_t len = 0;
 
-    TRY(io->ops->pread(io, op->file, ret, count * BLOCK_BYTES, block_offset(index), &len));
+    TRY(read(op->v->conf.io, op->file, ret, count * BLOCK_BYTES, block_offset(index), &len));
     memset(ret + len, 0, count * BLOCK_BYTES - len);
     return KS_SUCCESS;
 }

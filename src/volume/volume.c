@@ -243,7 +243,7 @@ static ks_rc space_new(struct space **ret)
     struct space *s = NULL;
 
     TRY(mem_new(1, sizeof *s, &s));
-    ks_rc rc = mem_new(1 + SPACE_BLOCKS, BLOCK_BYTES, &s->pages);
+    ks_rc rc = mem_new_pages(1 + SPACE_BLOCKS, &s->pages);
     if (ks_ok(rc))
         rc = mem_new(SPACE_BLOCKS, XAES_NONCE_BYTES, &s->nonces);
     if (ks_ok(rc))

@@ -34,7 +34,9 @@ struct volume_conf {
     struct io_node *tree, *long_names; /* borrowed; outlive the volume */
     uint8_t volume_id[KEYRING_ID_BYTES];
     uint32_t block_payload;
-    size_t files_max; /* backing files that stay open for the next use; 0: a few hundred */
+    bool
+        is_read_ahead; /* whoever reads a file in order asks for long pieces, several at a time, and keeps what it got, as the kernel does */
+    size_t files_max;  /* backing files that stay open for the next use; 0: a few hundred */
     size_t
         descriptors_max; /* for these and known objects: the more objects, the fewer files; 0: no limit */
     size_t

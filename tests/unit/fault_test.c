@@ -85,6 +85,7 @@ CALL(dir_next, f->dir, &out_entry)
 CALL(dir_seek, f->dir, 0)
 CALL(open, f->node, false, &out_file)
 CALL(pread, f->file, &out_byte, 1, 0, &out_len)
+CALL(pread_past, f->file, &out_byte, 1, 0, &out_len)
 CALL(pwrite, f->file, "x", 1, 0)
 CALL(truncate, f->file, 100)
 CALL(fallocate, f->file, 0, 0, 100)
@@ -105,12 +106,12 @@ static const struct {
     {                                                                                              \
 #op, call_##op                                                                             \
     }
-    C(open_root),  C(lookup),       C(stat),      C(setattr),  C(readlink),  C(statfs),
-    C(create),     C(mknod),        C(mkdir),     C(symlink),  C(link),      C(unlink),
-    C(rmdir),      C(rename),       C(sync_dir),  C(sync_all), C(dir_open),  C(dir_next),
-    C(dir_seek),   C(open),         C(pread),     C(pwrite),   C(truncate),  C(fallocate),
-    C(seek),       C(sync),         C(file_stat), C(lock),     C(xattr_get), C(xattr_set),
-    C(xattr_list), C(xattr_remove),
+    C(open_root), C(lookup),     C(stat),         C(setattr),    C(readlink), C(statfs),
+    C(create),    C(mknod),      C(mkdir),        C(symlink),    C(link),     C(unlink),
+    C(rmdir),     C(rename),     C(sync_dir),     C(sync_all),   C(dir_open), C(dir_next),
+    C(dir_seek),  C(open),       C(pread),        C(pread_past), C(pwrite),   C(truncate),
+    C(fallocate), C(seek),       C(sync),         C(file_stat),  C(lock),     C(xattr_get),
+    C(xattr_set), C(xattr_list), C(xattr_remove),
 #undef C
 };
 

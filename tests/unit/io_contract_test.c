@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <sys/xattr.h>
 
+#include "base/mem.h"
 #include "io/crash.h"
 #include "io/fault.h"
 
@@ -98,6 +99,35 @@ static void pread__behind_the_end__gives_what_is_there(void **state)
     check_ok(io->ops->pread(io, file, out, sizeof out, 5, &len));
     assert_int_equal(len, 0);
     check_ok(io->ops->pread(io, file, out, sizeof out, 5000, &len));
+    assert_int_equal(len, 0);
+    io->ops->close(io, file);
+}
+
+enum { PAST_PAGES = 64 };
+
+/* Bytes that differ from page to page. */
+static void fill_pages(uint8_t *pages, size_t count, uint8_t first)
+{
+    for (size_t n = 0; n < count; n++)
+        memset(pages + n * IO_PAGE_BYTES, (int)(first + n), IO_PAGE_BYTES);
+}
+
+static void pread_past__more_than_there_is__gives_what_is_there(void **state)
+{
+    WITH_FIXTURE();
+    CLEANUP(mem_freep) uint8_t *wrote = NULL, *got = NULL;
+    struct io_file *file = help_create(io, root, "a");
+    size_t len = 0, bytes = (size_t)(PAST_PAGES - 2) * IO_PAGE_BYTES;
+
+    check_ok(mem_new_pages(PAST_PAGES, &wrote));
+    check_ok(mem_new_pages(PAST_PAGES, &got));
+    fill_pages(wrote, PAST_PAGES, 1);
+    check_ok(io->ops->pwrite(io, file, wrote, bytes, 0));
+    check_ok(io->ops->sync(io, file, false));
+    check_ok(io->ops->pread_past(io, file, got, (size_t)PAST_PAGES * IO_PAGE_BYTES, 0, &len));
+    assert_int_equal(len, bytes);
+    assert_memory_equal(got, wrote, bytes);
+    check_ok(io->ops->pread_past(io, file, got, IO_PAGE_BYTES, bytes, &len));
     assert_int_equal(len, 0);
     io->ops->close(io, file);
 }
@@ -809,6 +839,7 @@ static const struct {
 #name, name                                                                                \
     }
     T(pread__behind_the_end__gives_what_is_there),
+    T(pread_past__more_than_there_is__gives_what_is_there),
     T(pwrite__across_pages_with_gap__reads_back_with_zeros),
     T(pwrite__no_bytes__keeps_the_size),
     T(pwrite__read_only_file__ebadf),

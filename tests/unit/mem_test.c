@@ -16,6 +16,25 @@ static void new__memory__is_zero(void **state)
     assert_true(mem_is_zero(p, 300));
 }
 
+static void new_pages__memory__is_zero_and_aligned(void **state)
+{
+    CLEANUP(mem_freep) uint8_t *p = NULL;
+
+    (void)state;
+    check_ok(mem_new_pages(3, &p));
+    assert_int_equal((uintptr_t)p % MEM_PAGE_BYTES, 0);
+    assert_true(mem_is_zero(p, (size_t)3 * MEM_PAGE_BYTES));
+}
+
+static void new_pages__too_many__no_memory_and_untouched(void **state)
+{
+    int here, *p = &here;
+
+    (void)state;
+    check_rc(mem_new_pages(SIZE_MAX / 2, &p), NO_MEMORY);
+    assert_ptr_equal(p, &here);
+}
+
 static void new__nothing__is_still_something_to_free(void **state)
 {
     CLEANUP(mem_freep) uint8_t *p = NULL;
@@ -130,6 +149,8 @@ int main(void)
         cmocka_unit_test(wiped__text_that_grows_and_shrinks__keeps_its_bytes),
         cmocka_unit_test(wiped__more_than_there_is__is_null),
         cmocka_unit_test(new__memory__is_zero),
+        cmocka_unit_test(new_pages__memory__is_zero_and_aligned),
+        cmocka_unit_test(new_pages__too_many__no_memory_and_untouched),
         cmocka_unit_test(new__nothing__is_still_something_to_free),
         cmocka_unit_test(new__product_overflows__no_memory_and_untouched),
         cmocka_unit_test(grow__larger__keeps_the_contents),

@@ -9,8 +9,11 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
+
+#include "base/mem.h"
 
 struct fixture {
     struct io *io;
@@ -287,6 +290,130 @@ static void open__file_of_somebody_else__is_refused(void **state)
     f->io->ops->node_close(f->io, node);
 }
 
+/* --- reads past the page cache --- */
+
+enum { PAST_PAGES = 64, PAST_BYTES = PAST_PAGES * IO_PAGE_BYTES };
+
+struct past {
+    struct io_file *file;
+    int fd; /* of the same file */
+    uint8_t *wrote, *got;
+};
+
+/* How many pages of the file the host has in its cache, -1: it does not say (Linux before 6.5). */
+static long cached_pages(const struct past *p)
+{
+    struct {
+        uint64_t at, len;
+    } range = {0, PAST_BYTES};
+    uint64_t found[5];
+    long n = syscall(451, p->fd, &range, found, 0);
+
+    return n == 0 ? (long)found[0] : -1;
+}
+
+static bool may_read_past(const struct fixture *f)
+{
+    char path[128];
+
+    snprintf(path, sizeof path, "%s/past", f->path);
+    int fd = open(path, O_RDONLY | O_DIRECT | O_CLOEXEC);
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
+/* A file on the disk, of which the page cache has nothing; false: there is no such thing here. */
+static bool past_begin(struct fixture *f, struct past *p)
+{
+    char path[128];
+
+    snprintf(path, sizeof path, "%s/past", f->path);
+    check_ok(mem_new_pages(PAST_PAGES, &p->wrote));
+    check_ok(mem_new_pages(PAST_PAGES, &p->got));
+    for (size_t n = 0; n < PAST_PAGES; n++)
+        memset(p->wrote + n * IO_PAGE_BYTES, (int)n + 1, IO_PAGE_BYTES);
+    p->file = help_create(f->io, f->root, "past");
+    p->fd = open(path, O_RDONLY | O_CLOEXEC);
+    assert_true(p->fd >= 0);
+    check_ok(f->io->ops->pwrite(f->io, p->file, p->wrote, PAST_BYTES, 0));
+    check_ok(f->io->ops->sync(f->io, p->file, false));
+    assert_int_equal(posix_fadvise(p->fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+    return cached_pages(p) == 0 && may_read_past(f);
+}
+
+static void past_end(struct fixture *f, struct past *p)
+{
+    f->io->ops->close(f->io, p->file);
+    close(p->fd);
+    mem_free(p->wrote);
+    mem_free(p->got);
+}
+
+static void read_past(struct fixture *f, struct past *p)
+{
+    size_t len = 0;
+
+    check_ok(f->io->ops->pread_past(f->io, p->file, p->got, PAST_BYTES, 0, &len));
+    assert_int_equal(len, PAST_BYTES);
+    assert_memory_equal(p->got, p->wrote, PAST_BYTES);
+}
+
+static void pread_past__on_the_disk_only__leaves_nothing_in_the_cache(void **state)
+{
+    struct past p;
+
+    if (past_begin(*state, &p)) {
+        read_past(*state, &p);
+        assert_int_equal(cached_pages(&p), 0);
+    } else {
+        read_past(*state, &p);
+    }
+    past_end(*state, &p);
+}
+
+static void pread_past__in_the_cache__takes_it_from_there(void **state)
+{
+    struct fixture *f = *state;
+    struct past p;
+    size_t len;
+    bool may_look = past_begin(f, &p);
+
+    check_ok(f->io->ops->pread(f->io, p.file, p.got, PAST_BYTES, 0, &len));
+    read_past(f, &p);
+    assert_true(!may_look || cached_pages(&p) == PAST_PAGES);
+    past_end(f, &p);
+}
+
+static void pread_past__page_not_on_the_disk_yet__is_read_as_written(void **state)
+{
+    struct fixture *f = *state;
+    struct past p;
+
+    past_begin(f, &p);
+    memset(p.wrote + 20 * IO_PAGE_BYTES, 0xEE, IO_PAGE_BYTES);
+    check_ok(f->io->ops->pwrite(f->io, p.file, p.wrote + 20 * IO_PAGE_BYTES, IO_PAGE_BYTES,
+                                20 * IO_PAGE_BYTES));
+    read_past(f, &p);
+    past_end(f, &p);
+}
+
+/* A descriptor is wanted for it, and not to be had. */
+static void pread_past__no_descriptor__reads_all_the_same(void **state)
+{
+    struct fixture *f = *state;
+    struct rlimit old, none;
+    struct past p;
+
+    past_begin(f, &p);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+    none = (struct rlimit){0, old.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    read_past(f, &p);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+    past_end(f, &p);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -299,6 +426,10 @@ int main(void)
         T(open_and_lookup__no_descriptor__emfile),
         T(pwrite__cut_short__fails_with_the_reason),
         T(pread__directory_of_data_gone__reads_on),
+        T(pread_past__on_the_disk_only__leaves_nothing_in_the_cache),
+        T(pread_past__in_the_cache__takes_it_from_there),
+        T(pread_past__page_not_on_the_disk_yet__is_read_as_written),
+        T(pread_past__no_descriptor__reads_all_the_same),
         T(device__looked_up__is_not_opened),
     };
 #undef T
