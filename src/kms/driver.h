@@ -36,12 +36,15 @@ struct kms_call {
     struct kms_note *note; /* NULL: nobody wants to know */
 };
 
+struct stretched;
+
 /* How a driver gets at a secret it needs (a passphrase): asked when it is needed, never stored. */
 struct kms_conf {
     const struct key_spec *spec;
     /* passphrase(arg, what, ret): NULL when nobody can be asked. CREDENTIAL when there is none. */
     ks_rc (*passphrase)(void *arg, const char *what, struct secret **ret) KS_MUST;
     void *passphrase_arg;
+    struct stretched *stretched; /* kms/stretched.h, borrowed; NULL: none is handed on */
     struct clock *clock;
     /* env(arg, name): what the environment says; NULL when nothing. env NULL: the process's own. */
     const char *(*env)(void *arg, const char *name);

@@ -20,6 +20,7 @@ struct file_driver {
     const char *name; /* in dir's array, behind its terminator */
     ks_rc (*passphrase)(void *arg, const char *what, struct secret **ret) KS_MUST;
     void *passphrase_arg;
+    struct stretched *stretched;
     struct clock *clock;
     struct file_store *store; /* NULL: not opened yet */
 };
@@ -59,6 +60,7 @@ static ks_rc file_open(const struct kms_conf *conf, struct kms **ret)
     d->base.driver = &kms_driver_file;
     d->passphrase = conf->passphrase;
     d->passphrase_arg = conf->passphrase_arg;
+    d->stretched = conf->stretched;
     d->clock = conf->clock;
     *ret = &TAKE(d)->base;
     return KS_SUCCESS;
@@ -72,6 +74,7 @@ static ks_rc open_store(struct file_driver *d)
                                    .key_file = d->key_file[0] ? d->key_file : NULL,
                                    .passphrase = d->passphrase,
                                    .passphrase_arg = d->passphrase_arg,
+                                   .stretched = d->stretched,
                                    .clock = d->clock,
                                    .random = random_system()};
     ks_rc rc = file_store_open(&conf, &d->store);

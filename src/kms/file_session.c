@@ -13,6 +13,7 @@
 #include "crypto/kdf.h"
 #include "io/atomic_file.h"
 #include "kms/key_file.h"
+#include "kms/stretched.h"
 
 enum { ROOT_KEY_BYTES = 32, SUBKEY_BYTES = 32, LOCK_WAIT_MS = 5000, LOCK_POLL_MS = 50 };
 
@@ -55,6 +56,8 @@ static ks_rc from_passphrase(struct file_store *s, const struct file_root *root,
         memcpy(secret_bytes(ret), secret_view(s->root_key).bytes, ROOT_KEY_BYTES);
         return KS_SUCCESS;
     }
+    if (stretched_find(s->stretched, root->salt, root->cost, ret))
+        return KS_SUCCESS;
     ENSURE(s->passphrase, KS_E_CREDENTIAL,
            "key store %.200s needs its passphrase and there is nobody to ask; give it with "
            "--passphrase-file",
@@ -115,6 +118,15 @@ static ks_rc derive_subkeys(struct file_session *f, const struct file_root *root
                       secret_bytes(f->subkeys), 2 * SUBKEY_BYTES);
 }
 
+/* Stretching a passphrase takes most of a second, so the result is kept, here and for the other clients; a key file's is not.
+ * Only with a key that the root record's commitment has proven. */
+static ks_rc keep_root_key(struct file_store *s, const struct file_root *root, struct secret **key)
+{
+    TRY(stretched_keep(s->stretched, root->salt, root->cost, *key));
+    s->root_key = TAKE(*key);
+    return KS_SUCCESS;
+}
+
 static ks_rc begin(struct file_session *f)
 {
     CLEANUP(secret_freep) struct secret *key = NULL;
@@ -127,9 +139,8 @@ static ks_rc begin(struct file_session *f)
     TRY(session_root_key(s, &root, &key));
     TRY(check_root_key(s, &root, key));
     TRY(derive_subkeys(f, &root, key));
-    /* Stretching a passphrase takes most of a second, so the result is kept; a key file is not. */
     if (root.kdf == FILE_KDF_PASSPHRASE && !s->root_key)
-        s->root_key = TAKE(key);
+        return keep_root_key(s, &root, &key);
     return KS_SUCCESS;
 }
 

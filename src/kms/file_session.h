@@ -16,6 +16,7 @@ struct file_store {
     char *path, *key_file; /* key_file NULL: a passphrase */
     ks_rc (*passphrase)(void *arg, const char *what, struct secret **ret) KS_MUST;
     void *passphrase_arg;
+    struct stretched *stretched; /* what other clients stretched; may be NULL */
     struct clock *clock;
     struct random *random;
     struct secret *root_key; /* stretched from the passphrase; NULL with a key file */

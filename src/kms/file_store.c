@@ -28,6 +28,7 @@ static ks_rc store_init(struct file_store *s, const struct file_store_conf *conf
     s->io = conf->io;
     s->passphrase = conf->passphrase;
     s->passphrase_arg = conf->passphrase_arg;
+    s->stretched = conf->stretched;
     s->clock = conf->clock;
     s->random = conf->random;
     TRY(mem_text(conf->path, &s->path));

@@ -329,6 +329,7 @@ static ks_rc open_driver(struct kms_client *c, const struct kms_options *options
     struct kms_conf conf = {.spec = &c->spec,
                             .passphrase = options->passphrase,
                             .passphrase_arg = options->passphrase_arg,
+                            .stretched = options->stretched,
                             .clock = c->clock,
                             .is_development = options->is_development};
 

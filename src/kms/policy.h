@@ -22,6 +22,8 @@ struct kms_options {
     uint32_t attempts_max; /* 0: 3; a probe uses 1 */
     ks_rc (*passphrase)(void *arg, const char *what, struct secret **ret) KS_MUST;
     void *passphrase_arg;
+    /* of clients that hand each other what they stretched from passphrases; NULL: none does */
+    struct stretched *stretched;
     bool is_development; /* allows NULL_KMS */
     bool is_sharing;     /* request budgets with the other processes of this host (kms/run_dir.h) */
     uint32_t rate_per_s; /* requests to one scope from this host; 0: 100 */

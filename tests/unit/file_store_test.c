@@ -12,6 +12,7 @@
 
 #include "base/mem.h"
 #include "kms/file_record.h"
+#include "kms/stretched.h"
 #include "tmpdir.h"
 
 enum { WALL = 1800000000, DAY = 86400 };
@@ -22,6 +23,7 @@ struct fixture {
     struct clock_manual clock;
     struct file_store_conf conf;
     struct file_store *store;
+    struct stretched *stretched;
     struct secret *plain;
     struct buf blob;
     const char *passphrase; /* what is answered when somebody asks */
@@ -85,6 +87,7 @@ static int teardown(void **state)
     struct fixture *f = *state;
 
     file_store_close(f->store);
+    stretched_free(f->stretched);
     secret_free(f->plain);
     buf_done(&f->blob);
     tmpdir_remove(&f->tmp);
@@ -700,6 +703,147 @@ static void passphrase__store_replaced_under_an_open_one__wrong_key(void **state
     check_rc(wrap_as(f, "orders"), WRONG_KEY);
 }
 
+/* Each stretching is preceded by one question for the passphrase, so the questions count them. */
+static ks_rc open_another(struct fixture *f)
+{
+    CLEANUP(file_store_closep) struct file_store *store = NULL;
+
+    return file_store_open(&f->conf, &store);
+}
+
+/* From now on stores hand on what they stretched. */
+static void begin_to_hand_on(struct fixture *f)
+{
+    check_ok(stretched_new(&f->stretched));
+    f->conf.stretched = f->stretched;
+}
+
+static void stretched__handed_on__nobody_asked_and_keys_usable(void **state)
+{
+    struct fixture *f = *state;
+    struct file_key_info info;
+
+    begin_to_hand_on(f);
+    check_ok(open_another(f));
+    int asked = f->asked;
+    f->passphrase = NULL;
+    file_store_close(TAKE(f->store));
+    check_ok(file_store_open(&f->conf, &f->store));
+    check_ok(file_store_key_create(f->store, "orders", &info));
+    check_ok(wrap_as(f, "orders"));
+    check_ok(unwrap_as(f, "orders"));
+    assert_int_equal(f->asked, asked);
+}
+
+static void stretched__from_a_wrong_passphrase__not_handed_on(void **state)
+{
+    struct fixture *f = *state;
+    int asked = f->asked;
+
+    begin_to_hand_on(f);
+    f->passphrase = "incorrect horse";
+    check_rc(open_another(f), WRONG_KEY);
+    f->passphrase = "correct horse";
+    check_ok(open_another(f)); /* or the wrong one would have been found */
+    assert_int_equal(f->asked, asked + 2);
+}
+
+static void read_root(struct fixture *f, struct file_root *ret)
+{
+    struct path path = tmpdir_path(&f->tmp, "store/store");
+    uint8_t bytes[FILE_ROOT_MAX];
+
+    size_t len = file_get(path.text, bytes, sizeof bytes);
+    check_ok(file_root_parse(view_of(bytes, len), ret));
+}
+
+/* The root record as a store would have it whose passphrase became passphrase: with a commitment that is right. */
+static void write_root(struct fixture *f, struct file_root *root, const char *passphrase)
+{
+    struct path path = tmpdir_path(&f->tmp, "store/store");
+    struct buf out = buf_init(FILE_ROOT_MAX);
+    uint8_t key[32];
+
+    check_ok(pwhash_derive(view_text(passphrase), root->salt, root->cost, key, sizeof key));
+    check_ok(file_root_commit(root, view_of(key, sizeof key), root->commitment));
+    check_ok(file_root_write(root, &out));
+    file_put(path.text, buf_view(&out));
+    buf_done(&out);
+}
+
+static void stretched__passphrase_and_salt_changed__asked_again(void **state)
+{
+    struct fixture *f = *state;
+    struct file_root root;
+
+    begin_to_hand_on(f);
+    check_ok(open_another(f));
+    int asked = f->asked;
+    read_root(f, &root);
+    root.salt[PWHASH_SALT_BYTES - 1] ^= 1;
+    f->passphrase = "another passphrase";
+    write_root(f, &root, f->passphrase);
+    check_ok(open_another(f));
+    assert_int_equal(f->asked, asked + 1);
+    check_ok(open_another(f)); /* the new one is handed on as well */
+    assert_int_equal(f->asked, asked + 1);
+}
+
+static void stretched__cost_changed__asked_again(void **state)
+{
+    struct fixture *f = *state;
+    struct file_root root;
+
+    begin_to_hand_on(f);
+    check_ok(open_another(f));
+    int asked = f->asked;
+    read_root(f, &root);
+    root.cost.ops++;
+    write_root(f, &root, f->passphrase);
+    check_ok(open_another(f));
+    assert_int_equal(f->asked, asked + 1);
+    root.cost.mem_bytes *= 2;
+    write_root(f, &root, f->passphrase);
+    check_ok(open_another(f));
+    assert_int_equal(f->asked, asked + 2);
+}
+
+/* What was handed on proves nothing by itself: the commitment is checked by everybody who uses it. */
+static void stretched__record_forged_since__wrong_key(void **state)
+{
+    struct fixture *f = *state;
+    struct file_root root;
+
+    begin_to_hand_on(f);
+    check_ok(open_another(f));
+    read_root(f, &root);
+    write_root(f, &root, "another passphrase");
+    check_rc(open_another(f), WRONG_KEY);
+}
+
+static void stretched__with_a_key_file__credential(void **state)
+{
+    struct fixture *f = *state;
+
+    begin_to_hand_on(f);
+    check_ok(open_another(f));
+    f->conf.key_file = f->key_file.text;
+    check_rc(open_another(f), CREDENTIAL);
+}
+
+static void stretched__with_a_key_file_store__nothing_handed_on(void **state)
+{
+    struct fixture *f = *state;
+    CLEANUP(secret_freep) struct secret *key = NULL;
+    struct file_root root;
+
+    begin_to_hand_on(f);
+    check_ok(open_another(f));
+    read_root(f, &root);
+    check_ok(secret_new(32, &key));
+    assert_false(stretched_find(f->stretched, root.salt, root.cost, key));
+}
+
 static void create_store__short_passphrase__usage_and_no_store(void **state)
 {
     struct fixture *f = *state;
@@ -761,6 +905,13 @@ int main(void)
         WITH_PASSPHRASE(passphrase__wrong_one__wrong_key),
         WITH_PASSPHRASE(passphrase__nobody_to_ask__credential),
         WITH_PASSPHRASE(passphrase__store_replaced_under_an_open_one__wrong_key),
+        WITH_PASSPHRASE(stretched__handed_on__nobody_asked_and_keys_usable),
+        WITH_PASSPHRASE(stretched__from_a_wrong_passphrase__not_handed_on),
+        WITH_PASSPHRASE(stretched__passphrase_and_salt_changed__asked_again),
+        WITH_PASSPHRASE(stretched__cost_changed__asked_again),
+        WITH_PASSPHRASE(stretched__record_forged_since__wrong_key),
+        WITH_PASSPHRASE(stretched__with_a_key_file__credential),
+        WITH_KEY_FILE(stretched__with_a_key_file_store__nothing_handed_on),
         WITH_PASSPHRASE(create_store__short_passphrase__usage_and_no_store),
     };
 
