@@ -14,6 +14,7 @@
 
 #include "base/mem.h"
 #include "key/hierarchy.h"
+#include "kms/stretched.h"
 #include "volume/backing_int.h"
 #include "volume/key_access.h"
 #include "volume/revoked.h"
@@ -34,6 +35,7 @@ struct backing {
     struct keyring_file *file;
     struct key_access *access;
     struct key_access *probe_access;
+    struct stretched *stretched; /* what the one stretched from a passphrase, for the other */
 
     pthread_mutex_t record_mutex; /* one writer of the record; never held with the others */
 
@@ -86,6 +88,7 @@ void backing_close(struct backing *b)
     keyring_file_close(b->file);
     key_access_free(b->access);
     key_access_free(b->probe_access);
+    stretched_free(b->stretched);
     keyring_free(b->snapshot);
     node_close(b, b->tree);
     node_close(b, b->long_names);
@@ -194,8 +197,8 @@ static ks_rc open_keyring(struct backing *b, const char *volume_id)
     return KS_SUCCESS;
 }
 
-ks_rc backing_access(const struct backing_conf *conf, uint32_t attempts_max,
-                     struct key_access **ret)
+ks_rc backing_access(const struct backing_conf *conf, struct stretched *stretched,
+                     uint32_t attempts_max, struct key_access **ret)
 {
     struct kms_options options = {
         .clock = conf->clock,
@@ -204,6 +207,7 @@ ks_rc backing_access(const struct backing_conf *conf, uint32_t attempts_max,
         .attempts_max = attempts_max,
         .passphrase = conf->passphrase,
         .passphrase_arg = conf->passphrase_arg,
+        .stretched = stretched,
         .is_development = conf->is_development,
         .is_sharing = true,
     };
@@ -226,8 +230,9 @@ static ks_rc backing_new(const struct backing_conf *conf, bool is_exclusive, str
     b->sequence_min = conf->sequence_min;
     b->is_exclusive = is_exclusive;
     TRY(mem_text(conf->path, &b->path));
-    TRY(backing_access(conf, 0, &b->access));
-    TRY(backing_access(conf, 1, &b->probe_access));
+    TRY(stretched_new(&b->stretched));
+    TRY(backing_access(conf, b->stretched, 0, &b->access));
+    TRY(backing_access(conf, b->stretched, 1, &b->probe_access));
     *ret = TAKE(b);
     return KS_SUCCESS;
 }

@@ -65,7 +65,7 @@ static ks_rc build_keyring(const struct backing_conf *conf, const struct backing
 {
     TRY(keyring_new(&c->k));
     TRY(fill_keyring(conf, create, c->k));
-    TRY(backing_access(conf, 0, &c->access));
+    TRY(backing_access(conf, NULL, 0, &c->access));
     TRY(hierarchy_build(c->k, create->specs, create->spec_count, key_access_service(c->access),
                         conf->clock, conf->random, &c->keys));
     c->k->sequence = 1;

@@ -18,7 +18,7 @@ ks_rc backing_each(struct io *io, struct io_node *dir,
 /* backing_check_exclusive(b): STATE when it was opened for reading only. */
 ks_rc backing_check_exclusive(const struct backing *b) KS_MUST;
 
-/* backing_access(conf, attempts_max, ret): key service clients as conf wants them; 0: the usual number of
- * attempts. */
-ks_rc backing_access(const struct backing_conf *conf, uint32_t attempts_max,
-                     struct key_access **ret) KS_MUST;
+/* backing_access(conf, stretched, attempts_max, ret): key service clients as conf wants them. stretched: what they hand to
+ * the others that have the same one, borrowed; NULL: nothing. attempts_max 0: the usual number. */
+ks_rc backing_access(const struct backing_conf *conf, struct stretched *stretched,
+                     uint32_t attempts_max, struct key_access **ret) KS_MUST;

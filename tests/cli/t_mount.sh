@@ -119,7 +119,6 @@ echo "# a passphrase typed once lasts for every probe"
 (umask 077; echo "correct horse battery" >pass)
 q kms init --store t --passphrase-file pass
 q kms key create typed --store t --passphrase-file pass
-# not a short lease: before its first probe the passphrase is stretched once more, on a busy machine for longer than 2 s
 q volume create w --key file:t#typed --passphrase-file pass --probe 200ms
 python3 "$HERE/terminal.py" "wrong horse battery" -- "$KEYSTEAD" volume mount w "$m"
 setsid "$KEYSTEAD" volume mount w "$m"

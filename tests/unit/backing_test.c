@@ -11,6 +11,7 @@
 #include "io/crash.h"
 #include "io/fault.h"
 #include "kms/drv_fake.h"
+#include "kms/file_store.h"
 #include "volume/backing.h"
 
 struct world {
@@ -554,6 +555,120 @@ static void settings__during_a_rotation__overtake_it(void **state)
     check_ok(backing_rotate_cmek(b, keys, 0, NULL));
 }
 
+/* --- a key store that opens with a passphrase -------------------------------------------------- */
+
+/* Each stretching is preceded by one question for the passphrase, so the questions count them. */
+struct sealed {
+    char dir[512];
+    unsigned asked;
+    bool has_gone; /* nobody is there to be asked */
+};
+
+static ks_rc answer(void *arg, const char *what, struct secret **ret)
+{
+    struct sealed *s = arg;
+
+    (void)what;
+    ENSURE(!s->has_gone, KS_E_CREDENTIAL, "nobody is there");
+    s->asked++;
+    return secret_copy(view_text("correct horse"), ret);
+}
+
+static void make_key(const struct file_store_conf *conf, const char *name)
+{
+    CLEANUP(file_store_closep) struct file_store *store = NULL;
+    struct file_key_info info;
+
+    check_ok(file_store_open(conf, &store));
+    check_ok(file_store_key_create(store, name, &info));
+}
+
+static void sealed_spec(const struct sealed *s, const char *name, struct key_spec *ret)
+{
+    *ret = (struct key_spec){"FILE", "", ""};
+    snprintf(ret->uri, sizeof ret->uri, "%s#%s", s->dir, name);
+}
+
+/* A volume with two wraps, both by keys of one store. */
+static void sealed_volume(struct world *w, struct sealed *s)
+{
+    struct file_store_conf conf = {.io = w->dir.io,
+                                   .path = s->dir,
+                                   .passphrase = answer,
+                                   .passphrase_arg = s,
+                                   .clock = &w->clock.clock,
+                                   .random = random_system(),
+                                   .pwhash_ops = 1,
+                                   .pwhash_mem_bytes = 8192};
+    char cwd[256];
+
+    *s = (struct sealed){.asked = 0};
+    assert_non_null(getcwd(cwd, sizeof cwd));
+    snprintf(s->dir, sizeof s->dir, "%s/%s/store", cwd, w->dir.path);
+    check_ok(file_store_create(&conf));
+    make_key(&conf, "one");
+    make_key(&conf, "two");
+    sealed_spec(s, "one", &w->specs[0]);
+    sealed_spec(s, "two", &w->specs[1]);
+    w->conf.passphrase = answer;
+    w->conf.passphrase_arg = s;
+    check_ok(backing_create(&w->conf, &w->create));
+    s->asked = 0;
+}
+
+static void passphrase__unlock_then_probes__stretched_once(void **state)
+{
+    struct world *w = *state;
+    CLEANUP(backing_closep) struct backing *b = NULL;
+    CLEANUP(keyset_freep) struct keyset *keys = NULL;
+    struct sealed s;
+    uint32_t id = 0;
+
+    sealed_volume(w, &s);
+    check_ok(backing_open(&w->conf, true, &b));
+    check_ok(backing_unlock(b, &keys));
+    assert_int_equal(s.asked, 1);
+    s.has_gone = true;
+    check_ok(backing_probe(b, &id));
+    check_ok(backing_rotate_cmek(b, keys, 0, NULL)); /* uses the other wrap's key as well */
+    check_ok(backing_probe(b, &id));
+    assert_int_equal(s.asked, 1);
+}
+
+/* A volume that was mounted locked is probed before it is unlocked. */
+static void passphrase__probe_then_unlock__stretched_once(void **state)
+{
+    struct world *w = *state;
+    CLEANUP(backing_closep) struct backing *b = NULL;
+    CLEANUP(keyset_freep) struct keyset *keys = NULL;
+    struct sealed s;
+    uint32_t id = 0;
+
+    sealed_volume(w, &s);
+    check_ok(backing_open(&w->conf, true, &b));
+    check_ok(backing_probe(b, &id));
+    check_ok(backing_unlock(b, &keys));
+    assert_int_equal(s.asked, 1);
+}
+
+static void passphrase__closed__nothing_is_left_of_it(void **state)
+{
+    struct world *w = *state;
+    CLEANUP(backing_closep) struct backing *b = NULL;
+    CLEANUP(keyset_freep) struct keyset *keys = NULL;
+    struct sealed s;
+
+    sealed_volume(w, &s);
+    check_ok(backing_open(&w->conf, true, &b));
+    check_ok(backing_unlock(b, &keys));
+    backing_close(TAKE(b));
+    keyset_free(TAKE(keys));
+    s.has_gone = true;
+    check_ok(backing_open(&w->conf, true, &b));
+    check_rc(backing_unlock(b, &keys), CREDENTIAL);
+    assert_int_equal(s.asked, 1);
+}
+
 /* --- power loss while a volume is made -------------------------------------------------------- */
 
 static bool keep_all(void *arg, size_t i)
@@ -643,6 +758,9 @@ int main(void)
         TEST(revoke__during_a_rotation__does_not_wait),
         TEST(revoke__during_an_unlock__does_not_wait),
         TEST(settings__during_a_rotation__overtake_it),
+        TEST(passphrase__unlock_then_probes__stretched_once),
+        TEST(passphrase__probe_then_unlock__stretched_once),
+        TEST(passphrase__closed__nothing_is_left_of_it),
         TEST(create__power_loss_at_any_time__no_volume_or_a_whole_one),
     };
     return cmocka_run_group_tests(tests, add_drivers, NULL);
