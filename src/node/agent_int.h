@@ -237,8 +237,10 @@ void *agent_keeper(void *agent);
 void keeper_find_engines(struct agent *a);
 
 /* failure.c */
-/* failure_note(f, rc, now_ms, random): with the text of rc; the pause doubles, 1 s to 30 s. */
+/* failure_note(f, rc, now_ms, random): with the text of rc; the pause doubles, 1 s to 30 s. failure_retry(f): it is to be tried at once, and is
+ * what is known until then. */
 void failure_note(struct failure *f, ks_rc rc, uint64_t now_ms, struct random *random);
+void failure_retry(struct failure *f);
 void failure_clear(struct failure *f);
 /* failure_mend(spec, organisation, rc, message, ret): what would mend it, when the provider's text knows; else nothing. */
 void failure_mend(const struct key_spec *spec, const char *organisation, ks_rc rc,

@@ -39,11 +39,16 @@ void failure_note(struct failure *f, ks_rc rc, uint64_t now_ms, struct random *r
     f->until_ms = now_ms + failure_backoff_ms(f->tries, random);
 }
 
-void failure_clear(struct failure *f)
+void failure_retry(struct failure *f)
 {
-    f->rc = KS_SUCCESS;
     f->tries = 0;
     f->until_ms = 0;
+}
+
+void failure_clear(struct failure *f)
+{
+    failure_retry(f);
+    f->rc = KS_SUCCESS;
     f->text[0] = 0;
 }
 

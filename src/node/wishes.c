@@ -17,7 +17,28 @@ enum {
 
 /* --- one wish --- */
 
-/* With the mutex. A changed wish makes old failures meaningless. */
+/* Why it does not open is for its disk and its keys to say, not for the wish: that holds, and is told, until it was tried again, so that nobody
+ * hears of it twice. An older keyring that was accepted is none of it any more. */
+static bool is_failure_kept(const struct holding *h, const struct wish *w)
+{
+    bool is_opening = h->failed_step == STEP_MOUNT || h->failed_step == STEP_COUNT;
+    bool is_to_open = w->is_present && !w->is_revoked;
+
+    return is_opening && is_to_open && w->anchor.accepted <= h->deed.anchor.accepted;
+}
+
+/* A changed wish makes old failures meaningless; the others are tried again at once. */
+static void forget_failures(struct holding *h, bool is_kept)
+{
+    if (is_kept)
+        failure_retry(&h->failure);
+    else
+        failure_clear(&h->failure);
+    for (size_t i = 0; i < KEY_FAILURES; i++)
+        failure_clear(&h->key_failures[i]);
+}
+
+/* With the mutex. */
 static void take_wish(struct agent *a, struct holding *h, const struct wish *w)
 {
     bool is_revoke =
@@ -34,6 +55,7 @@ static void take_wish(struct agent *a, struct holding *h, const struct wish *w)
         h->deed.is_receipted = false;
         h->is_deed_saved = false;
     }
+    bool is_kept = is_failure_kept(h, w);
     if (anchor_take(&h->deed.anchor, &w->anchor))
         h->is_deed_saved = false;
     h->wish = *w;
@@ -41,9 +63,7 @@ static void take_wish(struct agent *a, struct holding *h, const struct wish *w)
     h->is_gone = h->is_gone_told = false;
     h->is_wish_saved = false;
     h->seen_seq++;
-    failure_clear(&h->failure);
-    for (size_t i = 0; i < KEY_FAILURES; i++)
-        failure_clear(&h->key_failures[i]);
+    forget_failures(h, is_kept);
     agent_stir(a, h);
 }
 

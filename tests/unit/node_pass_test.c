@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Goal: what comes in while a pass is under way does not make it turn off what is right: a volume whose keyring was rotated just now keeps
- * its engine; a keyring that was put back is told by what was known when it was seen.
+ * its engine; a keyring that was put back is told by what was known when it was seen, and once only: also while a newer wish has it tried again.
  */
 #include <errno.h>
 #include <sys/stat.h>
@@ -153,6 +153,75 @@ static void shown__as_it_was_seen__is_judged_by_what_was_known_then(void **state
     }
 }
 
+/* Its keyring was put back, and a mount was refused just now. */
+static void refuse_mount(struct agent_fixture *f, enum step step)
+{
+    struct holding *h = f->h;
+
+    h->wish.is_revoked = false;
+    h->deed = (struct deed){.is_made = true, .anchor = {OURS, 9, 0}};
+    h->seen = (struct seen){.is_made = true, .keyring = OURS, .found = 4, .state = LEASE_LOCKED};
+    h->is_seen = true;
+    h->failed_step = step;
+    failure_note(&h->failure, ks_fail(KS_E_ROLLED_BACK, "older"), 1000, f->a.conf.random);
+}
+
+static void check_told(struct agent_fixture *f, enum access access, enum cause cause)
+{
+    char message[MESSAGE_BYTES];
+    enum access told;
+    enum cause why;
+
+    report_access(&f->a, f->h, &told, &why, message);
+    assert_int_equal(told, access);
+    assert_int_equal(why, cause);
+    assert_int_equal(message[0] != 0, access == ACCESS_FAILED);
+}
+
+/* A report between the wish and what comes of it would say that nothing is wrong, and the next one tell the same once more. */
+static void refused__newer_wish__is_tried_at_once_and_told_as_it_was_until_then(void **state)
+{
+    struct agent_fixture *f = *state;
+    const struct failure *failure = &f->h->failure;
+
+    for (int i = 0; i < 2; i++) {
+        refuse_mount(f, i ? STEP_COUNT : STEP_MOUNT);
+        struct wish w = f->h->wish;
+        w.goal++;
+        w.anchor = (struct anchor){OURS, 9 + i, 0}; /* what is known of it rises */
+        assert_true(failure->until_ms > 0);
+        agent_wish(&f->a, &w);
+        assert_int_equal(f->h->wish.goal, w.goal);
+        assert_int_equal(failure->until_ms, 0);
+        assert_int_equal(failure->tries, 0);
+        check_told(f, ACCESS_FAILED, CAUSE_ROLLED_BACK);
+        assert_true(f->h->is_stirred);
+    }
+}
+
+/* What the wish is about is as if it had never failed. */
+static void refused__wish_that_accepts_or_wants_something_else__is_forgotten(void **state)
+{
+    struct agent_fixture *f = *state;
+    const struct {
+        bool is_absent;
+        int64_t accepted;
+        enum step step;
+    } rows[] = {{false, 1, STEP_MOUNT}, {true, 0, STEP_MOUNT}, {false, 0, STEP_SET}};
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        refuse_mount(f, rows[i].step);
+        struct wish w = f->h->wish;
+        w.goal++;
+        w.is_present = !rows[i].is_absent;
+        w.anchor = (struct anchor){OURS, 4, rows[i].accepted};
+        agent_wish(&f->a, &w);
+        assert_true(ks_ok(f->h->failure.rc));
+        check_told(f, ACCESS_NONE, CAUSE_NONE);
+        f->h->wish.is_present = true;
+    }
+}
+
 /* Of one that is gone for good something is noted; no count can say any more that it holds for that one only. */
 static void made_anew__more_often_than_can_be_counted__is_refused(void **state)
 {
@@ -172,6 +241,12 @@ int main(void)
                                         agent_setup, agent_teardown),
         cmocka_unit_test_setup_teardown(shown__as_it_was_seen__is_judged_by_what_was_known_then,
                                         agent_setup, agent_teardown),
+        cmocka_unit_test_setup_teardown(
+            refused__newer_wish__is_tried_at_once_and_told_as_it_was_until_then, agent_setup,
+            agent_teardown),
+        cmocka_unit_test_setup_teardown(
+            refused__wish_that_accepts_or_wants_something_else__is_forgotten, agent_setup,
+            agent_teardown),
         cmocka_unit_test_setup_teardown(made_anew__more_often_than_can_be_counted__is_refused,
                                         agent_setup, agent_teardown),
     };
