@@ -15,7 +15,7 @@ import uuid
 
 import pytest
 from harness import proc
-from harness.control_plane import ControlPlane, Node
+from harness.control_plane import LEASE, ControlPlane, Node
 from harness.key_service import CUSTOMER, ORGANISATION, ROLE, KeyService
 from harness.keystead import ROOT, Failed, KeyStore, Keystead
 
@@ -711,6 +711,32 @@ def test_keyring_put_back__is_refused_until_its_own_is_back_and_a_revoke_works_a
     put_keyring_back(node, volume, today)
     plane.wait_access("OPEN", volume)
     assert node.read(volume, "file") == "kept"
+
+
+def is_kept_wish(node, volume, goal):
+    with open(os.path.join(node.dir, "volumes", volume, "wish.json")) as f:
+        return json.load(f)["goal"] == goal
+
+
+def test_keyring_put_back__newer_wishes_meanwhile__is_told_all_the_time(node, plane, rotated):
+    """Each is tried at once. A report that said nothing of the refusal would have the control plane tell the same fact once more; what becomes of
+    the other volumes lets one out at any time."""
+    volume, kept, _ = rotated
+    others = [plane.want() for _ in range(3)]
+    plane.wait_reached(*others)
+    node.stop()
+    put_keyring_back(node, volume, kept)
+    plane.reported.clear()
+    node.start()
+    wait_rolled_back(plane, volume)
+    before = len(plane.reports)
+    for n in range(1, 9):
+        for each in (volume, *others):
+            plane.want(each, lease={**LEASE, "grace_ms": LEASE["grace_ms"] + n})
+        proc.wait_until(lambda: is_kept_wish(node, volume, plane.wishes[volume]["goal"]), "the node has taken the wish")
+    plane.wait_reached(*others)
+    told = [v["cause"] for report in plane.reports[before:] for v in report["volumes"] if v["volume"] == volume]
+    assert set(told) <= {"ROLLED_BACK"}, told
 
 
 def test_keyring_put_back__with_what_the_node_noted__the_control_plane_knows_and_may_accept_it(node, plane, rotated):

@@ -89,6 +89,7 @@ def test_keyring_put_back__is_refused_told_and_opens_when_its_own_is_back(fleet,
     volume = wait_volume(fleet, cluster, "OPEN", "NONE")
     assert volume["keyring"]["found"] is None
     assert readable(fleet.mounts(cluster)[EAST]) == ["kept"]
+    assert events(fleet, cluster, "volume.rolled_back") == [event]
 
 
 def test_keyring_put_back__on_a_node_that_forgot__is_refused_until_an_administrator_accepts_it(fleet, rolled_back, cli, work):
