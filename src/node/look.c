@@ -60,8 +60,8 @@ static bool is_nobody(ks_rc rc)
     return ks_is(rc, KS_E_NOT_FOUND) || ks_is(rc, KS_E_STATE);
 }
 
-/* Sockets go by the id of the keyring that was mounted. Who listens at the volume's own and says nothing is taken for its process. */
-static ks_rc look_by_id(struct job *j, const uint8_t id[KEYRING_ID_BYTES], bool is_own)
+/* Sockets go by the id of the keyring that was mounted. Who listens at the one that is noted and says nothing is taken for its process. */
+static ks_rc look_by_id(struct job *j, const uint8_t id[KEYRING_ID_BYTES], bool is_noted)
 {
     CLEANUP(mem_freep) char *path = NULL;
 
@@ -69,7 +69,7 @@ static ks_rc look_by_id(struct job *j, const uint8_t id[KEYRING_ID_BYTES], bool 
     ENSURE(strlen(path) < SOCKET_BYTES, KS_E_LIMIT,
            "the path of the control socket is too long: %s", path);
     ks_rc rc = ask(j, path);
-    if (ks_ok(rc) || (is_own && !is_nobody(rc)))
+    if (ks_ok(rc) || (is_noted && !is_nobody(rc)))
         note_socket(j, path);
     return rc;
 }
@@ -112,16 +112,16 @@ static ks_rc open_backing(struct job *j, struct backing **ret)
     return ks_is(rc, KS_E_FOREIGN) ? backing_open(&conf, false, ret) : rc;
 }
 
-/* Somebody may have mounted by hand what lies there. By a foreign id only who says that it serves this volume's place counts: else it is
- * that other volume's process. */
+/* Somebody may have mounted by hand what lies there. The id on the disk may be another volume's, also while nothing is noted: so only who
+ * says that it serves this volume's place counts, and one that says nothing is not taken for its process. */
 static ks_rc look_by_keyring(struct job *j, const struct keyring *k)
 {
     char id[ANCHOR_VOLUME_BYTES];
 
     seen_keyring_id(k, id);
-    bool is_own = anchor_is_of(&j->deed.anchor, id);
-    ks_rc rc = look_by_id(j, k->volume_id, is_own);
-    return ks_ok(rc) || is_own ? rc : ks_fail(KS_E_NOT_FOUND, "nobody serves it");
+    ks_rc rc = look_by_id(j, k->volume_id, false);
+    bool is_its = ks_ok(rc) || anchor_is_of(&j->deed.anchor, id);
+    return is_its ? rc : ks_fail(KS_E_NOT_FOUND, "nobody serves it");
 }
 
 static ks_rc look_at_backing(struct job *j)

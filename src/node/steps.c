@@ -274,7 +274,17 @@ static ks_rc add_anchor(struct job *j, struct command *c)
     return add_option(c, "min-sequence", sequence);
 }
 
-static ks_rc mount(struct job *j)
+/* Whoever locks it does not stop in the middle when a restore comes: what was mounted meanwhile would be locked by a revoke that holds no
+ * more, and nobody would open it again. It has the next pass look again when it is done. */
+static bool is_being_locked(struct job *j)
+{
+    pthread_mutex_lock(&j->a->mutex);
+    bool is = j->h->is_locking || j->h->is_urgent;
+    pthread_mutex_unlock(&j->a->mutex);
+    return is;
+}
+
+static ks_rc mount_now(struct job *j)
 {
     CLEANUP(command_done) struct command c = {0};
     CLEANUP(mem_freep) char *backing = NULL, *point = NULL, *log = NULL;
@@ -294,6 +304,12 @@ static ks_rc mount(struct job *j)
     TRY(add_anchor(j, &c));
     TRY(add_freedoms(j->a, &c));
     return run(j, &c);
+}
+
+static ks_rc mount(struct job *j)
+{
+    j->is_held_back = is_being_locked(j);
+    return j->is_held_back ? KS_SUCCESS : mount_now(j);
 }
 
 /* --- requests to its process; request is taken over, NULL: no memory --- */

@@ -179,7 +179,7 @@ static ks_rc lock_until_done(struct job *j)
         ks_rc rc = lock_volume(j);
         if (ks_ok(rc))
             return rc;
-        if (!j->socket[0])
+        if (!j->socket[0] && is_wanted_locked(j))
             cut_mount_off(j);
         if (!note_unlocked(j))
             return rc;

@@ -21,6 +21,7 @@ struct process {
     char socket[SOCKET_BYTES], id[ANCHOR_VOLUME_BYTES];
     const char *backing, *mount;
     unsigned locks;
+    bool is_mute; /* answers, and says nothing of itself */
     struct control_server *server;
 };
 
@@ -30,6 +31,10 @@ static ks_rc serve(void *arg, json_t *request, struct control_peer *peer, json_t
 
     (void)peer;
     p->locks += strcmp(json_string_value(json_object_get(request, "op")), "status") != 0;
+    if (p->is_mute) {
+        *ret = json_pack("{s:b}", "ok", 1);
+        return KS_SUCCESS;
+    }
     *ret = json_pack(
         "{s:b, s:s, s:b, s:s, s:{s:I}, s:{s:s, s:s, s:s, s:i}, s:{s:i, s:i, s:i}, s:[]}", "ok", 1,
         "state", "OPEN", "revoked", 0, "cause", "NONE", "keyring", "sequence", (json_int_t)3,
@@ -221,6 +226,51 @@ static void process__of_a_copy__is_not_taken(void **state)
     control_server_stop(copy.server);
 }
 
+/* It hangs, say. By the id that is noted it is the volume's process, and to be ended. */
+static void process__noted_and_mute__is_taken(void **state)
+{
+    struct agent_fixture *f = *state;
+    CLEANUP(places_done) struct places at = places_of(f);
+    struct process p = {.is_mute = true};
+
+    start(f, &p, OURS);
+    note(f, OURS);
+    struct job j = job_of(f);
+    check_rc(look_volume(&j), BAD_REPLY);
+    assert_false(j.is_seen);
+    assert_string_equal(j.socket, p.socket);
+    assert_string_equal(f->h->socket, p.socket);
+    control_server_stop(p.server);
+}
+
+/* By the id on the disk it may be another volume's: it gets no lock, and is not killed. */
+static void process__of_the_keyring_that_lies_there_and_mute__is_not_taken(void **state)
+{
+    struct agent_fixture *f = *state;
+    CLEANUP(places_done) struct places at = places_of(f);
+    struct process other = {.is_mute = true};
+    char foreign[ANCHOR_VOLUME_BYTES];
+
+    make_volume(f, at.backing, foreign);
+    start(f, &other, foreign);
+    for (int i = 0; i < 2; i++) {
+        note(f, i ? OURS : "");
+        struct job j = job_of(f);
+        ks_rc rc = look_volume(&j);
+        if (i)
+            check_ok(rc);
+        else
+            check_rc(rc, BAD_REPLY); /* it may be the volume's: nobody says that it does not run */
+        assert_int_equal(j.is_seen, i);
+        assert_false(j.seen.is_running);
+        assert_string_equal(j.socket, "");
+        assert_string_equal(f->h->socket, "");
+        seen_done(&j.seen);
+    }
+    assert_int_equal(other.locks, 0);
+    control_server_stop(other.server);
+}
+
 /* --- made --- */
 
 /* A program that "makes" what was made before. */
@@ -326,6 +376,8 @@ int main(void)
         T(process__of_the_volume_whose_keyring_lies_there__is_not_taken),
         T(process__that_serves_this_place_with_another_keyring__is_found),
         T(process__of_a_copy__is_not_taken),
+        T(process__noted_and_mute__is_taken),
+        T(process__of_the_keyring_that_lies_there_and_mute__is_not_taken),
         T(made__cut_off_before_it_has_its_name__is_noted_already),
         T(made__nothing_can_be_noted__has_no_name),
     };

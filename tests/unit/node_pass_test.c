@@ -222,6 +222,29 @@ static void refused__wish_that_accepts_or_wants_something_else__is_forgotten(voi
     }
 }
 
+/* It would be opened under who locks it for a revoke that a restore has ended, be locked by that one, and stay so. */
+static void mount__while_it_is_being_locked__waits_and_is_no_failure(void **state)
+{
+    struct agent_fixture *f = *state;
+    struct holding *h = f->h;
+
+    f->a.conf.program = "/bin/false";
+    f->a.conf.run_dir = f->tmp.path;
+    h->wish.is_revoked = false;
+    for (int i = 0; i < 3; i++) {
+        struct job j = job_of(f);
+        h->is_locking = i == 0;
+        h->is_urgent = i == 1;
+        ks_rc rc = step_take(&j, STEP_MOUNT);
+        assert_int_equal(j.is_held_back, i < 2);
+        assert_false(j.is_more_due);
+        if (i < 2)
+            check_ok(rc);
+        else
+            check_text(rc, "the command ended with 1"); /* it was tried */
+    }
+}
+
 /* Of one that is gone for good something is noted; no count can say any more that it holds for that one only. */
 static void made_anew__more_often_than_can_be_counted__is_refused(void **state)
 {
@@ -247,6 +270,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             refused__wish_that_accepts_or_wants_something_else__is_forgotten, agent_setup,
             agent_teardown),
+        cmocka_unit_test_setup_teardown(mount__while_it_is_being_locked__waits_and_is_no_failure,
+                                        agent_setup, agent_teardown),
         cmocka_unit_test_setup_teardown(made_anew__more_often_than_can_be_counted__is_refused,
                                         agent_setup, agent_teardown),
     };
