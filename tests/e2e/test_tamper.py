@@ -709,6 +709,45 @@ def test_keyring_put_back__of_a_volume_that_is_revoked__is_refused_too_and_a_for
     assert contents(volume.mountpoint) == tree[0]
 
 
+@pytest.fixture
+def beside(volume, tree, new_volume, store, cli):
+    """A volume, its id, and the keyring of another one, which the same key opens and whose sequence is higher."""
+    volume.mount()
+    own = volume.status()["volume"]["id"]
+    volume.unmount()
+    other = new_volume([store.spec("orders")], name="other")
+    for _ in range(2):
+        cli.run("volume", "rotate", other.backing, "--level", "store")
+    return volume, own, keep_keyring(other)
+
+
+def test_keyring_of_another_volume__id_given__is_refused_and_nothing_changes(beside, tree):
+    """By the volume process itself: whoever looked before may have seen another one there."""
+    volume, own, foreign = beside
+    kept = keep_keyring(volume)
+    put_keyring_back(volume, foreign)
+    for more in ((), ("--start-locked",)):
+        done = volume.mount("--volume-id", own, "-o", "json", *more, check=False)
+        assert done.returncode == EXIT_CORRUPT
+        error = json.loads(done.stderr)["error"]
+        assert error["code"] == "FOREIGN" and own in error["message"]
+    assert keep_keyring(volume) == foreign
+    put_keyring_back(volume, kept)
+    volume.mount("--volume-id", own)
+    assert contents(volume.mountpoint) == tree[0]
+
+
+@pytest.mark.parametrize("name", ("keyring.0", "keyring.1"))
+def test_one_copy_of_another_volumes_keyring__id_given__the_own_one_opens_and_replaces_it(beside, tree, name):
+    volume, own, foreign = beside
+    kept = keep_keyring(volume)
+    put_keyring_back(volume, {name: foreign[name]})
+    volume.mount("--volume-id", own)
+    assert volume.status()["volume"]["id"] == own and contents(volume.mountpoint) == tree[0]
+    volume.unmount()
+    assert keep_keyring(volume) == kept
+
+
 def test_one_copy_of_the_keyring_put_back__the_newer_one_counts(volume, tree):
     kept = keep_keyring(volume)
     volume.mount()

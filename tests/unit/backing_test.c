@@ -346,6 +346,36 @@ static void open__below_the_minimum__is_rolled_back(void **state)
     assert_int_equal(backing_sequence(b), 2);
 }
 
+/* Before anything of it is used, whoever opens it and for what. */
+static void open__kept_to_another_volume__is_foreign(void **state)
+{
+    struct world *w = *state;
+    CLEANUP(backing_closep) struct backing *b = NULL;
+    CLEANUP(keyring_freep) struct keyring *k = NULL;
+    char id[2 * KEYRING_ID_BYTES + 1];
+
+    check_ok(backing_create(&w->conf, &w->create));
+    check_ok(backing_open(&w->conf, false, &b));
+    check_ok(backing_keyring(b, &k));
+    backing_close(TAKE(b));
+    for (size_t i = 0; i < KEYRING_ID_BYTES; i++)
+        snprintf(id + 2 * i, 3, "%02x", k->volume_id[i]);
+    w->conf.volume_id = id;
+    for (int is_exclusive = 0; is_exclusive < 2; is_exclusive++) {
+        check_ok(backing_open(&w->conf, is_exclusive, &b));
+        assert_null(backing_foreign_name(b));
+        backing_close(TAKE(b));
+    }
+    id[0] = id[0] == '0' ? '1' : '0';
+    for (int is_exclusive = 0; is_exclusive < 2; is_exclusive++) {
+        ks_rc rc = backing_open(&w->conf, is_exclusive, &b);
+        check_rc(rc, FOREIGN);
+        check_text(rc, id);
+        assert_null(b);
+    }
+    w->conf.volume_id = NULL;
+}
+
 static void probe__after_bad_credentials__asks_with_new_ones(void **state)
 {
     static const enum fake_step steps[] = {FAKE_EXPIRED, FAKE_GRANT};
@@ -750,6 +780,7 @@ int main(void)
         TEST(unlock__wrap_moved_from_another_volume__does_not_open),
         TEST(changes__show_in_reports_and_after_reopening),
         TEST(open__below_the_minimum__is_rolled_back),
+        TEST(open__kept_to_another_volume__is_foreign),
         TEST(probe__after_bad_credentials__asks_with_new_ones),
         TEST(probe__outage__makes_one_attempt),
         TEST(revoke__key_service_denies__is_recorded_and_ended),

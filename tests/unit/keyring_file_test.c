@@ -361,15 +361,19 @@ static void foreign_copy__kept_to_its_own__is_as_a_damaged_one(void **state)
 static void foreign_copies__both__are_refused_with_both_ids(void **state)
 {
     struct world *w = *state;
-    char own[2 * KEYRING_ID_BYTES + 1];
+    char own[2 * KEYRING_ID_BYTES + 1], foreign[2 * KEYRING_ID_BYTES + 1];
 
     id_of(w->k, own);
-    put_foreign(w, 0, 3);
-    put_foreign(w, 1, 3);
-    check_ok(reopen(w, true));
-    ks_rc rc = keyring_file_keep_to(w->file, own);
-    check_rc(rc, FOREIGN);
-    check_text(rc, own);
+    for (uint64_t sequence = 3; sequence < 5; sequence++) { /* the same, and differing ones */
+        put_foreign(w, 0, 3);
+        put_foreign(w, 1, sequence);
+        check_ok(reopen(w, true));
+        id_of(keyring_file_current(w->file), foreign);
+        ks_rc rc = keyring_file_keep_to(w->file, own);
+        check_rc(rc, FOREIGN);
+        check_text(rc, own);
+        check_text(rc, foreign);
+    }
 }
 
 int main(void)

@@ -226,6 +226,41 @@ static void process__of_a_copy__is_not_taken(void **state)
     control_server_stop(copy.server);
 }
 
+static void copy_file(const char *from, const char *to, const char *name)
+{
+    CLEANUP(mem_freep) char *command = NULL;
+
+    check_ok(mem_format(&command, "cp %s/%s %s/%s", from, name, to, name));
+    assert_int_equal(system(command), 0);
+}
+
+/* Beside a foreign one its own is looked at, and the other one is named; of two foreign ones the newest is. */
+static void keyring__of_another_volume_in_one_place__its_own_is_looked_at(void **state)
+{
+    struct agent_fixture *f = *state;
+    CLEANUP(places_done) struct places at = places_of(f);
+    CLEANUP(mem_freep) char *elsewhere = NULL;
+    static const char *const names[] = {"keyring.0", "keyring.1"};
+    char own[ANCHOR_VOLUME_BYTES], foreign[ANCHOR_VOLUME_BYTES];
+
+    check_ok(node_dir_file(f->a.dir, "elsewhere", &elsewhere));
+    make_volume(f, elsewhere, foreign);
+    make_volume(f, at.backing, own);
+    note(f, own);
+    for (int i = 0; i < 2; i++) {
+        copy_file(elsewhere, at.backing, names[i]);
+        struct job j = job_of(f);
+        check_ok(look_volume(&j));
+        assert_string_equal(j.seen.keyring, i ? foreign : own);
+        assert_string_equal(j.seen.found_name, i ? names[0] : names[1]);
+        if (i)
+            assert_null(j.seen.foreign_name); /* no copy is its own: that one is refused as such */
+        else
+            assert_string_equal(j.seen.foreign_name, names[0]);
+        seen_done(&j.seen);
+    }
+}
+
 /* It hangs, say. By the id that is noted it is the volume's process, and to be ended. */
 static void process__noted_and_mute__is_taken(void **state)
 {
@@ -376,6 +411,7 @@ int main(void)
         T(process__of_the_volume_whose_keyring_lies_there__is_not_taken),
         T(process__that_serves_this_place_with_another_keyring__is_found),
         T(process__of_a_copy__is_not_taken),
+        T(keyring__of_another_volume_in_one_place__its_own_is_looked_at),
         T(process__noted_and_mute__is_taken),
         T(process__of_the_keyring_that_lies_there_and_mute__is_not_taken),
         T(made__cut_off_before_it_has_its_name__is_noted_already),
