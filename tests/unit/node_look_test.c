@@ -205,25 +205,31 @@ static void process__that_serves_this_place_with_another_keyring__is_found(void 
     control_server_stop(p.server);
 }
 
-/* What was found there before, or is noted: a copy that serves another place gets no lock. */
-static void process__of_a_copy__is_not_taken(void **state)
+/* What was found there before, or is noted: one that serves another directory, or the same one at another place, gets no lock. */
+static void process__of_another_place__is_not_taken(void **state)
 {
     struct agent_fixture *f = *state;
     CLEANUP(places_done) struct places at = places_of(f);
-    struct process copy = {.backing = "/copy", .mount = at.mount};
+    const struct {
+        const char *backing, *mount, *told;
+    } rows[] = {{"/copy", at.mount, "serves another copy of this volume: /copy"},
+                {at.backing, "/there", "it is mounted at /there by process 17"}};
 
-    start(f, &copy, OURS);
-    note(f, OURS);
-    memcpy(f->h->socket, copy.socket, sizeof copy.socket);
-    struct job j = job_of(f);
-    ks_rc rc = look_now(&j);
-    check_rc(rc, STATE);
-    check_text(rc, "serves another copy of this volume: /copy");
-    assert_string_equal(j.socket, "");
-    assert_string_equal(f->h->socket, "");
-    assert_int_equal(copy.locks, 0);
-    seen_done(&j.seen);
-    control_server_stop(copy.server);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct process p = {.backing = rows[i].backing, .mount = rows[i].mount};
+        start(f, &p, OURS);
+        note(f, OURS);
+        memcpy(f->h->socket, p.socket, sizeof p.socket);
+        struct job j = job_of(f);
+        ks_rc rc = look_now(&j);
+        check_rc(rc, STATE);
+        check_text(rc, rows[i].told);
+        assert_string_equal(j.socket, "");
+        assert_string_equal(f->h->socket, "");
+        assert_int_equal(p.locks, 0);
+        seen_done(&j.seen);
+        control_server_stop(p.server);
+    }
 }
 
 static void copy_file(const char *from, const char *to, const char *name)
@@ -410,7 +416,7 @@ int main(void)
         T(process__over_a_directory_that_is_gone__is_told_while_it_is_wanted),
         T(process__of_the_volume_whose_keyring_lies_there__is_not_taken),
         T(process__that_serves_this_place_with_another_keyring__is_found),
-        T(process__of_a_copy__is_not_taken),
+        T(process__of_another_place__is_not_taken),
         T(keyring__of_another_volume_in_one_place__its_own_is_looked_at),
         T(process__noted_and_mute__is_taken),
         T(process__of_the_keyring_that_lies_there_and_mute__is_not_taken),
