@@ -43,8 +43,7 @@ struct file_store_conf {
     const char *key_file; /* path of at least 32 random bytes; or NULL: a passphrase */
     ks_rc (*passphrase)(void *arg, const char *what, struct secret **ret) KS_MUST;
     void *passphrase_arg;
-    struct stretched
-        *stretched; /* asked before somebody is asked for the passphrase; may be NULL */
+    struct stretched *stretched; /* looked into before anybody is asked; borrowed, may be NULL */
     struct clock *clock;
     struct random *random;
     uint64_t pwhash_ops, pwhash_mem_bytes; /* of a new store with a passphrase; 0: the default */

@@ -41,11 +41,6 @@ void stretched_free(struct stretched *s)
     mem_free(s);
 }
 
-void stretched_freep(struct stretched **s)
-{
-    stretched_free(*s);
-}
-
 static bool is_from(const struct kept *k, const uint8_t *salt, struct pwhash_cost cost)
 {
     return k->key && memcmp(k->salt, salt, PWHASH_SALT_BYTES) == 0 && k->cost.ops == cost.ops &&

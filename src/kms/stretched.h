@@ -12,16 +12,14 @@
 #include "base/secret.h"
 #include "crypto/pwhash.h"
 
-enum {
-    STRETCHED_MAX = 8
-}; /* as many as a volume has wraps; one more takes the place of the oldest */
+/* As many as a volume has wraps in use; one more takes the place of the oldest. */
+enum { STRETCHED_MAX = 8 };
 
 struct stretched;
 
 ks_rc stretched_new(struct stretched **ret) KS_MUST;
 /* stretched_free(s): wipes every key; NULL does nothing. */
 void stretched_free(struct stretched *s);
-void stretched_freep(struct stretched **s);
 
 /* stretched_find(s, salt, cost, key): whether there is one, as long as key; key is filled then, else left alone. s NULL:
  * there is none. */
