@@ -20,6 +20,7 @@
 #include <sys/resource.h>
 
 #include "base/mem.h"
+#include "base/random.h"
 
 enum { SLAB_BYTES = 64 * 1024, CANARY_BYTES = 16, SHELF_PLACES = 16, SHELVED_BYTES_MAX = 512 };
 
@@ -47,6 +48,7 @@ struct secret_pool {
 static bool may_swap;
 static uint8_t canary[CANARY_BYTES];
 static pthread_once_t canary_once = PTHREAD_ONCE_INIT;
+static ks_rc canary_drawn;
 
 static struct {
     pthread_mutex_t mutex;
@@ -56,7 +58,7 @@ static struct {
 
 static void draw_canary(void)
 {
-    randombytes_buf(canary, sizeof canary);
+    canary_drawn = random_fill(random_system(), canary, sizeof canary);
 }
 
 ks_rc secret_init(void)
@@ -140,8 +142,9 @@ static void shelf_clear(void)
 
 static ks_rc block_new(size_t len, uint8_t **ret)
 {
+    pthread_once(&canary_once, draw_canary);
+    TRY(canary_drawn);
     uint8_t *block = shelf_take(len);
-
     if (block && make_usable(block, len)) {
         *ret = block;
         return KS_SUCCESS;
@@ -153,7 +156,6 @@ static ks_rc block_new(size_t len, uint8_t **ret)
         rc = guarded_new(CANARY_BYTES + len, &block);
     }
     TRY(rc);
-    pthread_once(&canary_once, draw_canary);
     memcpy(block, canary, sizeof canary);
     *ret = block;
     return KS_SUCCESS;

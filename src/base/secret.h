@@ -18,7 +18,7 @@ struct secret_pool;
 ks_rc secret_init(void) KS_MUST;
 
 /* secret_new(len, ret): len zeroed guarded bytes. MEMLOCK when they cannot be locked (the text
- * names the limit and the way out), NO_MEMORY. Free with secret_free. */
+ * names the limit and the way out), NO_MEMORY, IO without random bytes for the canary. Free with secret_free. */
 ks_rc secret_new(size_t len, struct secret **ret) KS_MUST;
 /* secret_copy(v, ret): a new secret with these bytes; the caller wipes its own copy. */
 ks_rc secret_copy(struct view v, struct secret **ret) KS_MUST;

@@ -84,10 +84,10 @@ static reader choose_reader(const struct volume *v, size_t count)
 /* Pages behind the end of the backing file read as zeros: holes. */
 static ks_rc read_pages(const struct file_op *op, uint64_t index, size_t count, uint8_t *ret)
 {
-    reader read = choose_reader(op->v, count);
+    reader take = choose_reader(op->v, count);
     size_t len = 0;
 
-    TRY(read(op->v->conf.io, op->file, ret, count * BLOCK_BYTES, block_offset(index), &len));
+    TRY(take(op->v->conf.io, op->file, ret, count * BLOCK_BYTES, block_offset(index), &len));
     memset(ret + len, 0, count * BLOCK_BYTES - len);
     return KS_SUCCESS;
 }
