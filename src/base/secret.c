@@ -140,6 +140,17 @@ static void shelf_clear(void)
     pthread_mutex_unlock(&shelf.mutex);
 }
 
+/* What lies on the shelf counts where little may be locked. */
+static ks_rc guarded_or_clear(size_t len, uint8_t **ret)
+{
+    ks_rc rc = guarded_new(len, ret);
+
+    if (ks_ok(rc))
+        return rc;
+    shelf_clear();
+    return guarded_new(len, ret);
+}
+
 static ks_rc block_new(size_t len, uint8_t **ret)
 {
     pthread_once(&canary_once, draw_canary);
@@ -150,12 +161,7 @@ static ks_rc block_new(size_t len, uint8_t **ret)
         return KS_SUCCESS;
     }
     sodium_free(block);
-    ks_rc rc = guarded_new(CANARY_BYTES + len, &block);
-    if (!ks_ok(rc)) { /* what lies on the shelf counts, too */
-        shelf_clear();
-        rc = guarded_new(CANARY_BYTES + len, &block);
-    }
-    TRY(rc);
+    TRY(guarded_or_clear(CANARY_BYTES + len, &block));
     memcpy(block, canary, sizeof canary);
     *ret = block;
     return KS_SUCCESS;
@@ -167,6 +173,7 @@ ks_rc secret_new(size_t len, struct secret **ret)
 {
     CLEANUP(mem_freep) struct secret *s = NULL;
 
+    ENSURE(len <= SIZE_MAX - CANARY_BYTES, KS_E_NO_MEMORY, "no guarded memory for %zu bytes", len);
     TRY(mem_new(1, sizeof *s, &s));
     TRY(block_new(len, &s->block));
     s->len = len;
@@ -242,7 +249,7 @@ static ks_rc pool_grow(struct secret_pool *p)
     CLEANUP(mem_freep) struct slab *slab = NULL;
 
     TRY(mem_new(1, sizeof *slab, &slab));
-    TRY(guarded_new(SLAB_BYTES, &slab->bytes));
+    TRY(guarded_or_clear(SLAB_BYTES, &slab->bytes));
     for (size_t at = 0; at + p->slot_bytes <= SLAB_BYTES; at += p->slot_bytes)
         pool_push(p, slab->bytes + at);
     slab->next = p->slabs;

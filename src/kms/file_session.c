@@ -120,11 +120,11 @@ static ks_rc derive_subkeys(struct file_session *f, const struct file_root *root
 
 /* Stretching a passphrase takes most of a second, so the result is kept, here and for the other clients; a key file's is not.
  * Only with a key that the root record's commitment has proven. */
-static ks_rc keep_root_key(struct file_store *s, const struct file_root *root, struct secret **key)
+static void keep_root_key(struct file_store *s, const struct file_root *root, struct secret **key)
 {
-    TRY(stretched_keep(s->stretched, root->salt, root->cost, *key));
     s->root_key = TAKE(*key);
-    return KS_SUCCESS;
+    /* without memory for it the others stretch it themselves */
+    IGNORE(stretched_keep(s->stretched, root->salt, root->cost, s->root_key));
 }
 
 static ks_rc begin(struct file_session *f)
@@ -140,7 +140,7 @@ static ks_rc begin(struct file_session *f)
     TRY(check_root_key(s, &root, key));
     TRY(derive_subkeys(f, &root, key));
     if (root.kdf == FILE_KDF_PASSPHRASE && !s->root_key)
-        return keep_root_key(s, &root, &key);
+        keep_root_key(s, &root, &key);
     return KS_SUCCESS;
 }
 
