@@ -36,7 +36,6 @@ ks_rc mem_new_pages(size_t count, void *ret_ptr)
                     : NULL;
 
     ENSURE(ptr, KS_E_NO_MEMORY, "no memory for %zu pages", count);
-    memset(ptr, 0, pages * MEM_PAGE_BYTES);
     memcpy(ret_ptr, &ptr, sizeof ptr);
     return KS_SUCCESS;
 }

@@ -2,7 +2,7 @@
 /*
  * base/mem.h - the only door to the heap.
  *
- * Everything is zeroed at birth. mem_free(NULL) does nothing.
+ * Everything is zeroed at birth, but for mem_new_pages. mem_free(NULL) does nothing.
  */
 #pragma once
 
@@ -12,7 +12,8 @@
  * product overflows. *ret is written only on success; free with mem_free. */
 ks_rc mem_new(size_t count, size_t bytes, void *ret_ptr) KS_MUST;
 
-/* mem_new_pages(count, ret): the same of count pages of MEM_PAGE_BYTES, at an address that divides by that: what O_DIRECT asks for. */
+/* mem_new_pages(count, ret): as mem_new, count pages of MEM_PAGE_BYTES at an address that divides by that, as O_DIRECT wants it. The only memory
+ * that is not zeroed: what is not written yet takes no room. */
 enum { MEM_PAGE_BYTES = 4096 };
 ks_rc mem_new_pages(size_t count, void *ret_ptr) KS_MUST;
 

@@ -107,7 +107,8 @@ struct io_ops {
     ks_rc (*pread)(struct io *, struct io_file *, void *out, size_t len, uint64_t at,
                    size_t *ret_len) KS_MUST;
     /* pread_past: as pread, for pieces that nobody will want to read again: where the host has next to nothing of it in its page cache, it
-     * goes past that cache and leaves nothing in it, but then does not read ahead either. Wants whole pages: at, len and out divide by IO_PAGE_BYTES. */
+     * goes past that cache and leaves nothing in it, but then does not read ahead either. Wants whole pages: at, len and out divide by IO_PAGE_BYTES.
+     * ENOSPC and EDQUOT: what was written there meanwhile is lost, and no later sync has to know of it. */
     ks_rc (*pread_past)(struct io *, struct io_file *, void *out, size_t len, uint64_t at,
                         size_t *ret_len) KS_MUST;
     /* will_read: a pread of that is to come; so that the disk can begin. Waits for nothing, or not long, and cannot fail. */

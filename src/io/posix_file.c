@@ -15,9 +15,10 @@
 #include "io/name.h"
 #include "io/posix_int.h"
 
-enum {
-    SYS_CACHESTAT = 451
-}; /* the same on every architecture; headers of before 6.5 do not name it */
+/* Headers of before Linux 6.5 do not name it. */
+#ifndef SYS_cachestat
+#define SYS_cachestat 451
+#endif
 
 /* Without a new access time where the host allows that (its owner and root may): reading a file to know its size
  * is no access that a user made. */
@@ -124,31 +125,41 @@ static bool is_on_disk_only(const struct io_file *file, size_t len, uint64_t at)
         uint64_t cached, dirty, written_back, evicted, evicted_lately;
     } found;
 
-    return syscall(SYS_CACHESTAT, file->fd, &range, &found, 0) == 0 && found.dirty == 0 &&
+    return syscall(SYS_cachestat, file->fd, &range, &found, 0) == 0 && found.dirty == 0 &&
            found.written_back == 0 && found.cached <= len / IO_PAGE_BYTES / 4;
 }
 
-/* Opened for each read: beside a long read that costs next to nothing, and there is no second descriptor of every file to be counted.
- * Whatever goes wrong here, or ends in the middle, pread says. */
-static size_t read_direct(const struct io_file *file, void *out, size_t len, uint64_t at)
+/*
+ * Opened for each read: beside a long read that costs next to nothing, and there is no second descriptor of every file to be counted. What
+ * goes wrong, or ends in the middle, pread says. Not so that the kernel found no place on the disk for what was written meanwhile, which it
+ * has to write first: it drops that, and says so here only.
+ */
+static ks_rc read_direct(const struct io_file *file, void *out, size_t len, uint64_t at,
+                         size_t *ret_len)
 {
     char path[POSIX_PROC_BYTES];
-    ssize_t n;
 
+    *ret_len = 0;
     snprintf(path, sizeof path, "/proc/self/fd/%d", file->fd);
     int fd = open_quietly(path, O_RDONLY | O_DIRECT | O_CLOEXEC);
     if (fd < 0)
-        return 0;
-    n = pread(fd, out, len, (off_t)at);
+        return KS_SUCCESS;
+    ssize_t n = pread(fd, out, len, (off_t)at);
+    int err = n < 0 ? errno : 0;
     close(fd);
-    return n > 0 ? (size_t)n : 0;
+    if (err == ENOSPC || err == EDQUOT)
+        return ks_os(err);
+    *ret_len = n > 0 ? (size_t)n : 0;
+    return KS_SUCCESS;
 }
 
 ks_rc posix_pread_past(struct io *io, struct io_file *file, void *out, size_t len, uint64_t at,
                        size_t *ret_len)
 {
-    size_t direct = is_on_disk_only(file, len, at) ? read_direct(file, out, len, at) : 0, rest = 0;
+    size_t direct = 0, rest = 0;
 
+    if (is_on_disk_only(file, len, at))
+        TRY(read_direct(file, out, len, at, &direct));
     if (direct < len)
         TRY(posix_pread(io, file, (uint8_t *)out + direct, len - direct, at + direct, &rest));
     *ret_len = direct + rest;

@@ -5,12 +5,16 @@
  * Invariant: no byte of a block is handed out that does not authenticate. Who shares data_lock with a write in place may read a page
  * in halves, which then does not open: file_block_take.
  */
+#include <errno.h>
+
 #include "base/mem.h"
 #include "volume/volume_int.h"
 
 enum {
-    PAST_BLOCKS_MIN = 32
-}; /* what the kernel asks for ahead; less is too little for a disk without reading ahead */
+    PAST_BLOCKS_MIN =
+        64, /* more than the kernel's own 128 KiB: where nobody could give it a longer stretch, the host reads ahead */
+    SETTLED_MS = 5000,
+};
 
 ks_rc file_op_begin(struct volume *v, struct inode *i, struct file_op *ret)
 {
@@ -74,20 +78,36 @@ ks_rc file_block_decode(const struct file_op *op, uint64_t index, const uint8_t 
 typedef ks_rc (*reader)(struct io *, struct io_file *, void *out, size_t len, uint64_t at,
                         size_t *ret_len);
 
-/* A long piece is in the cache of whoever asked once it was read: in the host's it would only take room, and time to get there. */
-static reader choose_reader(const struct volume *v, size_t count)
+/* Not while somebody writes to the file: the host keeps writers out for as long as it reads past its cache. And not what a failed
+ * sync has left, of which the cache may have the better copy. */
+static bool is_settled(const struct file_op *op)
 {
-    return v->conf.is_read_ahead && count >= PAST_BLOCKS_MIN ? v->conf.io->ops->pread_past
-                                                             : v->conf.io->ops->pread;
+    uint64_t written = atomic_load(&op->i->written_ms);
+
+    return !atomic_load(&op->i->is_poisoned) &&
+           (written == 0 || clock_boot_ms(op->v->conf.clock) - written >= SETTLED_MS);
+}
+
+/* A long piece is in the cache of whoever asked once it was read: in the host's it would only take room, and time to get there. */
+static reader choose_reader(const struct file_op *op, size_t count)
+{
+    const struct volume_conf *conf = &op->v->conf;
+
+    return conf->is_read_ahead && count >= PAST_BLOCKS_MIN && is_settled(op)
+               ? conf->io->ops->pread_past
+               : conf->io->ops->pread;
 }
 
 /* Pages behind the end of the backing file read as zeros: holes. */
 static ks_rc read_pages(const struct file_op *op, uint64_t index, size_t count, uint8_t *ret)
 {
-    reader take = choose_reader(op->v, count);
+    reader take = choose_reader(op, count);
     size_t len = 0;
+    ks_rc rc = take(op->v->conf.io, op->file, ret, count * BLOCK_BYTES, block_offset(index), &len);
 
-    TRY(take(op->v->conf.io, op->file, ret, count * BLOCK_BYTES, block_offset(index), &len));
+    if (ks_is_os(rc, ENOSPC) || ks_is_os(rc, EDQUOT))
+        inode_poison(op->v, op->i, rc); /* what was written is lost, and no sync would say so */
+    TRY(rc);
     memset(ret + len, 0, count * BLOCK_BYTES - len);
     return KS_SUCCESS;
 }

@@ -372,6 +372,7 @@ ks_rc volume_write(struct volume *v, struct inode *i, const void *in, size_t len
     if (len == 0)
         return KS_SUCCESS;
     TRY(file_op_begin(v, i, &op));
+    atomic_store(&i->written_ms, clock_boot_ms(v->conf.clock));
     struct seal_job job = {.s = &s, .in = in, .generation = keyset_newest(v->keys)};
     TRY(write_in_place(&op, &job, &is_done));
     if (!is_done)

@@ -103,6 +103,8 @@ struct inode {
     struct stat *seen; /* once a time was kept: what the backing file's attributes were then */
 
     struct file_flush flush;
+    _Atomic uint64_t
+        written_ms; /* of the boot clock: when the last write began; 0: none since it is known */
     pthread_mutex_t sync_mutex; /* held while the backing file is synced */
 
     /* The last sweep that is done with it, and the last that it is noted for: see volume/moves.h. */

@@ -16,14 +16,14 @@ static void new__memory__is_zero(void **state)
     assert_true(mem_is_zero(p, 300));
 }
 
-static void new_pages__memory__is_zero_and_aligned(void **state)
+static void new_pages__memory__is_aligned(void **state)
 {
     CLEANUP(mem_freep) uint8_t *p = NULL;
 
     (void)state;
     check_ok(mem_new_pages(3, &p));
     assert_int_equal((uintptr_t)p % MEM_PAGE_BYTES, 0);
-    assert_true(mem_is_zero(p, (size_t)3 * MEM_PAGE_BYTES));
+    memset(p, 1, (size_t)3 * MEM_PAGE_BYTES);
 }
 
 static void new_pages__too_many__no_memory_and_untouched(void **state)
@@ -149,7 +149,7 @@ int main(void)
         cmocka_unit_test(wiped__text_that_grows_and_shrinks__keeps_its_bytes),
         cmocka_unit_test(wiped__more_than_there_is__is_null),
         cmocka_unit_test(new__memory__is_zero),
-        cmocka_unit_test(new_pages__memory__is_zero_and_aligned),
+        cmocka_unit_test(new_pages__memory__is_aligned),
         cmocka_unit_test(new_pages__too_many__no_memory_and_untouched),
         cmocka_unit_test(new__nothing__is_still_something_to_free),
         cmocka_unit_test(new__product_overflows__no_memory_and_untouched),
