@@ -383,8 +383,12 @@ static ks_rc unlock(struct job *j)
     return rc;
 }
 
+/* It may be open only until who locks it gets there, for the revoke before: then the restore is still to be done. */
 static ks_rc restored(struct job *j)
 {
+    j->is_held_back = is_being_locked(j);
+    if (j->is_held_back)
+        return KS_SUCCESS;
     j->deed.done.restore = j->wish.serials.restore;
     j->is_deed_changed = true;
     return KS_SUCCESS;

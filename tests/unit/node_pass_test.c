@@ -245,6 +245,25 @@ static void mount__while_it_is_being_locked__waits_and_is_no_failure(void **stat
     }
 }
 
+/* Opened by a mount that the revoke found under way: who locks it is about to, and without the restore it would stay locked. */
+static void restored__while_it_is_being_locked__is_still_due(void **state)
+{
+    struct agent_fixture *f = *state;
+    struct holding *h = f->h;
+
+    h->wish.is_revoked = false;
+    h->wish.serials.restore = 2;
+    for (int i = 0; i < 3; i++) {
+        struct job j = job_of(f);
+        h->is_locking = i == 0;
+        h->is_urgent = i == 1;
+        check_ok(step_take(&j, STEP_RESTORED));
+        assert_int_equal(j.is_held_back, i < 2);
+        assert_int_equal(j.is_deed_changed, i == 2);
+        assert_int_equal(j.deed.done.restore, i < 2 ? 0 : 2);
+    }
+}
+
 /* Of one that is gone for good something is noted; no count can say any more that it holds for that one only. */
 static void made_anew__more_often_than_can_be_counted__is_refused(void **state)
 {
@@ -271,6 +290,8 @@ int main(void)
             refused__wish_that_accepts_or_wants_something_else__is_forgotten, agent_setup,
             agent_teardown),
         cmocka_unit_test_setup_teardown(mount__while_it_is_being_locked__waits_and_is_no_failure,
+                                        agent_setup, agent_teardown),
+        cmocka_unit_test_setup_teardown(restored__while_it_is_being_locked__is_still_due,
                                         agent_setup, agent_teardown),
         cmocka_unit_test_setup_teardown(made_anew__more_often_than_can_be_counted__is_refused,
                                         agent_setup, agent_teardown),
