@@ -133,11 +133,11 @@ ks_rc power_owner(void *agent, const char *organisation, uid_t *ret)
     return owners_find(a->owners, organisation, ret);
 }
 
-/* The engine runs while the volume is open and is wanted so. With the mutex. */
+/* The engine runs while the volume is open, its directory is there, and it is wanted so. With the mutex. */
 static void steer_engine(struct agent *a, struct holding *h)
 {
     bool is_open = h->seen.is_running && h->seen.state <= LEASE_GRACE && !h->seen.is_revoked &&
-                   !h->is_rolled_back;
+                   !h->seen.is_lost && !h->is_rolled_back;
     bool is_wanted = is_open && h->wish.is_present && !h->wish.is_revoked && !h->is_urgent &&
                      !h->is_locking && !h->is_closing && !a->is_ending;
 

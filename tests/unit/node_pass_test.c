@@ -2,9 +2,12 @@
 /*
  * Goal: what comes in while a pass is under way does not make it turn off what is right: a volume whose keyring was rotated just now keeps
  * its engine; a keyring that was put back is told by what was known when it was seen, and once only: also while a newer wish has it tried again.
+ * And it turns off what is not: the engine of a volume whose directory is gone.
  */
 #include <errno.h>
+#include <poll.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "fuse/control_server.h"
@@ -118,6 +121,19 @@ static void run(struct agent_fixture *f, struct process *p)
     control_server_stop(p->server);
 }
 
+/* Until nobody has anything urgent to do, and its thread is over. */
+static void wait_urgent(struct agent_fixture *f)
+{
+    unsigned threads = 1;
+
+    while (threads > 0) {
+        poll(NULL, 0, 1);
+        pthread_mutex_lock(&f->a.mutex);
+        threads = f->a.urgent_threads;
+        pthread_mutex_unlock(&f->a.mutex);
+    }
+}
+
 static void pass__rotated_while_a_wish_comes__keeps_the_engine_on(void **state)
 {
     struct agent_fixture *f = *state;
@@ -132,6 +148,26 @@ static void pass__rotated_while_a_wish_comes__keeps_the_engine_on(void **state)
     assert_true(is_engine_on(&p));
     assert_int_equal(f->h->deed.anchor.sequence, 8);
     assert_false(f->h->is_rolled_back);
+}
+
+/* Its process goes on with the files that it has open, but nothing that is written there can be found again. */
+static void pass__directory_is_gone__ends_the_engine(void **state)
+{
+    struct agent_fixture *f = *state;
+    struct process p = {.sequences = {8, 8}}; /* it is looked at again to note the 8 */
+    CLEANUP(mem_freep) char *backing = NULL;
+
+    open_volume(f, 7);
+    check_ok(node_dir_volume_path(f->a.dir, f->h->id, "backing", &backing));
+    assert_int_equal(rmdir(backing), 0);
+    listen_at(f);
+    run(f, &p);
+    assert_int_equal(p.looks, 2);
+    assert_true(p.is_engine_on[0]);
+    assert_false(p.is_engine_on[1]);
+    assert_true(f->h->seen.is_lost);
+    wait_urgent(f);
+    assert_false(power_is_on(f->h->power));
 }
 
 /* By the notes of then: what is noted later says nothing about it. */
@@ -281,6 +317,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(pass__rotated_while_a_wish_comes__keeps_the_engine_on,
                                         agent_setup, agent_teardown),
+        cmocka_unit_test_setup_teardown(pass__directory_is_gone__ends_the_engine, agent_setup,
+                                        agent_teardown),
         cmocka_unit_test_setup_teardown(shown__as_it_was_seen__is_judged_by_what_was_known_then,
                                         agent_setup, agent_teardown),
         cmocka_unit_test_setup_teardown(
