@@ -195,6 +195,16 @@ static ks_rc read_made(struct job *j, struct anchor *ret)
     return KS_SUCCESS;
 }
 
+/* Making it took a while. The notes of what lies there again must not be replaced by those of what then gets no name. */
+static ks_rc check_still_absent(const struct job *j)
+{
+    bool is_there = false;
+
+    TRY(node_dir_has_backing(j->a->dir, j->h->id, &is_there));
+    ENSURE(!is_there, KS_E_BUSY, "while it was made, its backing directory came back");
+    return KS_SUCCESS;
+}
+
 /* On the disk before the volume has its name: whoever finds it there after a crash must know it for its own, also where another one, that is
  * gone for good, is noted: then this one begins anew. And a process that serves it is found by its id from then on. */
 static ks_rc note_made(struct job *j)
@@ -202,6 +212,7 @@ static ks_rc note_made(struct job *j)
     struct anchor *a = &j->deed.anchor, made = {.accepted = a->accepted + (a->volume[0] != 0)};
 
     TRY(read_made(j, &made));
+    TRY(check_still_absent(j));
     *a = made;
     j->deed.done = j->wish.serials;
     TRY(save_deed(j));

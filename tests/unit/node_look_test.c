@@ -3,6 +3,7 @@
  * Goal: the process of a volume is found by what the node has noted, whatever lies on its disk by now, and no other process is taken for it.
  * What the node notes of a volume that it makes is on the disk before the volume is.
  */
+#include <errno.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -350,28 +351,49 @@ static void check_noted(const struct anchor *a, const char *id, int64_t accepted
     assert_int_equal(a->accepted, accepted);
 }
 
+static struct io_ops ops_of_disk;
+
+/* All names but that of the volume can be given. */
+static ks_rc rename_but_adopt(struct io *io, struct io_node *from_dir, const char *from,
+                              struct io_node *to_dir, const char *to, unsigned flags)
+{
+    if (strcmp(to, "backing") == 0)
+        return ks_fail_os(EIO, "rename");
+    return ops_of_disk.rename(io, from_dir, from, to_dir, to, flags);
+}
+
+/* Nothing is at its place, and another one, that is gone for good, is noted. */
+static void lose_volume(struct agent_fixture *f)
+{
+    note(f, OURS);
+    f->h->deed.is_made = false;
+    f->h->wish.is_platform = true;
+    f->h->wish.serials.data = 2;
+}
+
 /* Cut off between the two: what stands on the disk is enough to know it for its own. */
 static void made__cut_off_before_it_has_its_name__is_noted_already(void **state)
 {
     struct agent_fixture *f = *state;
     CLEANUP(places_done) struct places at = places_of(f);
-    CLEANUP(mem_freep) char *source = NULL, *in_the_way = NULL;
+    CLEANUP(mem_freep) char *source = NULL;
+    const struct io_ops *disk = f->a.io->ops;
+    struct io_ops failing = *disk;
     char program[PROGRAM_BYTES], id[ANCHOR_VOLUME_BYTES];
     struct deed kept;
 
     check_ok(node_dir_file(f->a.dir, "source", &source));
     make_volume(f, source, id);
     program_of(f, source, program);
-    f->h->wish.is_platform = true;
-    f->h->wish.serials.data = 2;
-    note(f, OURS); /* of one that is gone for good */
-    f->h->deed.is_made = false;
-    check_ok(mem_format(&in_the_way, "%s/x", at.backing));
-    assert_int_equal(mkdir(at.backing, 0700), 0);
-    assert_int_equal(mkdir(in_the_way, 0700), 0);
+    lose_volume(f);
 
+    ops_of_disk = *disk;
+    failing.rename = rename_but_adopt;
+    f->a.io->ops = &failing;
     struct job j = job_of(f);
-    assert_false(ks_ok(step_take(&j, STEP_CREATE)));
+    ks_rc rc = step_take(&j, STEP_CREATE);
+    f->a.io->ops = disk;
+    assert_true(ks_is_os(rc, EIO));
     assert_false(j.deed.is_made);
     read_deed(f, &kept);
     assert_false(kept.is_made);
@@ -380,7 +402,6 @@ static void made__cut_off_before_it_has_its_name__is_noted_already(void **state)
     check_noted(&f->h->deed.anchor, id, 1);
 
     /* as after the name was given and before that was noted */
-    assert_int_equal(rmdir(in_the_way), 0);
     check_ok(node_dir_adopt(f->a.dir, f->h->id));
     f->h->deed = kept;
     struct job next = job_of(f);
@@ -388,6 +409,29 @@ static void made__cut_off_before_it_has_its_name__is_noted_already(void **state)
     assert_true(next.deed.is_made && next.is_deed_changed);
     check_noted(&next.deed.anchor, next.seen.keyring, 1);
     seen_done(&next.seen);
+}
+
+/* Brought back while another one was made in its place: what is noted of it must hold for it still. */
+static void made__while_the_noted_one_came_back__nothing_is_noted(void **state)
+{
+    struct agent_fixture *f = *state;
+    CLEANUP(places_done) struct places at = places_of(f);
+    CLEANUP(mem_freep) char *source = NULL;
+    char program[PROGRAM_BYTES], id[ANCHOR_VOLUME_BYTES];
+
+    check_ok(node_dir_file(f->a.dir, "source", &source));
+    make_volume(f, source, id);
+    program_of(f, source, program);
+    lose_volume(f);
+    make_volume(f, at.backing, id);
+    struct job j = job_of(f);
+    ks_rc rc = step_take(&j, STEP_CREATE);
+    check_rc(rc, BUSY);
+    check_text(rc, "came back");
+    assert_int_equal(j.deed.done.data, 0);
+    assert_string_equal(j.deed.anchor.volume, OURS);
+    assert_string_equal(f->h->deed.anchor.volume, OURS);
+    assert_false(j.is_deed_changed);
 }
 
 static void made__nothing_can_be_noted__has_no_name(void **state)
@@ -429,6 +473,7 @@ int main(void)
         T(process__noted_and_mute__is_taken),
         T(process__of_the_keyring_that_lies_there_and_mute__is_not_taken),
         T(made__cut_off_before_it_has_its_name__is_noted_already),
+        T(made__while_the_noted_one_came_back__nothing_is_noted),
         T(made__nothing_can_be_noted__has_no_name),
     };
 
