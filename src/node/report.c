@@ -240,10 +240,12 @@ static json_t *serials_json(const struct wish_serials *s)
                      (json_int_t)s->reencrypt, "restore", (json_int_t)s->restore);
 }
 
-/* Only what is on the disk here: the control plane must not know more than a node that was cut off. */
+/* Only what is on the disk here: the control plane must not know more than a node that was cut off. And only of what is there: one that is
+ * being made is noted before it has its name, each time anew, and until then the control plane would hear of a keyring that never was. */
 static json_t *keyring_json(const struct holding *h)
 {
-    json_t *keyring = anchor_write(&h->kept_anchor);
+    static const struct anchor none;
+    json_t *keyring = anchor_write(h->deed.is_made ? &h->kept_anchor : &none);
 
     if (keyring && is_acceptable(h) &&
         json_object_set_new(keyring, "found", json_integer(h->seen.found)) != 0) {

@@ -227,6 +227,7 @@ static void report__keyring__is_told_as_it_was_kept_and_what_is_refused(void **s
     (void)state;
     check_ok(mem_new(1, sizeof *a, &a));
     check_ok(mem_new(1, sizeof *h, &h));
+    h->deed.is_made = true;
     h->deed.anchor = (struct anchor){"0f", 9, 2};
     h->kept_anchor = (struct anchor){"0f", 7, 1};
     snprintf(h->seen.keyring, sizeof h->seen.keyring, "0f");
@@ -238,6 +239,23 @@ static void report__keyring__is_told_as_it_was_kept_and_what_is_refused(void **s
     assert_int_equal(told_of_keyring(a, h, "found"), 3);
     h->seen.is_running = true;
     assert_int_equal(told_of_keyring(a, h, "found"), 0);
+}
+
+/* Noted before it has its name, and once more with each attempt: the control plane takes such a count for another keyring. */
+static void report__keyring_of_what_is_not_made_yet__is_not_told(void **state)
+{
+    CLEANUP(mem_freep) struct agent *a = NULL;
+    CLEANUP(mem_freep) struct holding *h = NULL;
+
+    (void)state;
+    check_ok(mem_new(1, sizeof *a, &a));
+    check_ok(mem_new(1, sizeof *h, &h));
+    h->deed.anchor = h->kept_anchor = (struct anchor){"0f", 1, 3};
+    for (int i = 0; i < 2; i++) {
+        h->deed.is_made = i;
+        assert_int_equal(told_of_keyring(a, h, "sequence"), i ? 1 : 0);
+        assert_int_equal(told_of_keyring(a, h, "accepted"), i ? 3 : 0);
+    }
 }
 
 static const char *refusal(const struct agent *a, const struct holding *h)
@@ -500,6 +518,7 @@ int main(void)
         cmocka_unit_test(rolled_back__served_with_another_or_older_keyring__told),
         cmocka_unit_test(report__forged_number__is_not_found_but_told_as_what_it_is),
         cmocka_unit_test(report__keyring__is_told_as_it_was_kept_and_what_is_refused),
+        cmocka_unit_test(report__keyring_of_what_is_not_made_yet__is_not_told),
         cmocka_unit_test(serials__behind__due),
         cmocka_unit_test(backoff__grows_to_its_bound),
         cmocka_unit_test(link_pause__never_longer_than_a_revoke_may_wait),
