@@ -71,17 +71,18 @@ int urgent_process_of(struct job *j)
     return process;
 }
 
-/* Files that the kernel has in memory can be opened and read without any process. */
-static void cut_mount_off(struct job *j)
+/* Files that the kernel has in memory can be opened and read without any process. A failure is told once. */
+static void cut_mount_off(struct job *j, bool *is_told)
 {
     CLEANUP(mem_freep) char *point = NULL;
     ks_rc rc = node_dir_mount_path(j->a->dir, j->h->id, &point);
 
     if (ks_ok(rc))
         rc = mount_point_cut_off(point);
-    if (!ks_ok(rc))
+    if (!ks_ok(rc) && !*is_told)
         log_line(LOG_ERROR, "volume %s: the mount of its ended process stays: %s", j->h->id,
                  ks_text(rc));
+    *is_told = *is_told || !ks_ok(rc);
 }
 
 /* It has had its time. If it is only the record that the disk does not take, it is locked. Else whatever hangs in it, its keys go with it:
@@ -89,6 +90,7 @@ static void cut_mount_off(struct job *j)
 ks_rc urgent_insist(struct job *j, ks_rc why)
 {
     CLEANUP(mem_freep) char *text = NULL;
+    bool is_told = false;
 
     TRY(mem_text(ks_text(why), &text));
     ks_rc rc = look_now(j);
@@ -103,7 +105,7 @@ ks_rc urgent_insist(struct job *j, ks_rc why)
     log_line(LOG_ERROR,
              "volume %s: its process does not lock, so it is killed, with the keys that it has: %s",
              j->h->id, text);
-    cut_mount_off(j);
+    cut_mount_off(j, &is_told);
     return KS_SUCCESS;
 }
 
@@ -135,12 +137,14 @@ static bool is_unlocking(struct job *j)
 /* Until it is seen to be locked, and an "unlock" that was on its way is over or has come in before one of our "lock"s. */
 static ks_rc lock_volume(struct job *j)
 {
+    bool is_told = false;
+
     for (int i = 0; i < TRIES; i++) {
         TRY(lock_once(j));
         TRY(look_now(j));
         if (is_locked(j) && (i >= UNLOCK_TRIES || !is_unlocking(j))) {
             if (!j->seen.is_running)
-                cut_mount_off(j);
+                cut_mount_off(j, &is_told);
             return KS_SUCCESS;
         }
         poll(NULL, 0, AGAIN_MS);
@@ -173,19 +177,19 @@ static bool note_unlocked(struct job *j)
  * found who serves it, though its notes and its disk say nothing: without its mount a volume process ends. */
 static ks_rc lock_until_done(struct job *j)
 {
-    bool is_told = false;
+    bool is_told = false, is_mount_told = false;
 
     for (;;) {
         ks_rc rc = lock_volume(j);
         if (ks_ok(rc))
             return rc;
-        if (!j->socket[0] && is_wanted_locked(j))
-            cut_mount_off(j);
-        if (!note_unlocked(j))
-            return rc;
-        if (!is_told)
+        if (!is_told) /* before anything else fails, and takes the place of its text */
             log_line(LOG_ERROR, "volume %s is not locked yet: %s", j->h->id, ks_text(rc));
         is_told = true;
+        if (!j->socket[0] && is_wanted_locked(j))
+            cut_mount_off(j, &is_mount_told);
+        if (!note_unlocked(j))
+            return ks_fail(KS_E_BUSY, "it was not locked, and nobody tries any more");
         poll(NULL, 0, RETRY_MS);
     }
 }
