@@ -12,8 +12,9 @@
 
 #include "cli/duration.h"
 #include "cli/suggest.h"
+#include "key/keyring.h"
 
-enum { WORDS_MAX = 3, NAME_BYTES = 64 };
+enum { WORDS_MAX = 3, NAME_BYTES = 64, HEX_ID_DIGITS = 2 * KEYRING_ID_BYTES };
 
 bool args_has(const struct cli *cli, enum cli_opt opt)
 {
@@ -177,6 +178,15 @@ static ks_rc parse_sequence(const struct cli_option *o, const char *text, uint64
     return KS_SUCCESS;
 }
 
+static ks_rc check_hex_id(const struct cli_option *o, const char *text)
+{
+    ENSURE(strlen(text) == HEX_ID_DIGITS && strspn(text, "0123456789abcdef") == HEX_ID_DIGITS,
+           KS_E_USAGE,
+           "--%s needs the %d lower-case hexadecimal digits that status shows, not \"%.60s\"",
+           o->name, HEX_ID_DIGITS, text);
+    return KS_SUCCESS;
+}
+
 static ks_rc add_key(struct cli *cli, const char *spec)
 {
     size_t max = cli->command == &cli_commands[CMD_VOLUME_CREATE] ? CLI_KEYS_MAX : 1;
@@ -230,6 +240,8 @@ static ks_rc set_option(struct cli *cli, enum cli_opt id, const char *text)
         return parse_count(o, text, &cli->numbers[id]);
     case OPTION_SEQUENCE:
         return parse_sequence(o, text, &cli->numbers[id]);
+    case OPTION_HEX_ID:
+        return check_hex_id(o, text);
     case OPTION_CHOICE:
         TRY(check_choice(o, text));
         cli->is_json |= is_output(id) && strcmp(text, "json") == 0;

@@ -55,6 +55,7 @@ enum cli_option_type {
     OPTION_DURATION, /* cli/duration.h; the number is milliseconds */
     OPTION_COUNT,    /* the number, at most UINT32_MAX */
     OPTION_SEQUENCE, /* the number, at most INT64_MAX */
+    OPTION_HEX_ID,   /* of a volume, as status shows it */
     OPTION_CHOICE,   /* one of the words in the value column */
     OPTION_KEY,      /* may be repeated: cli->keys */
 };

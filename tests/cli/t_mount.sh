@@ -13,6 +13,7 @@ k volume mount v "$m" --min-sequence 4294967296
 k volume mount v "$m" --min-sequence 9223372036854775807
 k volume mount v "$m" --min-sequence 9223372036854775808
 k volume mount v "$m" --min-sequence 99999999999999999999
+k volume mount v "$m" --volume-id 00112233445566778899aabbccddeeff
 k volume mount v "$m"
 k volume mount v "$m"
 cp -a v copy

@@ -62,6 +62,9 @@ k volume create v --key nosuch:/srv#a
 k volume create v --label "" --key file:/srv#a
 k volume add-wrap v --key file:a#b --key file:c#d
 k volume set v
+for id in "" 7 00112233445566778899AABBCCDDEEFF 00112233445566778899aabbccddeef 00112233445566778899aabbccddeeff0 00112233-4455-6677-8899-aabbccddeeff; do
+    k volume mount v m --volume-id "$id"
+done
 k version -o
 k version -o xml
 k version -ojson -ojson
