@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a volume costs beside time per request: processor time, memory, cold attributes, and how long a mount takes.
 
-    bench/scale.py                                    about five minutes; writes its part of bench/RESULTS.md
+    bench/scale.py                                    about eight minutes; writes its part of bench/RESULTS.md
     bench/scale.py --files 1000,100000,1000000        a million files too: about ten minutes more
     bench/scale.py --quick                            smaller, to the terminal only
 
@@ -49,7 +49,7 @@ PRESS = ("--rw=randrw", "--bsrange=4k-1M", "--numjobs=16", "--fdatasync=64", "--
 
 SYNCED = ("--rw=randwrite", "--bs=4k", "--sync=dsync", "--time_based")
 P99_BAR = 2
-RUN_DIR = "/run/keystead"
+RUN_DIR = os.environ.get("KEYSTEAD_RUN_DIR", "/run/keystead")
 KEYS = {"store key": "store", "customer key": "cmek"}  # above the data keys: nothing is re-encrypted
 REENCRYPTED = "rotations of the data key, all re-encrypted each time"
 
@@ -140,15 +140,19 @@ def memory(ours, size):
 
 @contextlib.contextmanager
 def again_and_again(work, period=0):
-    """work is done, and begun anew as soon as it is done and period seconds have passed since it began; gives the list of how long each took."""
-    end, taken = threading.Event(), []
+    """work is done, and begun anew as soon as it is done and period seconds have passed since it began; gives the list of how long each took.
+    What fails in it fails here, at the end: what was measured beside nothing is no measurement."""
+    end, taken, failed = threading.Event(), [], []
 
     def turns():
-        while not end.is_set():
-            started = time.monotonic()
-            work()
-            taken.append(time.monotonic() - started)
-            end.wait(max(0, period - taken[-1]))
+        try:
+            while not end.is_set():
+                started = time.monotonic()
+                work()
+                taken.append(time.monotonic() - started)
+                end.wait(max(0, period - taken[-1]))
+        except BaseException as e:  # also sys.exit: in a thread it ends nothing else
+            failed.append(e)
 
     worker = threading.Thread(target=turns)
     worker.start()
@@ -157,6 +161,8 @@ def again_and_again(work, period=0):
     finally:
         end.set()
         worker.join()
+    if failed:
+        raise failed[0]
 
 
 @contextlib.contextmanager
@@ -169,9 +175,12 @@ def conversation(volume):
 
         def ask(**request):
             s.sendall(json.dumps(request).encode() + b"\n")
-            reply = json.loads(lines.readline())
+            line = lines.readline()
+            if not line:
+                raise RuntimeError(f"{request}: the volume process ended the connection")
+            reply = json.loads(line)
             if not reply.get("ok"):
-                sys.exit(f"bench/scale.py: {request}: {reply}")
+                raise RuntimeError(f"{request}: {reply}")
         yield ask
 
 
@@ -381,5 +390,5 @@ def main():
 if __name__ == "__main__":
     try:
         main()
-    except subprocess.SubprocessError as e:
+    except (subprocess.SubprocessError, RuntimeError) as e:
         sys.exit(str(e))
