@@ -75,9 +75,6 @@ ks_rc file_block_decode(const struct file_op *op, uint64_t index, const uint8_t 
     return report_damage(op, index, decode(op, index, page, ret_plain, ret_length));
 }
 
-typedef ks_rc (*reader)(struct io *, struct io_file *, void *out, size_t len, uint64_t at,
-                        size_t *ret_len);
-
 /* Not while somebody writes to the file: the host keeps writers out for as long as it reads past its cache. And not what a failed
  * sync has left, of which the cache may have the better copy. */
 static bool is_settled(const struct file_op *op)
@@ -89,26 +86,32 @@ static bool is_settled(const struct file_op *op)
 }
 
 /* A long piece is in the cache of whoever asked once it was read: in the host's it would only take room, and time to get there. */
-static reader choose_reader(const struct file_op *op, size_t count)
+static bool goes_past(const struct file_op *op, size_t count)
 {
-    const struct volume_conf *conf = &op->v->conf;
+    return op->v->conf.is_read_ahead && count >= PAST_BLOCKS_MIN && is_settled(op);
+}
 
-    return conf->is_read_ahead && count >= PAST_BLOCKS_MIN && is_settled(op)
-               ? conf->io->ops->pread_past
-               : conf->io->ops->pread;
+static ks_rc read_past(const struct file_op *op, void *ret, size_t len, uint64_t at,
+                       size_t *ret_len)
+{
+    struct io *io = op->v->conf.io;
+    ks_rc rc = io->ops->pread_past(io, op->file, ret, len, at, ret_len);
+
+    if (ks_is_os(rc, ENOSPC) || ks_is_os(rc, EDQUOT))
+        inode_poison(op->v, op->i, rc); /* what was written is lost, and no sync would say so */
+    return rc;
 }
 
 /* Pages behind the end of the backing file read as zeros: holes. */
 static ks_rc read_pages(const struct file_op *op, uint64_t index, size_t count, uint8_t *ret)
 {
-    reader take = choose_reader(op, count);
-    size_t len = 0;
-    ks_rc rc = take(op->v->conf.io, op->file, ret, count * BLOCK_BYTES, block_offset(index), &len);
+    struct io *io = op->v->conf.io;
+    size_t len = 0, bytes = count * BLOCK_BYTES;
+    uint64_t at = block_offset(index);
 
-    if (ks_is_os(rc, ENOSPC) || ks_is_os(rc, EDQUOT))
-        inode_poison(op->v, op->i, rc); /* what was written is lost, and no sync would say so */
-    TRY(rc);
-    memset(ret + len, 0, count * BLOCK_BYTES - len);
+    TRY(goes_past(op, count) ? read_past(op, ret, bytes, at, &len)
+                             : io->ops->pread(io, op->file, ret, bytes, at, &len));
+    memset(ret + len, 0, bytes - len);
     return KS_SUCCESS;
 }
 
