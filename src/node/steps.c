@@ -77,6 +77,7 @@ static ks_rc read_error(struct buf *out, int status)
     const char *text = buf_text(out), *code = "", *message = "";
     json_t *error = NULL;
 
+    ENSURE(out->len, KS_E_IO, "the command ended with %d and said nothing", status);
     while (out->len && out->bytes[out->len - 1] == '\n')
         out->len--;
     const uint8_t *line = out->len ? memrchr(out->bytes, '\n', out->len) : NULL;
