@@ -132,11 +132,11 @@ static void keep_busy(struct bench *b)
     struct pollfd asked = {b->kernel, POLLIN, 0};
     int32_t latency = -1;
 
-    while (poll(&asked, 1, 0) == 0)
+    /* While somebody opens the other end poll may say that it was closed. */
+    while (!(asked.revents & POLLIN)) {
         awake_note(b->a);
-    /* It looks for bytes first and for writers then: on a busy machine both may have come and gone in between. */
-    assert_int_equal(poll(&asked, 1, 0), 1);
-    assert_true(asked.revents & POLLIN);
+        assert_true(poll(&asked, 1, 0) >= 0);
+    }
     assert_int_equal(read(b->kernel, &latency, sizeof latency), sizeof latency);
     assert_int_equal(latency, LATENCY_US);
 }
