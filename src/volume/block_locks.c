@@ -4,52 +4,69 @@
  */
 #include "volume/block_locks.h"
 
+#include <stdbool.h>
+
 void block_locks_init(struct block_locks *l)
 {
-    for (size_t n = 0; n < BLOCK_LOCKS; n++)
-        pthread_mutex_init(&l->at[n], NULL);
+    for (size_t n = 0; n < BLOCK_LISTS; n++) {
+        l->at[n] = (struct block_list){0};
+        pthread_mutex_init(&l->at[n].mutex, NULL);
+        pthread_cond_init(&l->at[n].given, NULL);
+    }
 }
 
 void block_locks_done(struct block_locks *l)
 {
-    for (size_t n = 0; n < BLOCK_LOCKS; n++)
-        pthread_mutex_destroy(&l->at[n]);
+    for (size_t n = 0; n < BLOCK_LISTS; n++) {
+        pthread_cond_destroy(&l->at[n].given);
+        pthread_mutex_destroy(&l->at[n].mutex);
+    }
 }
 
-static uint16_t lock_of(uint64_t file, uint64_t block)
+static struct block_list *list_of(struct block_locks *l, uint64_t file)
 {
-    uint64_t h = (file * 0x9e3779b97f4a7c15u ^ block) * 0x9e3779b97f4a7c15u;
-
-    return (uint16_t)((h >> 32) % BLOCK_LOCKS);
+    return &l->at[(file * 0x9e3779b97f4a7c15u >> 32) % BLOCK_LISTS];
 }
 
-/* Keeps the order, and each lock once. */
-static void add(struct block_hold *h, uint16_t lock)
+static bool meets(const struct block_hold *a, const struct block_hold *b)
 {
-    size_t n = h->count;
+    return a->file == b->file && a->first < b->first + b->count && b->first < a->first + a->count;
+}
 
-    while (n > 0 && h->which[n - 1] > lock)
-        n--;
-    if (n > 0 && h->which[n - 1] == lock)
-        return;
-    for (size_t k = h->count; k > n; k--)
-        h->which[k] = h->which[k - 1];
-    h->which[n] = lock;
-    h->count++;
+static bool is_held(const struct block_list *list, const struct block_hold *wanted)
+{
+    for (const struct block_hold *h = list->holds; h; h = h->next)
+        if (meets(h, wanted))
+            return true;
+    return false;
 }
 
 void block_locks_take(struct block_locks *l, uint64_t file, uint64_t first, size_t count,
                       struct block_hold *ret)
 {
-    ret->count = 0;
-    for (size_t n = 0; n < count; n++)
-        add(ret, lock_of(file, first + n));
-    for (size_t n = 0; n < ret->count; n++)
-        pthread_mutex_lock(&l->at[ret->which[n]]);
+    struct block_list *list = list_of(l, file);
+
+    *ret = (struct block_hold){.file = file, .first = first, .count = count};
+    pthread_mutex_lock(&list->mutex);
+    list->waiting++;
+    while (is_held(list, ret))
+        pthread_cond_wait(&list->given, &list->mutex);
+    list->waiting--;
+    ret->next = list->holds;
+    list->holds = ret;
+    pthread_mutex_unlock(&list->mutex);
 }
 
-void block_locks_give(struct block_locks *l, const struct block_hold *h)
+void block_locks_give(struct block_locks *l, struct block_hold *h)
 {
-    for (size_t n = h->count; n > 0; n--)
-        pthread_mutex_unlock(&l->at[h->which[n - 1]]);
+    struct block_list *list = list_of(l, h->file);
+
+    pthread_mutex_lock(&list->mutex);
+    struct block_hold **at = &list->holds;
+    while (*at != h)
+        at = &(*at)->next;
+    *at = h->next;
+    if (list->waiting > 0)
+        pthread_cond_broadcast(&list->given);
+    pthread_mutex_unlock(&list->mutex);
 }
