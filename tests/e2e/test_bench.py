@@ -175,28 +175,44 @@ def test_mounts__measured_before_an_interruption__are_not_measured_with_more_fil
     assert scale.read_json(f"{work}/kept") == {"1000": [1, 2, 3], "5000": [5, 6, 7]}
 
 
+def beside(bar, ms, runs):
+    found = scale.Beside(bar)
+    found.ms, found.runs = ms, runs
+    return found
+
+
 def test_rotations__beside_writes__are_held_against_their_bar():
-    store, customer, data = scale.ROTATIONS
-    beside = {store: [4, 9, 3], customer: [4.1, 4.2, 4.3], data: [20, 20, 20]}
-    lines = scale.rotation_lines([2, 2, 2], beside, {store: 7, customer: 8, data: 1})
+    found = {"one": beside(scale.P99_BAR, [4, 9, 3], 7), "two": beside(scale.P99_BAR, [4.1, 4.2, 4.3], 8),
+             "three": beside(None, [20, 20, 20], 1)}
+    lines = scale.rotation_lines([2, 2, 2], found)
     assert [line.split("|")[1:4] for line in lines] == [
         [" p99 of a synced write of 4 KiB ", " 2.00 ms ", " "],
-        [f" beside {store} (7 of them) ", " 4.00 ms: 2.00x ", " 2x: kept "],
-        [f" beside {customer} (8 of them) ", " 4.20 ms: 2.10x ", " 2x: MISSED "],
-        [f" beside {data} (1 of them) ", " 20.00 ms: 10.00x ", "  "]]
+        [" beside one (7 of them) ", " 4.00 ms: 2.00x ", " 2x: kept "],
+        [" beside two (8 of them) ", " 4.20 ms: 2.10x ", " 2x: MISSED "],
+        [" beside three (1 of them) ", " 20.00 ms: 10.00x ", "  "]]
 
 
-def test_rotations__without_a_pause__end_with_what_they_are_beside():
+def test_work__again_and_again__ends_with_what_it_is_beside():
     calls, many = [], threading.Event()
 
-    def call(*command):
-        calls.append(command)
+    def work():
+        calls.append(1)
         if len(calls) >= 6:
             many.set()
 
-    with scale.without_a_pause(type("Volume", (), {"call": staticmethod(call)}), [("a",), ("b", "c")]) as taken:
+    with scale.again_and_again(work) as taken:
         assert many.wait(60)
-    assert calls == [("a",), ("b", "c")] * len(taken) and len(taken) >= 3
+    assert len(taken) == len(calls) >= 6
+
+
+@pytest.mark.parametrize("failure", [RuntimeError("refused"), SystemExit("refused")])
+def test_work__fails_meanwhile__there_is_no_measurement(failure):
+    def work():
+        raise failure
+
+    with pytest.raises(type(failure), match="refused"):
+        with scale.again_and_again(work):
+            pass
 
 
 def test_tree__interrupted__goes_on(work, monkeypatch):
