@@ -52,7 +52,7 @@ demo: deps build ## the whole story on this machine; KEEP=1 leaves everything ru
 	@KEYSTEAD_BIN=$(CURDIR)/$(BUILD)/release/src/cli/keystead tools/demo/run.sh
 
 bench: export KEYSTEAD_BIN = $(CURDIR)/$(BUILD)/release/src/cli/keystead
-bench: peers build ## measure against plain ext4, a passthrough and gocryptfs, and key services; BENCH_OPTIONS=--quick is short
+bench: peers build ## measure against plain ext4, a passthrough and other encrypting file systems, and key services; BENCH_OPTIONS=--quick is short
 	@bench/kms.py
 	@bench/run
 	@bench/scale.py $(filter --quick,$(BENCH_OPTIONS))

@@ -287,7 +287,7 @@ processors' time beside the volume process and the load is the kernel's: writing
 
 
 def measure_all(args, top, loads):
-    size = rows.Size(args.quick)
+    size = rows.Size("quick" if args.quick else "usual")
     size.seconds = 2 if args.quick else 5
     size.files = 2000 if args.quick else 20000
     rows.build_tools(top)

@@ -27,18 +27,22 @@ MIXED = ("--rw=randrw", "--rwmixread=70", "--bs=8k", "--fdatasync=32")
 
 
 class Size:
-    """How much work a row does."""
+    """How much work a row does: one of SIZES."""
 
-    def __init__(self, quick):
-        self.seconds = 3 if quick else 9
-        self.file_mib = 256 if quick else 1024
-        self.scale = 10 if quick else 50
-        self.redis_requests = 20000 if quick else 100000
-        self.files = 1000 if quick else 4000
-        self.stat_files = 5000 if quick else 100000
-        self.populate = 100000 if quick else 500000
-        self.sqlite_rows = 100000 if quick else 300000
-        self.clickhouse_rows = 2000000 if quick else 20000000
+    def __init__(self, name="usual"):
+        self.name = name
+        for what, amount in SIZES[name].items():
+            setattr(self, what, amount)
+
+
+SIZES = {
+    "quick": {"rounds": 3, "seconds": 3, "limit": 60, "file_mib": 256, "scale": 10, "redis_requests": 20_000, "files": 1000,
+              "stat_files": 5000, "populate": 100_000, "sqlite_rows": 100_000, "clickhouse_rows": 2_000_000},
+    "usual": {"rounds": 5, "seconds": 3, "limit": 60, "file_mib": 512, "scale": 10, "redis_requests": 40_000, "files": 4000,
+              "stat_files": 20_000, "populate": 100_000, "sqlite_rows": 200_000, "clickhouse_rows": 5_000_000},
+    "long": {"rounds": 5, "seconds": 9, "limit": 300, "file_mib": 1024, "scale": 50, "redis_requests": 100_000, "files": 4000,
+             "stat_files": 100_000, "populate": 500_000, "sqlite_rows": 300_000, "clickhouse_rows": 20_000_000},
+}
 
 
 def row(name, unit, is_time=False, bar=None, stretch=None):

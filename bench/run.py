@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measures a Keystead volume against plain ext4, a FUSE passthrough and other encrypting file systems.
 
-    bench/run.py                     everything: 5 rounds, about an hour and a half
+    bench/run.py                     everything: 5 rounds of 3 s beside every peer
+    bench/run.py --size long         5 rounds of 9 s on larger data: three hours and more
+    bench/run.py --quick             3 rounds of 3 s on small data, to the terminal: the same as --size quick
     bench/run.py --resume            goes on with a run that was interrupted, at the row where it was
-    bench/run.py --quick             3 rounds of 3 s
-    bench/run.py --targets peers     securefs, EncFS and CryFS too; "all": also Keystead's other settings
+    bench/run.py --targets usual     without securefs, EncFS and CryFS; "all": also Keystead's other settings
     bench/run.py --quick --rows 'random|pgbench' --targets ext4,keystead
     bench/run.py --list
 
@@ -50,13 +51,14 @@ class TooSlow(Exception):
 def parse():
     p = argparse.ArgumentParser(description=__doc__,
                                 formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--quick", action="store_true", help="3 rounds of 3 s on small data")
+    p.add_argument("--size", choices=rows_module.SIZES, default="usual", help="how much work a row does (default usual)")
+    p.add_argument("--quick", dest="size", action="store_const", const="quick", help="the same as --size quick")
     p.add_argument("--rounds", type=int, help="how many rounds (default 5, quick 3)")
-    p.add_argument("--seconds", type=int, help="seconds per timed row (default 9, quick 3)")
+    p.add_argument("--seconds", type=int, help="seconds per timed row (default 3, long 9)")
     p.add_argument("--rows", default="", help="only rows whose name matches this expression")
-    p.add_argument("--targets", default="usual", help="comma-separated names (--list) or groups: usual (the default): "
-                   + ",".join(c.name for c in targets_module.USUAL) + "; peers: every encrypted peer too; all")
-    p.add_argument("--limit", type=int, help="seconds that a peer may take for one measurement (default 300, quick 60); "
+    p.add_argument("--targets", default="peers", help="comma-separated names (--list) or groups: usual: "
+                   + ",".join(c.name for c in targets_module.USUAL) + "; peers (the default): every encrypted peer too; all")
+    p.add_argument("--limit", type=int, help="seconds that a peer may take for one measurement (default 60, long 300); "
                    "it is not tried again in the rounds after")
     p.add_argument("--dir", default=os.environ.get("TMPDIR", "/var/tmp"),
                    help="where to work: a directory on a real disk")
@@ -75,15 +77,15 @@ def rounds_file(out):
 
 def is_whole(args):
     """Whether this is a table for RESULTS.md."""
-    return not (args.quick or args.rows) and set(targets_module.USUAL) <= set(chosen_classes(args.targets))
+    return args.size != "quick" and not args.rows and set(targets_module.USUAL) <= set(chosen_classes(args.targets))
 
 
 def new_rounds(args):
     out = args.out or (results.PATH if is_whole(args) else None)
-    options = {"quick": args.quick, "rows": args.rows, "targets": args.targets, "dir": args.dir,
-               "seconds": args.seconds or rows_module.Size(args.quick).seconds,
-               "rounds": args.rounds or (3 if args.quick else 5),
-               "limit": args.limit or (60 if args.quick else 300), "out": out and os.path.abspath(out)}
+    size = rows_module.Size(args.size)
+    options = {"size": size.name, "rows": args.rows, "targets": args.targets, "dir": args.dir,
+               "seconds": args.seconds or size.seconds, "rounds": args.rounds or size.rounds,
+               "limit": args.limit or size.limit, "out": out and os.path.abspath(out)}
     return Rounds(rounds_file(options["out"]), options)
 
 
@@ -208,9 +210,9 @@ def run_rounds(kept, rows, targets, size):
 def command(options):
     """The command line that makes such a table, without what is the default."""
     words = ["bench/run.py"]
-    words += ["--quick"] if options["quick"] else []
+    words += [f"--size {options['size']}"] if options["size"] != "usual" else []
     words += [f"--{name} '{options[name]}'" for name in ("rows",) if options[name]]
-    words += [f"--targets {options['targets']}"] if options["targets"] != "usual" else []
+    words += [f"--targets {options['targets']}"] if options["targets"] != "peers" else []
     return " ".join([*words, f"--rounds {options['rounds']}", f"--seconds {options['seconds']}"])
 
 
@@ -251,7 +253,7 @@ def prepare(kept):
 
 
 def run(kept, rows, classes):
-    size = rows_module.Size(kept.options["quick"])
+    size = rows_module.Size(kept.options["size"])
     size.seconds = kept.options["seconds"]
     kept.loads.append(os.getloadavg()[0])
     top, tools = prepare(kept)

@@ -41,6 +41,7 @@ from harness import proc  # noqa: E402
 
 TICKS = os.sysconf("SC_CLK_TCK")
 MOUNTS = 7
+ANSWER_SECONDS = 60  # of the volume process: more is a hang, and must not be waited for
 ROUNDS = 3
 MEMORY_BAR_MIB = 64
 STAT = rows.ROWS["stat of files not seen before"]
@@ -170,6 +171,7 @@ def conversation(volume):
     """Asks the volume process for one thing after the other, without a process for each (docs/CONTROL.md)."""
     name = volume.status()["volume"]["id"].replace("-", "") + ".sock"
     with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(ANSWER_SECONDS)
         s.connect(os.path.join(RUN_DIR, name))
         lines = s.makefile("r", encoding="utf-8")
 
@@ -368,7 +370,7 @@ def main():
     top, lock = work_directory(args.dir)
     both, is_interrupted = [], False
     try:
-        text = measure_all(args, top, rows.Size(args.quick), both)
+        text = measure_all(args, top, rows.Size("quick" if args.quick else "long"), both)
     except (KeyboardInterrupt, SystemExit):
         is_interrupted = True
         print(f"\ninterrupted; {top} stays, and the same call goes on with its files", file=sys.stderr)
