@@ -26,9 +26,8 @@ static int open_created(struct io_node *dir, const char *name, mode_t mode)
 /* The node of a file that was just opened: the same object, whatever its name is by now. */
 static ks_rc node_of_file(int fd, struct io_node **ret)
 {
-    struct io_node opened = {.fd = fd};
     char path[POSIX_PROC_BYTES];
-    int path_fd = open(posix_proc_path(&opened, path), O_PATH | O_CLOEXEC);
+    int path_fd = open(posix_proc_path(fd, path), O_PATH | O_CLOEXEC);
 
     if (path_fd < 0)
         return ks_os(errno);
@@ -92,7 +91,7 @@ ks_rc posix_link(struct io *io, struct io_node *node, struct io_node *dir, const
     (void)io;
     TRY(io_name_check(name));
     return posix_result(
-        linkat(AT_FDCWD, posix_proc_path(node, path), dir->fd, name, AT_SYMLINK_FOLLOW));
+        linkat(AT_FDCWD, posix_proc_path(node->fd, path), dir->fd, name, AT_SYMLINK_FOLLOW));
 }
 
 ks_rc posix_unlink(struct io *io, struct io_node *dir, const char *name)

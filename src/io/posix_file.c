@@ -6,7 +6,6 @@
  * the descriptor's position, which nobody else looks at.
  */
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/file.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -73,7 +72,7 @@ ks_rc posix_open(struct io *io, struct io_node *node, bool is_read_only, struct 
     TRY(posix_node_type(node, &type));
     TRY(io_regular_check(type));
     TRY(mem_new(1, sizeof *file, &file));
-    posix_proc_path(node, path);
+    posix_proc_path(node->fd, path);
     int flags = (is_read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC;
     file->fd = open_quietly(path, flags);
     if (file->fd < 0 && errno == EACCES)
@@ -140,8 +139,7 @@ static ks_rc read_direct(const struct io_file *file, void *out, size_t len, uint
     char path[POSIX_PROC_BYTES];
 
     *ret_len = 0;
-    snprintf(path, sizeof path, "/proc/self/fd/%d", file->fd);
-    int fd = open_quietly(path, O_RDONLY | O_DIRECT | O_CLOEXEC);
+    int fd = open_quietly(posix_proc_path(file->fd, path), O_RDONLY | O_DIRECT | O_CLOEXEC);
     if (fd < 0)
         return KS_SUCCESS;
     ssize_t n = pread(fd, out, len, (off_t)at);

@@ -39,8 +39,8 @@ static inline ks_rc posix_result(long n)
  * or sets them. */
 extern pthread_rwlock_t posix_modes_lock;
 
-/* posix_proc_path(node, out): the name of the node's object that system calls can follow. */
-const char *posix_proc_path(const struct io_node *node, char out[static POSIX_PROC_BYTES]);
+/* posix_proc_path(fd, out): in out, and as result, the name of the object of fd that system calls can follow. */
+const char *posix_proc_path(int fd, char out[static POSIX_PROC_BYTES]);
 /* posix_node_type(node, ret): its S_IFMT bits; asks the kernel only the first time. */
 ks_rc posix_node_type(struct io_node *node, mode_t *ret) KS_MUST;
 /* posix_node_new(fd, type, ret): takes fd; closes it on failure. type 0 = not known yet. */

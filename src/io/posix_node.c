@@ -23,9 +23,9 @@ static int stat_of(int fd, struct stat *ret)
     return n;
 }
 
-const char *posix_proc_path(const struct io_node *node, char out[static POSIX_PROC_BYTES])
+const char *posix_proc_path(int fd, char out[static POSIX_PROC_BYTES])
 {
-    snprintf(out, POSIX_PROC_BYTES, "/proc/self/fd/%d", node->fd);
+    snprintf(out, POSIX_PROC_BYTES, "/proc/self/fd/%d", fd);
     return out;
 }
 
@@ -133,7 +133,7 @@ static ks_rc set_mode(struct io_node *node, unsigned attrs, const struct stat *s
     if (S_ISLNK(type))
         return ks_os(EOPNOTSUPP);
     pthread_rwlock_rdlock(&posix_modes_lock);
-    ks_rc rc = posix_result(chmod(posix_proc_path(node, path), st->st_mode & 07777));
+    ks_rc rc = posix_result(chmod(posix_proc_path(node->fd, path), st->st_mode & 07777));
     pthread_rwlock_unlock(&posix_modes_lock);
     return rc;
 }

@@ -18,7 +18,7 @@ static ks_rc xattr_path(struct io_node *node, char path[static POSIX_PROC_BYTES]
     TRY(posix_node_type(node, &type));
     if (S_ISLNK(type))
         return ks_os(ENOTSUP);
-    posix_proc_path(node, path);
+    posix_proc_path(node->fd, path);
     return KS_SUCCESS;
 }
 
