@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Goal: what only the posix back end can get wrong: descriptors that leak or are inherited, running out
- * of them half-way, and writes that the kernel cuts short. The contract itself: io_contract_test.c.
+ * of them half-way, writes that the kernel cuts short, and reads past the page cache, also those that fail.
+ * The contract itself: io_contract_test.c.
  */
 #include "io_help.h"
 
@@ -321,6 +322,21 @@ static long cached_pages(const struct past *p)
     return look_at_cache(p, &found) ? (long)found.pages : -1;
 }
 
+static int direct_fails_with; /* an errno; 0: it does not */
+
+/* NOLINTBEGIN(bugprone-reserved-identifier) */
+ssize_t __real_pread64(int fd, void *out, size_t len, off_t at);
+ssize_t __wrap_pread64(int fd, void *out, size_t len, off_t at);
+/* NOLINTEND(bugprone-reserved-identifier) */
+
+ssize_t __wrap_pread64(int fd, void *out, size_t len, off_t at)
+{
+    if (!direct_fails_with || !(fcntl(fd, F_GETFL) & O_DIRECT))
+        return __real_pread64(fd, out, len, at);
+    errno = direct_fails_with;
+    return -1;
+}
+
 /* How much this process has had the disk read. */
 static unsigned long long disk_bytes(void)
 {
@@ -353,6 +369,7 @@ static bool past_begin(struct fixture *f, struct past *p)
     char path[128];
 
     snprintf(path, sizeof path, "%s/past", f->path);
+    direct_fails_with = 0;
     check_ok(mem_new_pages(PAST_PAGES, &p->wrote));
     check_ok(mem_new_pages(PAST_PAGES, &p->got));
     for (size_t n = 0; n < PAST_PAGES; n++)
@@ -472,6 +489,34 @@ static void pread_past__no_descriptor__reads_all_the_same(void **state)
     past_end(f, &p);
 }
 
+/* The kernel found no place for what was written meanwhile, has dropped it, and says so to this reader only: what the file holds now
+ * would be taken for what was written. */
+static void pread_past__write_lost_meanwhile__fails_though_the_file_can_be_read(void **state)
+{
+    const int lost[] = {ENOSPC, EDQUOT};
+    struct fixture *f = *state;
+    struct past p;
+    size_t len;
+
+    past_begin_or_skip(f, &p);
+    for (size_t n = 0; n < 2; n++) {
+        direct_fails_with = lost[n];
+        check_os(f->io->ops->pread_past(f->io, p.file, p.got, PAST_BYTES, 0, &len), lost[n]);
+    }
+    past_end(f, &p);
+}
+
+static void pread_past__direct_read_fails_otherwise__reads_all_the_same(void **state)
+{
+    struct past p;
+
+    past_begin_or_skip(*state, &p);
+    direct_fails_with = EIO;
+    read_past(*state, &p);
+    assert_int_equal(cached_pages(&p), PAST_PAGES);
+    past_end(*state, &p);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -489,6 +534,8 @@ int main(void)
         T(pread_past__page_not_on_the_disk_yet__is_left_for_later),
         T(pread_past__end_of_the_file__gives_what_is_there),
         T(pread_past__no_descriptor__reads_all_the_same),
+        T(pread_past__write_lost_meanwhile__fails_though_the_file_can_be_read),
+        T(pread_past__direct_read_fails_otherwise__reads_all_the_same),
         T(device__looked_up__is_not_opened),
     };
 #undef T
