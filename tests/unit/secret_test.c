@@ -279,27 +279,51 @@ static int try_without_lockable_memory(bool may_swap)
     return strstr(ks_text(rc), "--allow-swap") && strstr(ks_text(rc), "LimitMEMLOCK") ? 0 : 2;
 }
 
+/* In a child: nothing is locked, the shelf has nothing for the lengths of these tests, and no more pages than these may be locked. */
+static bool limit_pages(rlim_t pages)
+{
+    struct rlimit few = {pages * 4096, pages * 4096};
+    struct secret *s;
+
+    for (size_t i = 0; i < 3 * 16; i++) /* what other tests left for these lengths */
+        if (!ks_ok(secret_new(32 + i % 3 * 16, &s)))
+            return false;
+    munlockall();
+    return setrlimit(RLIMIT_MEMLOCK, &few) == 0 && (geteuid() != 0 || setuid(65534) == 0);
+}
+
+/* A page of each stays locked on the shelf. */
+static bool use_and_free_12(size_t len)
+{
+    struct secret *s[12];
+
+    for (size_t i = 0; i < 12; i++)
+        if (!ks_ok(secret_new(len, &s[i])))
+            return false;
+    for (size_t i = 0; i < 12; i++)
+        secret_free(s[i]);
+    return true;
+}
+
 /* In a child with a limit of 16 pages: 0 when 12 secrets of one length leave room for 12 of another. */
 static int try_within_a_limit(bool unused)
 {
-    struct rlimit few = {64 * 1024, 64 * 1024};
-    struct secret *s[12];
+    (void)unused;
+    if (!limit_pages(16))
+        return 3;
+    return use_and_free_12(16) && use_and_free_12(48) ? 0 : 1;
+}
+
+/* In a child with a limit of 24 pages, of which the first slab of a pool takes 17: 0 when 12 secrets leave room for it. */
+static int try_a_pool_within_a_limit(bool unused)
+{
+    struct secret_pool *p;
+    void *slot;
 
     (void)unused;
-    for (size_t i = 0; i < 3 * 16; i++) /* what other tests left for these lengths */
-        if (!ks_ok(secret_new(32 + i % 3 * 16, &s[0])))
-            return 2;
-    munlockall();
-    if (setrlimit(RLIMIT_MEMLOCK, &few) != 0 || (geteuid() == 0 && setuid(65534) != 0))
+    if (!limit_pages(24) || !ks_ok(secret_pool_new(64, &p)) || !use_and_free_12(16))
         return 3;
-    for (size_t len = 16; len <= 48; len += 32) {
-        for (size_t i = 0; i < 12; i++)
-            if (!ks_ok(secret_new(len, &s[i])))
-                return 1;
-        for (size_t i = 0; i < 12; i++)
-            secret_free(s[i]);
-    }
-    return 0;
+    return ks_ok(secret_pool_get(p, &slot)) && mem_is_zero(slot, 64) ? 0 : 1;
 }
 
 static void check_in_child(int (*try)(bool), bool may_swap)
@@ -321,6 +345,14 @@ static void new__little_may_be_locked__what_was_freed_does_not_stand_in_the_way(
     if (MLOCK_IS_OFF)
         skip();
     check_in_child(try_within_a_limit, false);
+}
+
+static void pool__little_may_be_locked__what_was_freed_does_not_stand_in_the_way(void **state)
+{
+    (void)state;
+    if (MLOCK_IS_OFF)
+        skip();
+    check_in_child(try_a_pool_within_a_limit, false);
 }
 
 static void new__memory_cannot_be_locked__memlock_names_the_way_out(void **state)
@@ -353,6 +385,7 @@ int main(void)
         cmocka_unit_test(pool__slot_given_back__is_wiped_before_it_is_used_again),
         cmocka_unit_test(pool_new__slot_of_no_or_too_many_bytes__bug),
         cmocka_unit_test(new__little_may_be_locked__what_was_freed_does_not_stand_in_the_way),
+        cmocka_unit_test(pool__little_may_be_locked__what_was_freed_does_not_stand_in_the_way),
         cmocka_unit_test(new__memory_cannot_be_locked__memlock_names_the_way_out),
         cmocka_unit_test(new__memory_cannot_be_locked_but_swap_allowed__works),
     };
