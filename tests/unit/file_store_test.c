@@ -30,6 +30,23 @@ struct fixture {
     int asked;
 };
 
+static bool has_no_memory_to_hand_on;
+
+/* NOLINTBEGIN(bugprone-reserved-identifier) */
+ks_rc __real_stretched_keep(struct stretched *s, const uint8_t *salt, struct pwhash_cost cost,
+                            const struct secret *key);
+ks_rc __wrap_stretched_keep(struct stretched *s, const uint8_t *salt, struct pwhash_cost cost,
+                            const struct secret *key);
+/* NOLINTEND(bugprone-reserved-identifier) */
+
+ks_rc __wrap_stretched_keep(struct stretched *s, const uint8_t *salt, struct pwhash_cost cost,
+                            const struct secret *key)
+{
+    if (has_no_memory_to_hand_on)
+        return ks_fail(KS_E_MEMLOCK, "as told");
+    return __real_stretched_keep(s, salt, cost, key);
+}
+
 static ks_rc answer(void *arg, const char *what, struct secret **ret)
 {
     struct fixture *f = arg;
@@ -43,6 +60,7 @@ static struct fixture *fixture_new(bool has_key_file)
 {
     struct fixture *f;
 
+    has_no_memory_to_hand_on = false;
     check_ok(secret_init());
     check_ok(mem_new(1, sizeof *f, &f));
     f->tmp = tmpdir_make();
@@ -735,6 +753,25 @@ static void stretched__handed_on__nobody_asked_and_keys_usable(void **state)
     assert_int_equal(f->asked, asked);
 }
 
+/* The others have to ask. */
+static void stretched__no_memory_to_hand_it_on__opens_all_the_same(void **state)
+{
+    struct fixture *f = *state;
+    struct file_key_info info;
+
+    begin_to_hand_on(f);
+    has_no_memory_to_hand_on = true;
+    file_store_close(TAKE(f->store));
+    int asked = f->asked;
+    check_ok(file_store_open(&f->conf, &f->store));
+    check_ok(file_store_key_create(f->store, "orders", &info));
+    check_ok(wrap_as(f, "orders"));
+    check_ok(unwrap_as(f, "orders"));
+    assert_int_equal(f->asked, asked + 1);
+    check_ok(open_another(f));
+    assert_int_equal(f->asked, asked + 2);
+}
+
 static void stretched__from_a_wrong_passphrase__not_handed_on(void **state)
 {
     struct fixture *f = *state;
@@ -906,6 +943,7 @@ int main(void)
         WITH_PASSPHRASE(passphrase__nobody_to_ask__credential),
         WITH_PASSPHRASE(passphrase__store_replaced_under_an_open_one__wrong_key),
         WITH_PASSPHRASE(stretched__handed_on__nobody_asked_and_keys_usable),
+        WITH_PASSPHRASE(stretched__no_memory_to_hand_it_on__opens_all_the_same),
         WITH_PASSPHRASE(stretched__from_a_wrong_passphrase__not_handed_on),
         WITH_PASSPHRASE(stretched__passphrase_and_salt_changed__asked_again),
         WITH_PASSPHRASE(stretched__cost_changed__asked_again),

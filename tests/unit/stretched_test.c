@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Goal of this test: a stretched key is found under its own salt and cost and under no others, the oldest makes room,
- * and threads that use one set of keys never get bytes of two.
+ * but not for one that there is no memory for, and threads that use one set of keys never get bytes of two.
  */
 #include "kms/stretched.h"
 
@@ -13,6 +13,18 @@
 enum { KEY_BYTES = 32, THREADS = 4, ROUNDS = 2000 };
 
 static const struct pwhash_cost cost = {3, 1 << 20};
+
+static bool has_no_memory;
+
+/* NOLINTBEGIN(bugprone-reserved-identifier) */
+ks_rc __real_secret_copy(struct view v, struct secret **ret);
+ks_rc __wrap_secret_copy(struct view v, struct secret **ret);
+/* NOLINTEND(bugprone-reserved-identifier) */
+
+ks_rc __wrap_secret_copy(struct view v, struct secret **ret)
+{
+    return has_no_memory ? ks_fail(KS_E_MEMLOCK, "as told") : __real_secret_copy(v, ret);
+}
 
 struct salt {
     uint8_t bytes[PWHASH_SALT_BYTES];
@@ -31,6 +43,7 @@ static int begin(void **state)
 
     check_ok(secret_init());
     check_ok(stretched_new(&s));
+    has_no_memory = false;
     *state = s;
     return 0;
 }
@@ -141,6 +154,25 @@ static void keep__what_is_there__takes_no_room(void **state)
         assert_int_equal(find(s, n, cost), n + 1);
 }
 
+static void keep__no_memory__those_kept_before_stay(void **state)
+{
+    struct stretched *s = *state;
+    CLEANUP(secret_freep) struct secret *key = NULL;
+
+    for (uint8_t n = 0; n < STRETCHED_MAX; n++)
+        keep(s, n, cost, n + 1);
+    check_ok(secret_new(KEY_BYTES, &key));
+    has_no_memory = true;
+    check_rc(stretched_keep(s, salt_of(100).bytes, cost, key), MEMLOCK);
+    assert_int_equal(find(s, 100, cost), -1);
+    for (uint8_t n = 0; n < STRETCHED_MAX; n++)
+        assert_int_equal(find(s, n, cost), n + 1);
+    has_no_memory = false;
+    keep(s, 100, cost, 101);
+    assert_int_equal(find(s, 100, cost), 101);
+    assert_int_equal(find(s, 0, cost), -1);
+}
+
 static void nothing_to_keep_in__nothing_is_kept(void **state)
 {
     (void)state;
@@ -185,6 +217,7 @@ int main(void)
         TEST(find__key_of_another_length__nothing),
         TEST(keep__more_than_there_is_room_for__the_oldest_goes),
         TEST(keep__what_is_there__takes_no_room),
+        TEST(keep__no_memory__those_kept_before_stay),
         TEST(nothing_to_keep_in__nothing_is_kept),
         TEST(threads__side_by_side__whole_keys),
     };
