@@ -119,8 +119,6 @@ struct store_page {
 ks_rc store_organisation_put(struct store_tx *tx, const struct organisation *row) KS_MUST;
 ks_rc store_organisation_get(struct store_view *v, const char *id,
                              struct organisation *ret) KS_MUST;
-ks_rc store_organisation_by_name(struct store_view *v, const char *name,
-                                 struct organisation *ret) KS_MUST;
 /* by (at: created, text: id) */
 ks_rc store_organisations(struct store_view *v, const struct store_page *page,
                           struct organisation **ret, size_t *ret_count) KS_MUST;
@@ -174,7 +172,6 @@ ks_rc store_join_tokens_expire(struct store_tx *tx, int64_t before) KS_MUST;
 
 ks_rc store_cluster_put(struct store_tx *tx, const struct cluster *row) KS_MUST;
 ks_rc store_cluster_get(struct store_view *v, const char *id, struct cluster *ret) KS_MUST;
-ks_rc store_cluster_by_number(struct store_view *v, int64_t number, struct cluster *ret) KS_MUST;
 /* store_cluster_by_name(v, organisation, name, ret): the one that is not deleted. */
 ks_rc store_cluster_by_name(struct store_view *v, const char *organisation, const char *name,
                             struct cluster *ret) KS_MUST;
@@ -194,9 +191,6 @@ struct store_clusters_ask {
 ks_rc store_clusters(struct store_view *v, const struct store_clusters_ask *ask,
                      const struct store_page *page, struct cluster **ret,
                      size_t *ret_count) KS_MUST;
-/* store_clusters_all(v, page, ret, ret_count): of all organisations, those not deleted, by number: for the reconciler. */
-ks_rc store_clusters_all(struct store_view *v, const struct store_page *page, struct cluster **ret,
-                         size_t *ret_count) KS_MUST;
 
 ks_rc store_region_put(struct store_tx *tx, const struct region *row) KS_MUST;
 ks_rc store_region_get(struct store_view *v, const char *cluster, const char *name,
@@ -227,12 +221,10 @@ ks_rc store_volumes_of_node(struct store_view *v, const char *node, int64_t sinc
 ks_rc store_volume_delete(struct store_tx *tx, const char *id) KS_MUST;
 
 ks_rc store_volume_key_put(struct store_tx *tx, const struct volume_key *row) KS_MUST;
-/* store_volume_keys(v, volume, ret, ret_count): of a volume. store_volume_keys_of_key: of a key on all volumes, by volume.
- * store_volume_keys_of_cluster: of all volumes of a cluster, by (volume, key). */
+/* store_volume_keys(v, volume, ret, ret_count): of a volume. store_volume_keys_of_cluster: of all volumes of a cluster, by
+ * (volume, key). */
 ks_rc store_volume_keys(struct store_view *v, const char *volume, struct volume_key **ret,
                         size_t *ret_count) KS_MUST;
-ks_rc store_volume_keys_of_key(struct store_view *v, const char *key, struct volume_key **ret,
-                               size_t *ret_count) KS_MUST;
 ks_rc store_volume_keys_of_cluster(struct store_view *v, const char *cluster,
                                    struct volume_key **ret, size_t *ret_count) KS_MUST;
 ks_rc store_volume_key_delete(struct store_tx *tx, const char *volume, const char *key) KS_MUST;
@@ -262,7 +254,6 @@ ks_rc store_operation_steps(struct store_view *v, const char *operation,
 
 /* store_receipt_put(tx, row, ret_is_new): one that is there already stays as it is. */
 ks_rc store_receipt_put(struct store_tx *tx, const struct receipt *row, bool *ret_is_new) KS_MUST;
-ks_rc store_receipt_get(struct store_view *v, const char *id, struct receipt *ret) KS_MUST;
 /* by (at, text: id); operation NULL: all of the cluster */
 ks_rc store_receipts(struct store_view *v, const char *cluster, const char *operation,
                      const struct store_page *page, struct receipt **ret,
@@ -289,8 +280,6 @@ ks_rc store_due_get(struct store_view *v, const char *cluster, const char *regio
 /* store_dues_until(v, at, count_max, ret, ret_count): due at that time or before, the earliest first. */
 ks_rc store_dues_until(struct store_view *v, int64_t at, uint32_t count_max, struct store_due **ret,
                        size_t *ret_count) KS_MUST;
-ks_rc store_dues(struct store_view *v, const char *cluster, struct store_due **ret,
-                 size_t *ret_count) KS_MUST;
 /* region NULL, what NULL: all of the cluster */
 ks_rc store_due_delete(struct store_tx *tx, const char *cluster, const char *region,
                        const char *what) KS_MUST;

@@ -15,11 +15,6 @@ ks_rc store_organisation_get(struct store_view *v, const char *id, struct organi
     return db_row(v->db, Q_ORGANISATION, DB_ARGS(db_text(id)), ret);
 }
 
-ks_rc store_organisation_by_name(struct store_view *v, const char *name, struct organisation *ret)
-{
-    return db_row(v->db, Q_ORGANISATION_BY_NAME, DB_ARGS(db_text(name)), ret);
-}
-
 ks_rc store_organisations(struct store_view *v, const struct store_page *page,
                           struct organisation **ret, size_t *ret_count)
 {

@@ -15,11 +15,6 @@ ks_rc store_cluster_get(struct store_view *v, const char *id, struct cluster *re
     return db_row(v->db, Q_CLUSTER, DB_ARGS(db_text(id)), ret);
 }
 
-ks_rc store_cluster_by_number(struct store_view *v, int64_t number, struct cluster *ret)
-{
-    return db_row(v->db, Q_CLUSTER_BY_NUMBER, DB_ARGS(db_number(number)), ret);
-}
-
 ks_rc store_cluster_by_name(struct store_view *v, const char *organisation, const char *name,
                             struct cluster *ret)
 {
@@ -45,15 +40,6 @@ ks_rc store_clusters(struct store_view *v, const struct store_clusters_ask *ask,
 
     return db_rows(v->db, cluster_lists[ask->order][ask->is_with_deleted] + page->is_descending,
                    args, ret, ret_count);
-}
-
-ks_rc store_clusters_all(struct store_view *v, const struct store_page *page, struct cluster **ret,
-                         size_t *ret_count)
-{
-    struct store_from from = store_from(page);
-
-    return db_rows(v->db, Q_CLUSTERS_ALL + page->is_descending,
-                   DB_ARGS(db_number(from.number), db_number(from.count_max)), ret, ret_count);
 }
 
 ks_rc store_region_put(struct store_tx *tx, const struct region *row)

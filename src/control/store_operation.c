@@ -81,11 +81,6 @@ ks_rc store_receipt_put(struct store_tx *tx, const struct receipt *row, bool *re
     return KS_SUCCESS;
 }
 
-ks_rc store_receipt_get(struct store_view *v, const char *id, struct receipt *ret)
-{
-    return db_row(v->db, Q_RECEIPT, DB_ARGS(db_text(id)), ret);
-}
-
 ks_rc store_receipts(struct store_view *v, const char *cluster, const char *operation,
                      const struct store_page *page, struct receipt **ret, size_t *ret_count)
 {
@@ -144,12 +139,6 @@ ks_rc store_dues_until(struct store_view *v, int64_t at, uint32_t count_max, str
 {
     return db_rows(v->db, Q_DUES_UNTIL, DB_ARGS(db_number(at), db_number(count_max)), ret,
                    ret_count);
-}
-
-ks_rc store_dues(struct store_view *v, const char *cluster, struct store_due **ret,
-                 size_t *ret_count)
-{
-    return db_rows(v->db, Q_DUES, DB_ARGS(db_text(cluster)), ret, ret_count);
 }
 
 ks_rc store_due_delete(struct store_tx *tx, const char *cluster, const char *region,

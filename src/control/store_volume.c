@@ -47,12 +47,6 @@ ks_rc store_volume_keys(struct store_view *v, const char *volume, struct volume_
     return db_rows(v->db, Q_VOLUME_KEYS, DB_ARGS(db_text(volume)), ret, ret_count);
 }
 
-ks_rc store_volume_keys_of_key(struct store_view *v, const char *key, struct volume_key **ret,
-                               size_t *ret_count)
-{
-    return db_rows(v->db, Q_VOLUME_KEYS_OF_KEY, DB_ARGS(db_text(key)), ret, ret_count);
-}
-
 ks_rc store_volume_keys_of_cluster(struct store_view *v, const char *cluster,
                                    struct volume_key **ret, size_t *ret_count)
 {
