@@ -7,6 +7,7 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -21,12 +22,40 @@ enum { SOON_MS = 20000, TEXT_BYTES = 4096 };
 #define HEAD "name: fake\nhint: none\nusers: [nobody]\nprograms: {sh: [/bin/sh]}\n"
 #define SLEEP "start: {program: sh, arguments: [-c, 'sleep 1000 & exec sleep 1000']}\n"
 
+/* The system's clock, and ahead of it: by what a test says at once, or as soon as somebody sleeps on it. */
+struct ahead_clock {
+    struct clock clock;
+    atomic_uint_fast64_t ahead_ms, leap_ms;
+};
+
+static uint64_t ahead_boot_ms(struct clock *c)
+{
+    struct ahead_clock *a = (struct ahead_clock *)(void *)c;
+
+    return clock_boot_ms(clock_system()) + atomic_load(&a->ahead_ms);
+}
+
+static int64_t ahead_wall_s(struct clock *c)
+{
+    (void)c;
+    return clock_wall_s(clock_system());
+}
+
+static void ahead_sleep_ms(struct clock *c, uint64_t ms)
+{
+    struct ahead_clock *a = (struct ahead_clock *)(void *)c;
+
+    atomic_fetch_add(&a->ahead_ms, atomic_exchange(&a->leap_ms, 0));
+    clock_sleep_ms(clock_system(), ms);
+}
+
 struct fixture {
     struct tmpdir dir;
     struct path mount, state;
     struct engine_template *kind;
     struct engine *engine;
     struct engine_conf conf;
+    struct ahead_clock clock;
     int listener; /* what makes it ready: the port takes connections */
     pthread_mutex_t mutex;
     pthread_cond_t changed;
@@ -49,6 +78,7 @@ static int setup(void **state)
 
     memset(&f, 0, sizeof f);
     check_ok(secret_init());
+    f.clock.clock = (struct clock){ahead_boot_ms, ahead_wall_s, ahead_sleep_ms};
     f.dir = tmpdir_make();
     assert_int_equal(chmod(f.dir.path, 0755), 0);
     f.mount = tmpdir_path(&f.dir, "mount");
@@ -68,7 +98,7 @@ static int setup(void **state)
                                   .address = "127.0.0.1",
                                   .port = ntohs(any.sin_port),
                                   .cluster_name = "orders \"1\"",
-                                  .clock = clock_system(),
+                                  .clock = &f.clock.clock,
                                   .random = random_system(),
                                   .told = told,
                                   .arg = &f};
@@ -224,8 +254,12 @@ static void start__never_ready__fails_in_time(void **state)
 {
     struct fixture *f = *state;
 
-    make(f, HEAD SLEEP "ready: {program: sh, input: exit 1, seconds: 1}\n");
-    check_fails(f, "fake is not ready after 1 seconds");
+    make(f, HEAD SLEEP "ready: {program: sh, input: 'echo > asked; exit 1', seconds: 600}\n");
+    engine_start(f->engine);
+    while (access(in_mount(f, "engine/home-1/asked").text, F_OK) != 0)
+        clock_sleep_ms(clock_system(), 5);
+    atomic_store(&f->clock.ahead_ms, 600001);
+    check_fails(f, "fake is not ready after 600 seconds");
 }
 
 static void start__program_goes_missing__says_what_to_install(void **state)
@@ -359,6 +393,22 @@ static void password__made_once__kept_and_covered(void **state)
     uint8_t text[64];
     assert_int_equal(file_get(p.text, text, sizeof text), ENGINE_PASSWORD_BYTES);
     assert_memory_equal(text, secret_bytes(first), ENGINE_PASSWORD_BYTES);
+    stop(f);
+}
+
+/* Its child has time to end as well, which passes in a leap here. */
+static void free__runs_and_a_child_outlives_it__both_are_ended(void **state)
+{
+    struct fixture *f = *state;
+
+    make(f,
+         HEAD "start: {program: sh, arguments: [-c, 'sleep 1000 & echo > up; exec sleep 1000']}\n"
+              "ready: {program: sh, input: 'test -e up'}\n");
+    start(f);
+    atomic_store(&f->clock.leap_ms, 5000);
+    assert_true(engine_free(TAKE(f->engine), false));
+    assert_int_equal(atomic_load(&f->clock.leap_ms), 0);
+    assert_int_equal(program_count(NULL, f->mount.text), 0);
 }
 
 static void free__left_running__taken_over_by_the_next(void **state)
@@ -469,6 +519,7 @@ int main(void)
         T(stop__its_thread_hangs__says_so_and_ends_later),
         T(stop__listens_to_its_second_signal__ends_with_it),
         T(password__made_once__kept_and_covered),
+        T(free__runs_and_a_child_outlives_it__both_are_ended),
         T(free__left_running__taken_over_by_the_next),
         T(pid__damaged_or_missing__not_found),
         T(start__told_how_its_host_is_called__tells_clients),
