@@ -589,9 +589,12 @@ static void settings__during_a_rotation__overtake_it(void **state)
 
 /* Each stretching is preceded by one question for the passphrase, so the questions count them. */
 struct sealed {
+    struct world *w;
     char dir[512];
     unsigned asked;
     bool has_gone; /* nobody is there to be asked */
+    struct backing *b;
+    struct keyset *keys; /* NULL: not unlocked yet */
 };
 
 static ks_rc answer(void *arg, const char *what, struct secret **ret)
@@ -632,7 +635,7 @@ static void sealed_volume(struct world *w, struct sealed *s)
                                    .pwhash_mem_bytes = 8192};
     char cwd[256];
 
-    *s = (struct sealed){.asked = 0};
+    *s = (struct sealed){.w = w};
     assert_non_null(getcwd(cwd, sizeof cwd));
     snprintf(s->dir, sizeof s->dir, "%s/%s/store", cwd, w->dir.path);
     check_ok(file_store_create(&conf));
@@ -646,57 +649,64 @@ static void sealed_volume(struct world *w, struct sealed *s)
     s->asked = 0;
 }
 
+/* Such a volume, opened and still locked. */
+static int begin_sealed(void **state)
+{
+    static struct sealed s;
+
+    begin(state);
+    sealed_volume(*state, &s);
+    check_ok(backing_open(&s.w->conf, true, &s.b));
+    *state = &s;
+    return 0;
+}
+
+static int end_sealed(void **state)
+{
+    struct sealed *s = *state;
+    void *w = s->w;
+
+    keyset_free(s->keys);
+    backing_close(s->b);
+    return end(&w);
+}
+
 static void passphrase__unlock_then_probes__stretched_once(void **state)
 {
-    struct world *w = *state;
-    CLEANUP(backing_closep) struct backing *b = NULL;
-    CLEANUP(keyset_freep) struct keyset *keys = NULL;
-    struct sealed s;
+    struct sealed *s = *state;
     uint32_t id = 0;
 
-    sealed_volume(w, &s);
-    check_ok(backing_open(&w->conf, true, &b));
-    check_ok(backing_unlock(b, &keys));
-    assert_int_equal(s.asked, 1);
-    s.has_gone = true;
-    check_ok(backing_probe(b, &id));
-    check_ok(backing_rotate_cmek(b, keys, 0, NULL)); /* uses the other wrap's key as well */
-    check_ok(backing_probe(b, &id));
-    assert_int_equal(s.asked, 1);
+    check_ok(backing_unlock(s->b, &s->keys));
+    assert_int_equal(s->asked, 1);
+    s->has_gone = true;
+    check_ok(backing_probe(s->b, &id));
+    check_ok(backing_rotate_cmek(s->b, s->keys, 0, NULL)); /* uses the other wrap's key as well */
+    check_ok(backing_probe(s->b, &id));
+    assert_int_equal(s->asked, 1);
 }
 
 /* A volume that was mounted locked is probed before it is unlocked. */
 static void passphrase__probe_then_unlock__stretched_once(void **state)
 {
-    struct world *w = *state;
-    CLEANUP(backing_closep) struct backing *b = NULL;
-    CLEANUP(keyset_freep) struct keyset *keys = NULL;
-    struct sealed s;
+    struct sealed *s = *state;
     uint32_t id = 0;
 
-    sealed_volume(w, &s);
-    check_ok(backing_open(&w->conf, true, &b));
-    check_ok(backing_probe(b, &id));
-    check_ok(backing_unlock(b, &keys));
-    assert_int_equal(s.asked, 1);
+    check_ok(backing_probe(s->b, &id));
+    check_ok(backing_unlock(s->b, &s->keys));
+    assert_int_equal(s->asked, 1);
 }
 
 static void passphrase__closed__nothing_is_left_of_it(void **state)
 {
-    struct world *w = *state;
-    CLEANUP(backing_closep) struct backing *b = NULL;
-    CLEANUP(keyset_freep) struct keyset *keys = NULL;
-    struct sealed s;
+    struct sealed *s = *state;
 
-    sealed_volume(w, &s);
-    check_ok(backing_open(&w->conf, true, &b));
-    check_ok(backing_unlock(b, &keys));
-    backing_close(TAKE(b));
-    keyset_free(TAKE(keys));
-    s.has_gone = true;
-    check_ok(backing_open(&w->conf, true, &b));
-    check_rc(backing_unlock(b, &keys), CREDENTIAL);
-    assert_int_equal(s.asked, 1);
+    check_ok(backing_unlock(s->b, &s->keys));
+    backing_close(TAKE(s->b));
+    keyset_free(TAKE(s->keys));
+    s->has_gone = true;
+    check_ok(backing_open(&s->w->conf, true, &s->b));
+    check_rc(backing_unlock(s->b, &s->keys), CREDENTIAL);
+    assert_int_equal(s->asked, 1);
 }
 
 /* --- power loss while a volume is made -------------------------------------------------------- */
@@ -762,6 +772,7 @@ static int add_drivers(void **state)
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+#define SEALED(name) cmocka_unit_test_setup_teardown(name, begin_sealed, end_sealed)
 
 int main(void)
 {
@@ -789,9 +800,9 @@ int main(void)
         TEST(revoke__during_a_rotation__does_not_wait),
         TEST(revoke__during_an_unlock__does_not_wait),
         TEST(settings__during_a_rotation__overtake_it),
-        TEST(passphrase__unlock_then_probes__stretched_once),
-        TEST(passphrase__probe_then_unlock__stretched_once),
-        TEST(passphrase__closed__nothing_is_left_of_it),
+        SEALED(passphrase__unlock_then_probes__stretched_once),
+        SEALED(passphrase__probe_then_unlock__stretched_once),
+        SEALED(passphrase__closed__nothing_is_left_of_it),
         TEST(create__power_loss_at_any_time__no_volume_or_a_whole_one),
     };
     return cmocka_run_group_tests(tests, add_drivers, NULL);

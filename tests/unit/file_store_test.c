@@ -24,6 +24,7 @@ struct fixture {
     struct file_store_conf conf;
     struct file_store *store;
     struct stretched *stretched;
+    struct file_root root; /* with setup_handed_on: the store's root record */
     struct secret *plain;
     struct buf blob;
     const char *passphrase; /* what is answered when somebody asks */
@@ -736,21 +737,39 @@ static void begin_to_hand_on(struct fixture *f)
     f->conf.stretched = f->stretched;
 }
 
+static void read_root(struct fixture *f, struct file_root *ret)
+{
+    struct path path = tmpdir_path(&f->tmp, "store/store");
+    uint8_t bytes[FILE_ROOT_MAX];
+
+    size_t len = file_get(path.text, bytes, sizeof bytes);
+    check_ok(file_root_parse(view_of(bytes, len), ret));
+}
+
+/* One has stretched the passphrase and handed it on; from then on the questions count. */
+static int setup_handed_on(void **state)
+{
+    setup_passphrase(state);
+    struct fixture *f = *state;
+    begin_to_hand_on(f);
+    check_ok(open_another(f));
+    f->asked = 0;
+    read_root(f, &f->root);
+    return 0;
+}
+
 static void stretched__handed_on__nobody_asked_and_keys_usable(void **state)
 {
     struct fixture *f = *state;
     struct file_key_info info;
 
-    begin_to_hand_on(f);
-    check_ok(open_another(f));
-    int asked = f->asked;
     f->passphrase = NULL;
     file_store_close(TAKE(f->store));
     check_ok(file_store_open(&f->conf, &f->store));
     check_ok(file_store_key_create(f->store, "orders", &info));
     check_ok(wrap_as(f, "orders"));
     check_ok(unwrap_as(f, "orders"));
-    assert_int_equal(f->asked, asked);
+    assert_int_equal(f->asked, 0);
 }
 
 /* The others have to ask. */
@@ -785,18 +804,10 @@ static void stretched__from_a_wrong_passphrase__not_handed_on(void **state)
     assert_int_equal(f->asked, asked + 2);
 }
 
-static void read_root(struct fixture *f, struct file_root *ret)
-{
-    struct path path = tmpdir_path(&f->tmp, "store/store");
-    uint8_t bytes[FILE_ROOT_MAX];
-
-    size_t len = file_get(path.text, bytes, sizeof bytes);
-    check_ok(file_root_parse(view_of(bytes, len), ret));
-}
-
 /* The root record as a store would have it whose passphrase became passphrase: with a commitment that is right. */
-static void write_root(struct fixture *f, struct file_root *root, const char *passphrase)
+static void write_root(struct fixture *f, const char *passphrase)
 {
+    struct file_root *root = &f->root;
     struct path path = tmpdir_path(&f->tmp, "store/store");
     struct buf out = buf_init(FILE_ROOT_MAX);
     uint8_t key[32];
@@ -811,50 +822,36 @@ static void write_root(struct fixture *f, struct file_root *root, const char *pa
 static void stretched__passphrase_and_salt_changed__asked_again(void **state)
 {
     struct fixture *f = *state;
-    struct file_root root;
 
-    begin_to_hand_on(f);
-    check_ok(open_another(f));
-    int asked = f->asked;
-    read_root(f, &root);
-    root.salt[PWHASH_SALT_BYTES - 1] ^= 1;
+    f->root.salt[PWHASH_SALT_BYTES - 1] ^= 1;
     f->passphrase = "another passphrase";
-    write_root(f, &root, f->passphrase);
+    write_root(f, f->passphrase);
     check_ok(open_another(f));
-    assert_int_equal(f->asked, asked + 1);
+    assert_int_equal(f->asked, 1);
     check_ok(open_another(f)); /* the new one is handed on as well */
-    assert_int_equal(f->asked, asked + 1);
+    assert_int_equal(f->asked, 1);
 }
 
 static void stretched__cost_changed__asked_again(void **state)
 {
     struct fixture *f = *state;
-    struct file_root root;
 
-    begin_to_hand_on(f);
+    f->root.cost.ops++;
+    write_root(f, f->passphrase);
     check_ok(open_another(f));
-    int asked = f->asked;
-    read_root(f, &root);
-    root.cost.ops++;
-    write_root(f, &root, f->passphrase);
+    assert_int_equal(f->asked, 1);
+    f->root.cost.mem_bytes *= 2;
+    write_root(f, f->passphrase);
     check_ok(open_another(f));
-    assert_int_equal(f->asked, asked + 1);
-    root.cost.mem_bytes *= 2;
-    write_root(f, &root, f->passphrase);
-    check_ok(open_another(f));
-    assert_int_equal(f->asked, asked + 2);
+    assert_int_equal(f->asked, 2);
 }
 
 /* What was handed on proves nothing by itself: the commitment is checked by everybody who uses it. */
 static void stretched__record_forged_since__wrong_key(void **state)
 {
     struct fixture *f = *state;
-    struct file_root root;
 
-    begin_to_hand_on(f);
-    check_ok(open_another(f));
-    read_root(f, &root);
-    write_root(f, &root, "another passphrase");
+    write_root(f, "another passphrase");
     check_rc(open_another(f), WRONG_KEY);
 }
 
@@ -862,8 +859,6 @@ static void stretched__with_a_key_file__credential(void **state)
 {
     struct fixture *f = *state;
 
-    begin_to_hand_on(f);
-    check_ok(open_another(f));
     f->conf.key_file = f->key_file.text;
     check_rc(open_another(f), CREDENTIAL);
 }
@@ -898,6 +893,7 @@ static void create_store__short_passphrase__usage_and_no_store(void **state)
 
 #define WITH_KEY_FILE(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 #define WITH_PASSPHRASE(fn) cmocka_unit_test_setup_teardown(fn, setup_passphrase, teardown)
+#define WITH_HANDED_ON(fn) cmocka_unit_test_setup_teardown(fn, setup_handed_on, teardown)
 
 int main(void)
 {
@@ -942,13 +938,13 @@ int main(void)
         WITH_PASSPHRASE(passphrase__wrong_one__wrong_key),
         WITH_PASSPHRASE(passphrase__nobody_to_ask__credential),
         WITH_PASSPHRASE(passphrase__store_replaced_under_an_open_one__wrong_key),
-        WITH_PASSPHRASE(stretched__handed_on__nobody_asked_and_keys_usable),
+        WITH_HANDED_ON(stretched__handed_on__nobody_asked_and_keys_usable),
         WITH_PASSPHRASE(stretched__no_memory_to_hand_it_on__opens_all_the_same),
         WITH_PASSPHRASE(stretched__from_a_wrong_passphrase__not_handed_on),
-        WITH_PASSPHRASE(stretched__passphrase_and_salt_changed__asked_again),
-        WITH_PASSPHRASE(stretched__cost_changed__asked_again),
-        WITH_PASSPHRASE(stretched__record_forged_since__wrong_key),
-        WITH_PASSPHRASE(stretched__with_a_key_file__credential),
+        WITH_HANDED_ON(stretched__passphrase_and_salt_changed__asked_again),
+        WITH_HANDED_ON(stretched__cost_changed__asked_again),
+        WITH_HANDED_ON(stretched__record_forged_since__wrong_key),
+        WITH_HANDED_ON(stretched__with_a_key_file__credential),
         WITH_KEY_FILE(stretched__with_a_key_file_store__nothing_handed_on),
         WITH_PASSPHRASE(create_store__short_passphrase__usage_and_no_store),
     };
