@@ -44,33 +44,48 @@ static ks_rc serve(void *arg, json_t *request, struct control_peer *peer, json_t
     return KS_SUCCESS;
 }
 
-static void start(struct agent_fixture *f, struct process *p, const char *id)
-{
-    snprintf(p->id, sizeof p->id, "%s", id);
-    snprintf(p->socket, sizeof p->socket, "%s/%s.sock", f->tmp.path, p->id);
-    const struct control_server_conf conf = {.path = p->socket, .handle = serve, .arg = p};
-    check_ok(control_server_start(&conf, &p->server));
-}
-
-struct places {
+/* A volume that is to be looked at, and a process that serves its place as soon as it is started. */
+struct scene {
+    struct agent_fixture *f;
     char *backing, *mount;
+    struct process p;
+    char foreign[ANCHOR_VOLUME_BYTES]; /* the id of another volume, once it was made */
 };
 
-static void places_done(struct places *p)
+static int setup(void **state)
 {
-    mem_free(p->backing);
-    mem_free(p->mount);
+    static struct scene s;
+
+    agent_setup(state);
+    s = (struct scene){.f = *state};
+    s.f->a.conf.run_dir = s.f->tmp.path;
+    check_ok(node_dir_prepare(s.f->a.dir, s.f->h->id));
+    check_ok(node_dir_volume_path(s.f->a.dir, s.f->h->id, "backing", &s.backing));
+    check_ok(node_dir_mount_path(s.f->a.dir, s.f->h->id, &s.mount));
+    s.p = (struct process){.backing = s.backing, .mount = s.mount};
+    *state = &s;
+    return 0;
 }
 
-static struct places places_of(struct agent_fixture *f)
+static int teardown(void **state)
 {
-    struct places p = {0};
+    struct scene *s = *state;
+    void *f = s->f;
 
-    f->a.conf.run_dir = f->tmp.path;
-    check_ok(node_dir_prepare(f->a.dir, f->h->id));
-    check_ok(node_dir_volume_path(f->a.dir, f->h->id, "backing", &p.backing));
-    check_ok(node_dir_mount_path(f->a.dir, f->h->id, &p.mount));
-    return p;
+    control_server_stop(s->p.server);
+    mem_free(s->backing);
+    mem_free(s->mount);
+    return agent_teardown(&f);
+}
+
+static void start(struct scene *s, const char *id)
+{
+    struct process *p = &s->p;
+
+    snprintf(p->id, sizeof p->id, "%s", id);
+    snprintf(p->socket, sizeof p->socket, "%s/%s.sock", s->f->tmp.path, p->id);
+    const struct control_server_conf conf = {.path = p->socket, .handle = serve, .arg = p};
+    check_ok(control_server_start(&conf, &p->server));
 }
 
 /* A volume there, and its id. */
@@ -110,47 +125,55 @@ static void damage(const char *backing, const char *name)
     assert_int_equal(truncate(path, 5), 0);
 }
 
+/* The process of the volume that is noted. */
+static void start_ours(struct scene *s)
+{
+    start(s, OURS);
+    note(s->f, OURS);
+}
+
+/* Another volume lies there, and the process says that it serves that one. */
+static void start_foreign(struct scene *s)
+{
+    make_volume(s->f, s->backing, s->foreign);
+    start(s, s->foreign);
+}
+
 /* Foreign, damaged, not there: each has it found, twice: also without the socket of before. */
 static void process__noted__is_found_whatever_lies_there(void **state)
 {
-    struct agent_fixture *f = *state;
-    CLEANUP(places_done) struct places at = places_of(f);
-    struct process p = {.backing = at.backing, .mount = at.mount};
-    char foreign[ANCHOR_VOLUME_BYTES];
+    struct scene *s = *state;
+    struct agent_fixture *f = s->f;
 
-    start(f, &p, OURS);
-    note(f, OURS);
+    start_ours(s);
     for (int i = 0; i < 3; i++) {
         struct job j = job_of(f);
         if (i == 1)
-            make_volume(f, at.backing, foreign);
+            make_volume(f, s->backing, s->foreign);
         if (i == 2) {
-            damage(at.backing, "keyring.0");
-            damage(at.backing, "keyring.1");
+            damage(s->backing, "keyring.0");
+            damage(s->backing, "keyring.1");
         }
         check_ok(look_volume(&j)); /* it is to be locked */
         assert_true(j.is_seen && j.seen.is_running);
         assert_int_equal(j.seen.pid, PID);
         assert_int_equal(j.seen.is_lost, i == 0);
-        assert_string_equal(j.socket, p.socket);
-        assert_string_equal(f->h->socket, p.socket);
+        assert_string_equal(j.socket, s->p.socket);
+        assert_string_equal(f->h->socket, s->p.socket);
         f->h->socket[0] = 0;
         seen_done(&j.seen);
     }
-    control_server_stop(p.server);
 }
 
 static void process__over_a_directory_that_is_gone__is_told_while_it_is_wanted(void **state)
 {
-    struct agent_fixture *f = *state;
-    CLEANUP(places_done) struct places at = places_of(f);
-    struct process p = {.backing = at.backing, .mount = at.mount};
+    struct scene *s = *state;
+    struct agent_fixture *f = s->f;
     enum access access;
     enum cause cause;
     char message[MESSAGE_BYTES];
 
-    start(f, &p, OURS);
-    note(f, OURS);
+    start_ours(s);
     f->h->wish.is_revoked = false;
     struct job j = job_of(f);
     ks_rc rc = look_volume(&j);
@@ -162,74 +185,66 @@ static void process__over_a_directory_that_is_gone__is_told_while_it_is_wanted(v
     report_access(&f->a, f->h, &access, &cause, message);
     assert_int_equal(access, ACCESS_FAILED);
     assert_non_null(strstr(message, "backing directory is gone"));
-    control_server_stop(p.server);
 }
 
 /* The keyring that lies there is another volume's, whose process serves another place: it is not asked to lock. */
 static void process__of_the_volume_whose_keyring_lies_there__is_not_taken(void **state)
 {
-    struct agent_fixture *f = *state;
-    CLEANUP(places_done) struct places at = places_of(f);
-    struct process other = {.backing = "/elsewhere", .mount = "/there"};
-    char foreign[ANCHOR_VOLUME_BYTES];
+    struct scene *s = *state;
+    struct agent_fixture *f = s->f;
 
-    make_volume(f, at.backing, foreign);
-    start(f, &other, foreign);
+    s->p.backing = "/elsewhere";
+    s->p.mount = "/there";
+    start_foreign(s);
     note(f, OURS);
     struct job j = job_of(f);
     check_ok(look_volume(&j));
     assert_true(j.is_seen && !j.seen.is_running);
-    assert_string_equal(j.seen.keyring, foreign);
+    assert_string_equal(j.seen.keyring, s->foreign);
     assert_string_equal(j.socket, "");
     seen_done(&j.seen);
-    control_server_stop(other.server);
 }
 
 /* By hand: it serves this place, with a keyring that is not the volume's. A revoke is for it too. */
 static void process__that_serves_this_place_with_another_keyring__is_found(void **state)
 {
-    struct agent_fixture *f = *state;
-    CLEANUP(places_done) struct places at = places_of(f);
-    struct process p = {.backing = at.backing, .mount = at.mount};
-    char foreign[ANCHOR_VOLUME_BYTES];
+    struct scene *s = *state;
+    struct agent_fixture *f = s->f;
 
-    make_volume(f, at.backing, foreign);
-    start(f, &p, foreign);
+    start_foreign(s);
     note(f, OURS);
     struct job j = job_of(f);
     check_ok(look_volume(&j));
     assert_true(j.seen.is_running);
     assert_true(seen_is_rolled_back(&j.seen, &j.deed));
     assert_string_equal(j.deed.anchor.volume, OURS);
-    assert_string_equal(j.socket, p.socket);
+    assert_string_equal(j.socket, s->p.socket);
     seen_done(&j.seen);
-    control_server_stop(p.server);
 }
 
 /* What was found there before, or is noted: one that serves another directory, or the same one at another place, gets no lock. */
 static void process__of_another_place__is_not_taken(void **state)
 {
-    struct agent_fixture *f = *state;
-    CLEANUP(places_done) struct places at = places_of(f);
+    struct scene *s = *state;
+    struct agent_fixture *f = s->f;
     const struct {
         const char *backing, *mount, *told;
-    } rows[] = {{"/copy", at.mount, "serves another copy of this volume: /copy"},
-                {at.backing, "/there", "it is mounted at /there by process 17"}};
+    } rows[] = {{"/copy", s->mount, "serves another copy of this volume: /copy"},
+                {s->backing, "/there", "it is mounted at /there by process 17"}};
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct process p = {.backing = rows[i].backing, .mount = rows[i].mount};
-        start(f, &p, OURS);
-        note(f, OURS);
-        memcpy(f->h->socket, p.socket, sizeof p.socket);
+        s->p = (struct process){.backing = rows[i].backing, .mount = rows[i].mount};
+        start_ours(s);
+        memcpy(f->h->socket, s->p.socket, sizeof s->p.socket);
         struct job j = job_of(f);
         ks_rc rc = look_now(&j);
         check_rc(rc, STATE);
         check_text(rc, rows[i].told);
         assert_string_equal(j.socket, "");
         assert_string_equal(f->h->socket, "");
-        assert_int_equal(p.locks, 0);
+        assert_int_equal(s->p.locks, 0);
         seen_done(&j.seen);
-        control_server_stop(p.server);
+        control_server_stop(TAKE(s->p.server));
     }
 }
 
@@ -252,21 +267,21 @@ static void copy_file(const char *from, const char *to, const char *name)
 /* Beside a foreign one its own is looked at, and the other one is named; of two foreign ones the newest is. */
 static void keyring__of_another_volume_in_one_place__its_own_is_looked_at(void **state)
 {
-    struct agent_fixture *f = *state;
-    CLEANUP(places_done) struct places at = places_of(f);
+    struct scene *s = *state;
+    struct agent_fixture *f = s->f;
     CLEANUP(mem_freep) char *elsewhere = NULL;
     static const char *const names[] = {"keyring.0", "keyring.1"};
-    char own[ANCHOR_VOLUME_BYTES], foreign[ANCHOR_VOLUME_BYTES];
+    char own[ANCHOR_VOLUME_BYTES];
 
     check_ok(node_dir_file(f->a.dir, "elsewhere", &elsewhere));
-    make_volume(f, elsewhere, foreign);
-    make_volume(f, at.backing, own);
+    make_volume(f, elsewhere, s->foreign);
+    make_volume(f, s->backing, own);
     note(f, own);
     for (int i = 0; i < 2; i++) {
-        copy_file(elsewhere, at.backing, names[i]);
+        copy_file(elsewhere, s->backing, names[i]);
         struct job j = job_of(f);
         check_ok(look_volume(&j));
-        assert_string_equal(j.seen.keyring, i ? foreign : own);
+        assert_string_equal(j.seen.keyring, i ? s->foreign : own);
         assert_string_equal(j.seen.found_name, i ? names[0] : names[1]);
         if (i)
             assert_null(j.seen.foreign_name); /* no copy is its own: that one is refused as such */
@@ -279,30 +294,26 @@ static void keyring__of_another_volume_in_one_place__its_own_is_looked_at(void *
 /* It hangs, say. By the id that is noted it is the volume's process, and to be ended. */
 static void process__noted_and_mute__is_taken(void **state)
 {
-    struct agent_fixture *f = *state;
-    CLEANUP(places_done) struct places at = places_of(f);
-    struct process p = {.is_mute = true};
+    struct scene *s = *state;
+    struct agent_fixture *f = s->f;
 
-    start(f, &p, OURS);
-    note(f, OURS);
+    s->p.is_mute = true;
+    start_ours(s);
     struct job j = job_of(f);
     check_rc(look_volume(&j), BAD_REPLY);
     assert_false(j.is_seen);
-    assert_string_equal(j.socket, p.socket);
-    assert_string_equal(f->h->socket, p.socket);
-    control_server_stop(p.server);
+    assert_string_equal(j.socket, s->p.socket);
+    assert_string_equal(f->h->socket, s->p.socket);
 }
 
 /* By the id on the disk it may be another volume's: it gets no lock, and is not killed. */
 static void process__of_the_keyring_that_lies_there_and_mute__is_not_taken(void **state)
 {
-    struct agent_fixture *f = *state;
-    CLEANUP(places_done) struct places at = places_of(f);
-    struct process other = {.is_mute = true};
-    char foreign[ANCHOR_VOLUME_BYTES];
+    struct scene *s = *state;
+    struct agent_fixture *f = s->f;
 
-    make_volume(f, at.backing, foreign);
-    start(f, &other, foreign);
+    s->p.is_mute = true;
+    start_foreign(s);
     for (int i = 0; i < 2; i++) {
         note(f, i ? OURS : "");
         struct job j = job_of(f);
@@ -317,8 +328,7 @@ static void process__of_the_keyring_that_lies_there_and_mute__is_not_taken(void 
         assert_string_equal(f->h->socket, "");
         seen_done(&j.seen);
     }
-    assert_int_equal(other.locks, 0);
-    control_server_stop(other.server);
+    assert_int_equal(s->p.locks, 0);
 }
 
 /* --- made --- */
@@ -374,8 +384,8 @@ static void lose_volume(struct agent_fixture *f)
 /* Cut off between the two: what stands on the disk is enough to know it for its own. */
 static void made__cut_off_before_it_has_its_name__is_noted_already(void **state)
 {
-    struct agent_fixture *f = *state;
-    CLEANUP(places_done) struct places at = places_of(f);
+    struct scene *s = *state;
+    struct agent_fixture *f = s->f;
     CLEANUP(mem_freep) char *source = NULL;
     const struct io_ops *disk = f->a.io->ops;
     struct io_ops failing = *disk;
@@ -414,8 +424,8 @@ static void made__cut_off_before_it_has_its_name__is_noted_already(void **state)
 /* Brought back while another one was made in its place: what is noted of it must hold for it still. */
 static void made__while_the_noted_one_came_back__nothing_is_noted(void **state)
 {
-    struct agent_fixture *f = *state;
-    CLEANUP(places_done) struct places at = places_of(f);
+    struct scene *s = *state;
+    struct agent_fixture *f = s->f;
     CLEANUP(mem_freep) char *source = NULL;
     char program[PROGRAM_BYTES], id[ANCHOR_VOLUME_BYTES];
 
@@ -423,7 +433,7 @@ static void made__while_the_noted_one_came_back__nothing_is_noted(void **state)
     make_volume(f, source, id);
     program_of(f, source, program);
     lose_volume(f);
-    make_volume(f, at.backing, id);
+    make_volume(f, s->backing, id);
     struct job j = job_of(f);
     ks_rc rc = step_take(&j, STEP_CREATE);
     check_rc(rc, BUSY);
@@ -436,8 +446,8 @@ static void made__while_the_noted_one_came_back__nothing_is_noted(void **state)
 
 static void made__nothing_can_be_noted__has_no_name(void **state)
 {
-    struct agent_fixture *f = *state;
-    CLEANUP(places_done) struct places at = places_of(f);
+    struct scene *s = *state;
+    struct agent_fixture *f = s->f;
     CLEANUP(mem_freep) char *source = NULL, *deed = NULL;
     char program[PROGRAM_BYTES], id[ANCHOR_VOLUME_BYTES];
 
@@ -449,17 +459,17 @@ static void made__nothing_can_be_noted__has_no_name(void **state)
     assert_int_equal(mkdir(deed, 0700), 0);
     struct job j = job_of(f);
     assert_false(ks_ok(step_take(&j, STEP_CREATE)));
-    assert_int_equal(access(at.backing, F_OK), -1);
+    assert_int_equal(access(s->backing, F_OK), -1);
     assert_false(f->h->is_deed_saved);
 
     assert_int_equal(rmdir(deed), 0);
     struct job again = job_of(f);
     check_ok(step_take(&again, STEP_CREATE));
-    assert_int_equal(access(at.backing, F_OK), 0);
+    assert_int_equal(access(s->backing, F_OK), 0);
     assert_true(again.deed.is_made);
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, agent_setup, agent_teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
