@@ -120,17 +120,39 @@ static bool peek(const void *at, uint8_t *ret, size_t len)
     return is_there;
 }
 
+/* Where it is not so (proc_mem.force_override=never) no test can see what a freed secret holds. */
+static bool may_peek_where_nothing_may(void)
+{
+    const size_t len = (size_t)sysconf(_SC_PAGESIZE);
+    uint8_t found[8];
+    void *page = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    assert_ptr_not_equal(page, MAP_FAILED);
+    memset(page, 0x5a, len);
+    assert_int_equal(mprotect(page, len, PROT_NONE), 0);
+    bool may = peek(page, found, sizeof found) && found[0] == 0x5a;
+    munmap(page, len);
+    return may;
+}
+
 static void free__secret__is_wiped_at_once(void **state)
 {
     struct secret *s;
     uint8_t found[32];
 
     (void)state;
+    if (!may_peek_where_nothing_may()) {
+        print_message(
+            "SKIP: the kernel shows no memory that may not be touched, so whether a freed "
+            "secret is wiped was not seen\n");
+        skip();
+    }
     check_ok(secret_copy(view_text("0123456789abcdef0123456789abcdef"), &s));
     const uint8_t *at = secret_bytes(s);
     assert_true(peek(at, found, sizeof found) && !mem_is_zero(found, sizeof found));
     secret_free(s);
-    assert_true(!peek(at, found, sizeof found) || mem_is_zero(found, sizeof found));
+    assert_true(peek(at, found, sizeof found)); /* it is kept for the next one */
+    assert_true(mem_is_zero(found, sizeof found));
 }
 
 static void new__after_many_were_freed__each_is_zero_locked_and_not_dumped(void **state)
