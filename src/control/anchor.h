@@ -17,7 +17,8 @@ struct anchor {
     char
         volume[ANCHOR_VOLUME_BYTES]; /* the id that stands in the keyring, hex; "": none was seen */
     int64_t sequence;
-    int64_t accepted; /* how often an older keyring was accepted; at most ANCHOR_ACCEPTED_MAX */
+    /* how often an older keyring was accepted, or the volume made anew; at most ANCHOR_ACCEPTED_MAX */
+    int64_t accepted;
 };
 
 /* anchor_take(a, heard): whether a is another one now. */

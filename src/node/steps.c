@@ -169,8 +169,8 @@ static ks_rc create_under(struct job *j, const struct key_spec *spec)
     return run(j, &c);
 }
 
-/* The platform's key first, which is here; else the first key that works. The others are added when it is there. */
-/* One that is made anew counts as an acceptance: what was noted of the one before must not hold for it. */
+/* One that is made anew counts as an acceptance: what was noted of the one before must not hold for it. So does each attempt that follows one
+ * which was noted and got no name: another volume was noted with that. Only the number rises: nobody is told of it before one is made. */
 static ks_rc check_countable(const struct job *j)
 {
     const struct anchor *a = &j->deed.anchor;
@@ -222,6 +222,7 @@ static ks_rc note_made(struct job *j)
     return KS_SUCCESS;
 }
 
+/* The platform's key first, which is here; else the first key that works. The others are added when it is there. */
 static ks_rc create(struct job *j)
 {
     ks_rc rc = ks_fail(KS_E_STATE, "there is no key to make it under");

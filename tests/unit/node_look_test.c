@@ -467,6 +467,7 @@ static void made__nothing_can_be_noted__has_no_name(void **state)
     check_ok(step_take(&again, STEP_CREATE));
     assert_int_equal(access(s->backing, F_OK), 0);
     assert_true(again.deed.is_made);
+    check_noted(&f->h->deed.anchor, id, 1); /* the first one was noted, if only in memory */
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
