@@ -94,9 +94,10 @@ static void let_go(struct awake *a)
 {
     if (a->fd < 0)
         return;
+    /* Counted first: who sees that it is let go finds the time in the sum. */
+    atomic_fetch_add(&a->held_ms, clock_boot_ms(clock_system()) - a->since_ms);
     close(a->fd);
     a->fd = -1;
-    atomic_fetch_add(&a->held_ms, clock_boot_ms(clock_system()) - a->since_ms);
 }
 
 static void look(struct awake *a)
