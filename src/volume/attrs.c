@@ -278,24 +278,46 @@ static ks_rc list_one(struct volume *v, const char *kept, struct buf *ret)
         return buf_append(ret, view_of(kept, strlen(kept) + 1));
     if (!has_prefix(kept, sealed_prefix))
         return KS_SUCCESS;
-    ks_rc rc = plain_name(v, kept, &plain);
-    if (rc.cls == KS_CLASS_CORRUPT) {
-        volume_alert(v, "attribute %s is left out: %s", kept, ks_text(rc));
-        return KS_SUCCESS;
-    }
-    TRY(rc);
+    TRY(plain_name(v, kept, &plain));
     return buf_append(ret, view_of(plain.bytes, plain.len + 1)); /* with its terminator */
 }
 
-ks_rc volume_listxattr(struct volume *v, struct inode *i, struct buf *ret)
+static ks_rc list_sound(struct volume *v, const char *kept, struct buf *ret)
+{
+    ks_rc rc = list_one(v, kept, ret);
+
+    if (rc.cls != KS_CLASS_CORRUPT)
+        return rc;
+    volume_alert(v, "attribute %s is left out: %s", kept, ks_text(rc));
+    return KS_SUCCESS;
+}
+
+static ks_rc list_whole(struct volume *v, const char *kept, struct buf *ret)
+{
+    return ks_wrap(list_one(v, kept, ret), "attribute %s", kept);
+}
+
+static ks_rc list_each(struct volume *v, struct inode *i,
+                       ks_rc (*list)(struct volume *, const char *kept, struct buf *),
+                       struct buf *ret)
 {
     VOLUME_OPERATION(v, NEED_OPEN);
     CLEANUP(buf_done) struct buf kept = buf_init(LIST_MAX);
 
     TRY(v->conf.io->ops->xattr_list(v->conf.io, i->node, &kept));
     for (size_t at = 0; at < kept.len; at += strlen((const char *)kept.bytes + at) + 1)
-        TRY(list_one(v, (const char *)kept.bytes + at, ret));
+        TRY(list(v, (const char *)kept.bytes + at, ret));
     return KS_SUCCESS;
+}
+
+ks_rc volume_listxattr(struct volume *v, struct inode *i, struct buf *ret)
+{
+    return list_each(v, i, list_sound, ret);
+}
+
+ks_rc volume_listxattr_whole(struct volume *v, struct inode *i, struct buf *ret)
+{
+    return list_each(v, i, list_whole, ret);
 }
 
 ks_rc volume_removexattr(struct volume *v, struct inode *i, const char *name)

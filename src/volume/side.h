@@ -39,6 +39,7 @@ struct side_ops {
 
     ks_rc (*setattr)(struct side *, struct side_node *, unsigned attrs,
                      const struct stat *) KS_MUST;
+    /* xattr_list: all of them; CORRUPT when one is damaged, because what is not listed is lost with the original. */
     ks_rc (*xattr_list)(struct side *, struct side_node *, struct buf *ret) KS_MUST;
     ks_rc (*xattr_get)(struct side *, struct side_node *, const char *name,
                        struct buf *ret) KS_MUST;

@@ -161,7 +161,7 @@ static ks_rc volume_side_setattr(struct side *side, struct side_node *node, unsi
 
 static ks_rc volume_side_xattr_list(struct side *side, struct side_node *node, struct buf *ret)
 {
-    return volume_listxattr(of(side)->v, inode_of(node), ret);
+    return volume_listxattr_whole(of(side)->v, inode_of(node), ret);
 }
 
 static ks_rc volume_side_xattr_get(struct side *side, struct side_node *node, const char *name,

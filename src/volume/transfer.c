@@ -281,7 +281,7 @@ static ks_rc run(struct transfer *t)
         return rc;
     }
     TRY(flush_all(t, true));
-    TRY(copy_attributes(t, from, to, &st));
+    TRY(ks_wrap(copy_attributes(t, from, to, &st), "the directory itself"));
     return finish_dirs(t);
 }
 

@@ -187,7 +187,10 @@ ks_rc volume_fsyncdir(struct volume *v, struct handle *h) KS_MUST;
 ks_rc volume_getxattr(struct volume *v, struct inode *i, const char *name, struct buf *ret) KS_MUST;
 ks_rc volume_setxattr(struct volume *v, struct inode *i, const char *name, struct view value,
                       int flags) KS_MUST;
+/* volume_listxattr(v, i, ret): names that cannot be decrypted are left out and alerted. volume_listxattr_whole: the first of them is
+ * CORRUPT, for who takes what is listed for all that there is. */
 ks_rc volume_listxattr(struct volume *v, struct inode *i, struct buf *ret) KS_MUST;
+ks_rc volume_listxattr_whole(struct volume *v, struct inode *i, struct buf *ret) KS_MUST;
 ks_rc volume_removexattr(struct volume *v, struct inode *i, const char *name) KS_MUST;
 
 struct inode *handle_inode(struct handle *h);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Goal: a transfer moves everything that a directory tree holds into a volume and back and leaves nothing behind; it
- * can be stopped and started again; it overwrites nothing; and it removes an original only after a sync that
- * came after the naming of its copy.
+ * can be stopped and started again; it overwrites nothing; it removes an original only after a sync that
+ * came after the naming of its copy; and what is damaged stays, and is told.
  */
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -495,6 +496,87 @@ static void mount_within_the_receiving_side__unsupported_and_stays(void **state)
     check_put(b, "mounted/file", 100);
 }
 
+/* --- damage in the volume --- */
+
+/* The one object of the volume, as the backing directory has it. */
+static struct path backing_object(struct bench *b)
+{
+    struct path found = {""};
+    DIR *dir = opendir(tmpdir_path(&b->tmp, "vol/tree").text);
+
+    assert_non_null(dir);
+    for (const struct dirent *e = readdir(dir); e; e = readdir(dir))
+        if (e->d_name[0] != '.')
+            snprintf(found.text, sizeof found.text, "%s/vol/tree/%.150s", b->tmp.path, e->d_name);
+    closedir(dir);
+    assert_int_not_equal(found.text[0], '\0');
+    return found;
+}
+
+/* One letter of the name of its only attribute becomes the other case, and the second time it is as it was. */
+static void flip_attribute_name(const char *path)
+{
+    char name[IO_NAME_BYTES + 2], value[256];
+    ssize_t name_len = listxattr(path, name, sizeof name);
+
+    assert_true(name_len > 0);
+    assert_int_equal(strlen(name) + 1, name_len);
+    ssize_t len = getxattr(path, name, value, sizeof value);
+    assert_true(len > 0);
+    assert_int_equal(removexattr(path, name), 0);
+    char *letter = strlen("user.ks.") + name;
+    letter += strspn(letter, "0123456789-_");
+    *letter ^= 0x20;
+    assert_int_equal(setxattr(path, name, value, (size_t)len, 0), 0);
+}
+
+/* The object of the volume at path, and below DIR as name, has one attribute, user.colour. */
+static void check_attribute_stops_release(struct bench *b, const char *path, const char *name,
+                                          const char *told)
+{
+    char text[16];
+
+    flip_attribute_name(path);
+    ks_rc rc = release(b);
+    check_class(rc, CORRUPT);
+    check_text(rc, told);
+    assert_int_equal(access(path, F_OK), 0);
+    flip_attribute_name(path);
+    check_ok(release(b));
+    assert_int_equal(getxattr(at(b, name).text, "user.colour", text, sizeof text), 3);
+}
+
+static void release__attribute_of_a_file_with_a_damaged_name__corrupt_and_stays(void **state)
+{
+    struct bench *b = *state;
+
+    put(b, "file", 100);
+    assert_int_equal(setxattr(at(b, "file").text, "user.colour", "red", 3, 0), 0);
+    check_ok(adopt(b));
+    check_attribute_stops_release(b, backing_object(b).text, "file", "file: attribute user.ks.");
+    check_put(b, "file", 100);
+}
+
+static void release__attribute_of_a_directory_with_a_damaged_name__corrupt_and_stays(void **state)
+{
+    struct bench *b = *state;
+
+    assert_int_equal(mkdir(at(b, "sub").text, 0755), 0);
+    assert_int_equal(setxattr(at(b, "sub").text, "user.colour", "red", 3, 0), 0);
+    check_ok(adopt(b));
+    check_attribute_stops_release(b, backing_object(b).text, "sub", "sub: attribute user.ks.");
+}
+
+static void release__attribute_of_the_root_with_a_damaged_name__corrupt(void **state)
+{
+    struct bench *b = *state;
+
+    assert_int_equal(setxattr(at(b, "").text, "user.colour", "red", 3, 0), 0);
+    check_ok(adopt(b));
+    check_attribute_stops_release(b, tmpdir_path(&b->tmp, "vol/tree").text, "",
+                                  "the directory itself: attribute user.ks.");
+}
+
 #define WITH_BENCH(test) cmocka_unit_test_setup_teardown(test, bench_new, bench_free)
 
 int main(void)
@@ -514,6 +596,9 @@ int main(void)
         WITH_BENCH(same_contents_there__changed_before_its_removal__busy_and_stays),
         WITH_BENCH(mount_within_the_receiving_side__unsupported_and_stays),
         WITH_BENCH(original__removed_after_its_copys_name_is_durable),
+        WITH_BENCH(release__attribute_of_a_file_with_a_damaged_name__corrupt_and_stays),
+        WITH_BENCH(release__attribute_of_a_directory_with_a_damaged_name__corrupt_and_stays),
+        WITH_BENCH(release__attribute_of_the_root_with_a_damaged_name__corrupt),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
