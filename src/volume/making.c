@@ -40,13 +40,12 @@ static void spot_give_back(struct volume *v, int spot, bool is_clean)
     pthread_mutex_unlock(&v->spots_mutex);
 }
 
-static ks_rc clean(struct volume *v, const char *name)
+ks_rc making_clear(struct io *io, struct io_node *long_names, const char *name)
 {
-    struct io *io = v->conf.io;
-    ks_rc rc = io->ops->unlink(io, v->conf.long_names, name);
+    ks_rc rc = io->ops->unlink(io, long_names, name);
 
     if (ks_is_os(rc, EISDIR))
-        rc = io->ops->rmdir(io, v->conf.long_names, name);
+        rc = io->ops->rmdir(io, long_names, name);
     return ks_is_os(rc, ENOENT) ? KS_SUCCESS : rc;
 }
 
@@ -56,7 +55,8 @@ static ks_rc go_aside(struct making *m)
 
     TRY(spot_take(m->v, &m->spot, &is_clean));
     snprintf(m->spot_name, sizeof m->spot_name, "new.%d", m->spot);
-    ks_rc rc = is_clean ? KS_SUCCESS : clean(m->v, m->spot_name);
+    struct volume_conf *conf = &m->v->conf;
+    ks_rc rc = is_clean ? KS_SUCCESS : making_clear(conf->io, conf->long_names, m->spot_name);
     if (!ks_ok(rc)) {
         spot_give_back(m->v, m->spot, false);
         m->spot = -1;

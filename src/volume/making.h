@@ -33,6 +33,10 @@ ks_rc making_finish(struct making *m) KS_MUST;
 void making_take_back(struct making *m, mode_t type);
 void making_end(struct making *m);
 
+/* making_clear(io, long_names, name): removes from the directory of long names what is no directory, or the empty directory that a crash left of
+ * a mkdir. Success when there is nothing; ENOTEMPTY for a directory that nobody made aside. */
+ks_rc making_clear(struct io *io, struct io_node *long_names, const char *name) KS_MUST;
+
 static inline bool making_is_aside(const struct making *m)
 {
     return m->spot >= 0;

@@ -35,8 +35,8 @@ static ks_rc open_volume(struct io *io, struct backing **ret)
     return backing_open(&conf, true, ret);
 }
 
-/* What an unlink of a file with a long name leaves: a record that no name needs any more. */
-static void leave_record(struct io *io)
+/* What an unlink of a file with a long name leaves, a record that no name needs any more, and a crash in a mkdir for somebody else. */
+static void leave_rests(struct io *io)
 {
     CLEANUP(backing_closep) struct backing *b = NULL;
     struct io_file *file;
@@ -44,6 +44,7 @@ static void leave_record(struct io *io)
     check_ok(open_volume(io, &b));
     check_ok(io->ops->create(io, backing_long(b), "record", 0600, NULL, &file));
     io->ops->close(io, file);
+    check_ok(io->ops->mkdir(io, backing_long(b), "new.0", 0700));
 }
 
 static ks_rc remove_volume(struct io *io)
@@ -110,7 +111,7 @@ static bool try_remove(void *arg, const struct fault_case *c)
     (void)arg;
     check_ok(crash_new(&disk));
     check_ok(create(disk));
-    leave_record(disk);
+    leave_rests(disk);
     bool has_failed = run_with_fault(disk, c, remove_volume, &rc);
     if (is_volume(disk)) {
         assert_false(ks_ok(rc));
