@@ -41,6 +41,7 @@ from harness import proc  # noqa: E402
 from rounds import Rounds  # noqa: E402
 
 PREFIX = "keystead-bench-"
+OPTIONS = ("size", "rows", "targets", "dir", "seconds", "rounds", "limit", "out")  # of a run, kept with its rounds
 TERMINAL_ROUNDS = os.path.join(os.path.dirname(HERE), os.environ.get("BUILD", "build"), "bench.rounds.json")
 
 
@@ -89,6 +90,14 @@ def new_rounds(args):
     return Rounds(rounds_file(options["out"]), options)
 
 
+def check_options(kept):
+    """An older bench/run.py kept other options; its rounds may be of other work."""
+    missing = [name for name in OPTIONS if name not in kept.options]
+    if missing:
+        sys.exit(f"{kept.path} is of another bench/run.py: it does not say {', '.join(missing)}. "
+                 "Begin anew, without --resume")
+
+
 def kept_rounds(args):
     """The newest interrupted run, or that of --out."""
     places = [rounds_file(args.out)] if args.out else [rounds_file(results.PATH), TERMINAL_ROUNDS]
@@ -96,8 +105,9 @@ def kept_rounds(args):
     if not found:
         sys.exit(f"there is nothing to go on with: no {' or '.join(places)}")
     kept = Rounds.load(max(found, key=os.path.getmtime))
-    kept.options["rounds"] = args.rounds or kept.options["rounds"]
     kept.clear_up(PREFIX)
+    check_options(kept)
+    kept.options["rounds"] = args.rounds or kept.options["rounds"]
     print(f"going on with {kept.path}", flush=True)
     return kept
 

@@ -258,3 +258,15 @@ def test_run__interrupted__goes_on_where_it_was(work):
     with open(f"{work}/table.md", encoding="utf-8") as f:
         assert "| rename | " in f.read()
     assert f"round {done + 2}: rename" in out
+
+
+def test_resume__rounds_of_an_older_bench__ends_and_says_so(work):
+    older = {"quick": True, "rows": "create", "targets": "ext4", "dir": work, "seconds": 3, "rounds": 3, "limit": 60,
+             "out": f"{work}/table.md"}
+    kept = Rounds(f"{work}/table.rounds.json", older)
+    kept.add("create", {"ext4": 1.5})
+    again = bench(work, "--resume")
+    _, said = again.communicate(timeout=60)
+    assert again.returncode == 1
+    assert said == f"{kept.path} is of another bench/run.py: it does not say size. Begin anew, without --resume\n"
+    assert Rounds.load(kept.path).figures == kept.figures
