@@ -12,8 +12,10 @@ static ks_rc refuse(struct io *io, struct io_node *dir, const char *name)
 {
     (void)io;
     (void)dir;
-    (void)name;
-    return ks_fail(KS_E_NOT_EMPTY, "the volume is not empty");
+    return ks_fail(KS_E_NOT_EMPTY,
+                   "the volume is not empty: %s/%s is left, maybe because its name is damaged; "
+                   "keystead volume verify tells",
+                   BACKING_TREE, name);
 }
 
 static ks_rc remove_file(struct io *io, struct io_node *dir, const char *name)

@@ -250,6 +250,9 @@ static ks_rc drop_dir(struct transfer *t, const struct transfer_dir *d)
     TRY(side_walk(t->from, d->path, &dir, &name));
     ks_rc rc = t->from->ops->rmdir(t->from, dir, name);
     side_leave(t->from, dir);
+    ENSURE(!ks_is_os(rc, ENOTEMPTY), KS_E_NOT_EMPTY,
+           "something in it is left: it came meanwhile, or, in a volume, its name is damaged; "
+           "keystead volume verify tells");
     return rc;
 }
 

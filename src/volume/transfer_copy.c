@@ -122,7 +122,7 @@ static ks_rc copy_xattr(struct transfer *t, struct side_node *from, struct side_
 {
     CLEANUP(buf_done) struct buf value = buf_init(XATTR_VALUE_MAX);
 
-    TRY(t->from->ops->xattr_get(t->from, from, name, &value));
+    TRY(ks_wrap(t->from->ops->xattr_get(t->from, from, name, &value), "attribute %s", name));
     ks_rc rc = t->to->ops->xattr_set(t->to, to, name, buf_view(&value));
     ENSURE(
         !ks_is_os(rc, EOPNOTSUPP), KS_E_UNSUPPORTED,

@@ -13,7 +13,7 @@ from harness.keyring import claiming
 
 PAYLOAD, BLOCK, HEADER = 3584, 4096, 4096
 SECRET = b"the-secret-that-nobody-may-see"
-EXIT_CORRUPT = 6
+EXIT_USAGE, EXIT_CORRUPT = 2, 6
 
 
 def write(path, data):
@@ -813,3 +813,40 @@ def test_keyring_put_back__a_removed_wrap_opens_until_its_key_is_disabled(volume
 
     store.disable("former")  # at the key service: that no file undoes
     assert volume.mount(check=False).returncode == 3
+
+
+def rename_attribute(volume, objects):
+    path = backing_path(volume, objects["file"])
+    kept = next(a for a in os.listxattr(path) if a.startswith("user.ks."))
+    value = os.getxattr(path, kept)
+    os.removexattr(path, kept)
+    os.setxattr(path, kept[:8] + kept[8:].swapcase(), value)
+
+
+def change_header(volume, objects):
+    flip(backing_path(volume, objects["file"]), 40)
+
+
+def change_end(volume, objects):
+    cut_within_a_page(backing_path(volume, objects["file"]), None)
+
+
+@pytest.mark.parametrize("attack, code, told, is_listed", [
+    (change_header, EXIT_CORRUPT, "keystead: file: ", True),
+    (change_end, EXIT_CORRUPT, "keystead: file: ", True),
+    (retarget, EXIT_CORRUPT, "keystead: link: ", True),
+    (change_attribute_of_a_file, EXIT_CORRUPT, "keystead: file: attribute user.origin: ", True),
+    (change_attribute_of_a_directory, EXIT_CORRUPT, "keystead: directory: attribute user.origin: ", True),
+    (rename_attribute, EXIT_CORRUPT, "keystead: file: attribute user.ks.", True),
+    (change_record, EXIT_USAGE, "keystead: the volume is not empty: tree/~", False),
+], ids=["header", "end", "target", "value of a file", "value of a directory", "name of an attribute", "record"])
+def test_release__of_what_is_damaged__leaves_it_and_the_volume(attack, code, told, is_listed, volume, objects, work):
+    attack(volume, objects)
+    plain = os.path.join(work, "plain")
+    os.mkdir(plain)
+    done = volume.cli.run("volume", "release", volume.backing, plain, check=False)
+    assert done.returncode == code, done.stderr
+    assert done.stderr.startswith(told)
+    name = told.split(": ")[1] if is_listed else LONG
+    assert not os.path.lexists(os.path.join(plain, name)) or os.path.isdir(os.path.join(plain, name))
+    assert volume.cli.run("volume", "verify", volume.backing, check=False).returncode == EXIT_CORRUPT

@@ -119,7 +119,9 @@ static void object_in_the_tree__not_empty_and_stays_a_volume(void **state)
     struct world *w = *state;
 
     make_dir(w, "/vol/tree", "x");
-    check_rc(remove_volume(w), NOT_EMPTY);
+    ks_rc rc = remove_volume(w);
+    check_rc(rc, NOT_EMPTY);
+    check_text(rc, "tree/x is left");
     check_is_volume(w);
 }
 

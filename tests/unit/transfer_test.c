@@ -498,22 +498,34 @@ static void mount_within_the_receiving_side__unsupported_and_stays(void **state)
 
 /* --- damage in the volume --- */
 
-/* The one object of the volume, as the backing directory has it. */
-static struct path backing_object(struct bench *b)
+/* The path of the one entry of a directory. */
+static struct path entry_of(const char *path)
 {
     struct path found = {""};
-    DIR *dir = opendir(tmpdir_path(&b->tmp, "vol/tree").text);
+    DIR *dir = opendir(path);
 
     assert_non_null(dir);
     for (const struct dirent *e = readdir(dir); e; e = readdir(dir))
         if (e->d_name[0] != '.')
-            snprintf(found.text, sizeof found.text, "%s/vol/tree/%.150s", b->tmp.path, e->d_name);
+            snprintf(found.text, sizeof found.text, "%.120s/%.120s", path, e->d_name);
     closedir(dir);
     assert_int_not_equal(found.text[0], '\0');
     return found;
 }
 
-/* One letter of the name of its only attribute becomes the other case, and the second time it is as it was. */
+/* The one object of the volume, as the backing directory has it. */
+static struct path backing_object(struct bench *b)
+{
+    return entry_of(tmpdir_path(&b->tmp, "vol/tree").text);
+}
+
+/* The first letter becomes the other case, and the second time it is as it was. */
+static void flip_letter(char *name)
+{
+    name[strspn(name, "0123456789-_")] ^= 0x20;
+}
+
+/* Of its only attribute. */
 static void flip_attribute_name(const char *path)
 {
     char name[IO_NAME_BYTES + 2], value[256];
@@ -524,9 +536,7 @@ static void flip_attribute_name(const char *path)
     ssize_t len = getxattr(path, name, value, sizeof value);
     assert_true(len > 0);
     assert_int_equal(removexattr(path, name), 0);
-    char *letter = strlen("user.ks.") + name;
-    letter += strspn(letter, "0123456789-_");
-    *letter ^= 0x20;
+    flip_letter(name + strlen("user.ks."));
     assert_int_equal(setxattr(path, name, value, (size_t)len, 0), 0);
 }
 
@@ -577,6 +587,31 @@ static void release__attribute_of_the_root_with_a_damaged_name__corrupt(void **s
                                   "the directory itself: attribute user.ks.");
 }
 
+/* Everything else is moved: who has a damaged volume wants out of it what can be had. */
+static void release__damaged_name_in_a_directory__stays_with_its_directory(void **state)
+{
+    struct bench *b = *state;
+    struct path dir, sound, damaged;
+
+    assert_int_equal(mkdir(at(b, "sub").text, 0755), 0);
+    put(b, "sub/file", 100);
+    check_ok(adopt(b));
+    dir = backing_object(b);
+    sound = entry_of(dir.text);
+    damaged = sound;
+    flip_letter(damaged.text + strlen(dir.text) + 1);
+    assert_int_equal(rename(sound.text, damaged.text), 0);
+    put(b, "other", 200);
+    check_ok(adopt(b));
+    ks_rc rc = release(b);
+    check_rc(rc, NOT_EMPTY);
+    check_text(rc, "sub: something in it is left");
+    check_put(b, "other", 200);
+    assert_int_equal(rename(damaged.text, sound.text), 0);
+    check_ok(release(b));
+    check_put(b, "sub/file", 100);
+}
+
 #define WITH_BENCH(test) cmocka_unit_test_setup_teardown(test, bench_new, bench_free)
 
 int main(void)
@@ -596,6 +631,7 @@ int main(void)
         WITH_BENCH(same_contents_there__changed_before_its_removal__busy_and_stays),
         WITH_BENCH(mount_within_the_receiving_side__unsupported_and_stays),
         WITH_BENCH(original__removed_after_its_copys_name_is_durable),
+        WITH_BENCH(release__damaged_name_in_a_directory__stays_with_its_directory),
         WITH_BENCH(release__attribute_of_a_file_with_a_damaged_name__corrupt_and_stays),
         WITH_BENCH(release__attribute_of_a_directory_with_a_damaged_name__corrupt_and_stays),
         WITH_BENCH(release__attribute_of_the_root_with_a_damaged_name__corrupt),
