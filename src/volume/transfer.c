@@ -13,6 +13,8 @@
 #include "base/mem.h"
 #include "volume/transfer_int.h"
 
+enum { ACL_MAX = 64 << 10 };
+
 ks_rc transfer_report(struct transfer *t)
 {
     if (!t->conf->progress || t->conf->progress(t->conf->arg, &t->result->progress))
@@ -193,11 +195,25 @@ static ks_rc move_one(struct transfer *t, const struct transfer_spot *spot)
     return rc;
 }
 
+/* What is made in a directory with such a list gets its entries, and would be open to more than its mode let in before. */
+static ks_rc check_no_default_acl(struct transfer *t, struct side_node *to, const char *path)
+{
+    CLEANUP(buf_done) struct buf acl = buf_init(ACL_MAX);
+    ks_rc rc = t->to->ops->xattr_get(t->to, to, "system.posix_acl_default", &acl);
+
+    ENSURE(!ks_ok(rc), KS_E_UNSUPPORTED,
+           "%s%sthe directory on the other side has a default access control list, which would "
+           "open to others what is moved there; remove it (setfacl -k) and start again",
+           path, path[0] ? ": " : "");
+    return ks_is_os(rc, ENODATA) || ks_is_os(rc, EOPNOTSUPP) ? KS_SUCCESS : rc;
+}
+
 static ks_rc move_dir(struct transfer *t, struct side_node *from, struct side_node *to,
                       const char *path)
 {
     CLEANUP(names_done) struct names names = {0};
 
+    TRY(check_no_default_acl(t, to, path));
     TRY(remove_unfinished(t->to, to));
     TRY(remove_unfinished(t->from, from));
     TRY(names_read(t->from, from, &names));

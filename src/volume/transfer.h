@@ -8,8 +8,11 @@
  * was ended by whatever goes on where it is started again.
  *
  * Moved are regular files with their holes, directories, symlinks, fifos, sockets and devices, with owner, mode,
- * times, extended attributes and hard links within the tree. Nobody else may use either tree meanwhile: a file that
- * changed while it was copied ends the transfer (BUSY) and stays where it was.
+ * times, extended attributes and hard links within the tree. An attribute that the other side cannot keep, as an access
+ * control list, one that is damaged, and a default access control list on the receiving side end the transfer. Not moved:
+ * attributes of symlinks, which io/ has none of; flags of chattr(1); space that is allocated and holds no data. Nobody
+ * else may use either tree meanwhile: a file that changed while it was copied ends the transfer (BUSY) and stays where it
+ * was.
  *
  * Names that begin with TRANSFER_NAME are ours: unfinished copies of earlier transfers, removed when met.
  */

@@ -612,6 +612,55 @@ static void release__damaged_name_in_a_directory__stays_with_its_directory(void 
     check_put(b, "sub/file", 100);
 }
 
+/* --- access control lists --- */
+
+/* u::rwx, u:1234:rwx, g::---, m::rwx, o::---, as linux/posix_acl_xattr.h has it: version, then permission and tag, id. */
+static const uint32_t acl_1234[] = {2,          0x70001, UINT32_MAX, 0x70002, 1234,      4,
+                                    UINT32_MAX, 0x70010, UINT32_MAX, 0x20,    UINT32_MAX};
+
+static void set_acl(struct bench *b, const char *name, const char *attribute)
+{
+    if (setxattr(at(b, name).text, attribute, acl_1234, sizeof acl_1234, 0) != 0) {
+        assert_int_equal(errno, EOPNOTSUPP);
+        print_message("no access control lists on this file system\n");
+        skip();
+    }
+}
+
+static void adopt__file_with_an_access_control_list__unsupported_and_stays(void **state)
+{
+    struct bench *b = *state;
+
+    put(b, "file", 100);
+    set_acl(b, "file", "system.posix_acl_access");
+    ks_rc rc = adopt(b);
+    check_rc(rc, UNSUPPORTED);
+    check_text(rc, "file: its extended attribute system.posix_acl_access");
+    check_put(b, "file", 100);
+}
+
+/* A file of mode 0660 would be open to user 1234, who is not of its group. */
+static void release__into_a_directory_with_a_default_list__unsupported_and_stays(void **state)
+{
+    struct bench *b = *state;
+
+    assert_int_equal(mkdir(at(b, "sub").text, 0755), 0);
+    put(b, "sub/file", 100);
+    check_ok(adopt(b));
+    assert_int_equal(mkdir(at(b, "sub").text, 0755), 0);
+    set_acl(b, "sub", "system.posix_acl_default");
+    ks_rc rc = release(b);
+    check_rc(rc, UNSUPPORTED);
+    check_text(rc, "sub: the directory on the other side has a default access control list");
+    assert_int_equal(access(at(b, "sub/file").text, F_OK), -1);
+    set_acl(b, "", "system.posix_acl_default");
+    check_rc(release(b), UNSUPPORTED);
+    assert_int_equal(removexattr(at(b, "").text, "system.posix_acl_default"), 0);
+    assert_int_equal(removexattr(at(b, "sub").text, "system.posix_acl_default"), 0);
+    check_ok(release(b));
+    check_put(b, "sub/file", 100);
+}
+
 #define WITH_BENCH(test) cmocka_unit_test_setup_teardown(test, bench_new, bench_free)
 
 int main(void)
@@ -631,6 +680,8 @@ int main(void)
         WITH_BENCH(same_contents_there__changed_before_its_removal__busy_and_stays),
         WITH_BENCH(mount_within_the_receiving_side__unsupported_and_stays),
         WITH_BENCH(original__removed_after_its_copys_name_is_durable),
+        WITH_BENCH(adopt__file_with_an_access_control_list__unsupported_and_stays),
+        WITH_BENCH(release__into_a_directory_with_a_default_list__unsupported_and_stays),
         WITH_BENCH(release__damaged_name_in_a_directory__stays_with_its_directory),
         WITH_BENCH(release__attribute_of_a_file_with_a_damaged_name__corrupt_and_stays),
         WITH_BENCH(release__attribute_of_a_directory_with_a_damaged_name__corrupt_and_stays),
