@@ -66,6 +66,17 @@ static void show_failures(const json_t *status)
         output_field("poisoned", "%" PRIu64 " files: a sync of them failed; mount anew", poisoned);
 }
 
+static void show_stale(const json_t *status)
+{
+    const char *stale =
+        json_string_value(json_object_get(json_object_get(status, "keyring"), "stale"));
+
+    if (stale)
+        output_field(
+            "keyring",
+            "the copy %s is old or damaged and cannot be written: see the log of the mount", stale);
+}
+
 static void lease_bar(uint64_t left, uint64_t max, char out[BAR_CELLS + 1])
 {
     uint64_t full = max > 0 ? (left < max ? left : max) * BAR_CELLS / max : 0;
@@ -275,6 +286,7 @@ ks_rc dashboard_status(const json_t *status, int64_t now_s)
 {
     show_state(status);
     show_failures(status);
+    show_stale(status);
     show_lease(status);
     show_probe(status);
     show_receipt(status);

@@ -45,15 +45,16 @@ json_t *report_status(const struct target *t, int64_t revoked_s, const struct su
 
     target_id(k, id);
     return json_pack(
-        "{s:b, s:{s:s, s:o, s:o, s:o, s:n}, s:{s:n, s:n}, s:s, s:b, s:s, s:s, s:{s:i, s:I, s:I, "
+        "{s:b, s:{s:s, s:o, s:o, s:o, s:n}, s:{s:n, s:n, s:n}, s:s, s:b, s:s, s:s, s:{s:i, s:I, "
+        "s:I, "
         "s:I}, s:n, s:o, "
         "s:o, s:o, "
         "s:o, s:n, s:n, s:i, s:n, s:n}",
         "ok", 1, "volume", "id", id, "label", json_text(k->label), "backing",
         json_text(t->place.backing), "mountpoint",
         t->place.mountpoint ? json_text(t->place.mountpoint) : json_null(), "pid", "keyring",
-        "sequence", "sequence_min", "state", "UNMOUNTED", "revoked", revoked_s != 0, "cause",
-        revoked_s ? "REVOKED" : "NONE", "message", "", "lease", "left_ms", 0, "max_ms",
+        "sequence", "sequence_min", "stale", "state", "UNMOUNTED", "revoked", revoked_s != 0,
+        "cause", revoked_s ? "REVOKED" : "NONE", "message", "", "lease", "left_ms", 0, "max_ms",
         (json_int_t)k->settings.lease_ms_max, "grace_ms", (json_int_t)k->settings.grace_ms,
         "probe_ms", (json_int_t)k->settings.probe_ms, "last_probe", "wraps", keyring_wraps_json(k),
         "generations", report_generations(k, survey, false), "generations_as_of",

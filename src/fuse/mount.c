@@ -95,6 +95,24 @@ static void watch_backing(struct process *p)
         trouble_note_kind(p->trouble, TROUBLE_GONE, "it was removed");
 }
 
+/* mend_keyring(p): a copy of the keyring that could not be written is tried again until it is: meanwhile the newest keys are on the disk
+ * once, and what was destroyed may still be there. */
+static void mend_keyring(struct process *p)
+{
+    const char *stale = backing_stale(p->backing);
+    bool was_told = p->is_stale_told;
+    ks_rc rc = stale ? backing_mend(p->backing) : KS_SUCCESS;
+
+    p->is_stale_told = !ks_ok(rc);
+    if (p->is_stale_told && !was_told)
+        log_line(LOG_ERROR,
+                 "the copy %s of the keyring is old or damaged and may hold keys that were "
+                 "destroyed; it is tried again every %d s, make it writable: %s",
+                 stale, HOUSEKEEPING_MS / 1000, ks_text(rc));
+    if (ks_ok(rc) && (stale || was_told))
+        log_line(LOG_NOTICE, "both copies of the keyring are whole again");
+}
+
 /* How many descriptors this process may have. Half are for objects that the kernel remembers: when these are more it is
  * made to drop some (start_shedder). Three quarters are for objects and backing files that stay open. The last eighth is no
  * object's: what a program wrote and the kernel keeps can be written back when everything else is used up. */
@@ -352,6 +370,7 @@ static void serve(struct process *p, int signals)
         admin_rotate_when_due(p);
         rekey_when_due(p);
         watch_backing(p);
+        mend_keyring(p);
         volume_rest(p->volume);
     }
 }

@@ -60,7 +60,9 @@ struct process {
     _Atomic int farewell_fd;      /* who asked for the unmount hears when all is over; -1: nobody */
     _Atomic int64_t rotation_due; /* wall time; 0: never */
     atomic_bool is_rotating;
-    struct { /* admin_rekey.c; the rest counts while it is running */
+    bool
+        is_stale_told; /* housekeeping: the log says that a copy of the keyring cannot be written */
+    struct {           /* admin_rekey.c; the rest counts while it is running */
         atomic_bool is_running;
         atomic_bool is_needed;    /* there are older data keys */
         _Atomic uint64_t next_ms; /* boot time before which the rekeyer is not asked again */

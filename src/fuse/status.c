@@ -85,8 +85,9 @@ static json_t *keyring(struct process *p)
 {
     uint64_t sequence = backing_sequence(p->backing);
 
-    return json_pack("{s:o, s:o}", "sequence", sequence ? number(sequence) : json_null(),
-                     "sequence_min", number(p->conf->backing.sequence_min));
+    return json_pack("{s:o, s:o, s:s?}", "sequence", sequence ? number(sequence) : json_null(),
+                     "sequence_min", number(p->conf->backing.sequence_min), "stale",
+                     backing_stale(p->backing));
 }
 
 /* --- key services --- */

@@ -321,7 +321,8 @@ static ks_rc write_image(struct keyring_file *f, struct image *next)
     image_move(&f->current, next);
     image_done(&f->other);
     f->is_authentic = true;
-    /* The new keyring is durable, so this succeeded; the copy stays marked and is mended later. */
+    /* The new keyring is durable, so this succeeded; the copy stays marked, and keyring_file_mend tries
+     * again and tells. */
     IGNORE(write_copy(f, !first, buf_view(&f->current.bytes)));
     return KS_SUCCESS;
 }
@@ -337,13 +338,17 @@ ks_rc keyring_file_replace(struct keyring_file *f, const struct keyring *k, stru
     return write_image(f, &next);
 }
 
+const char *keyring_file_stale(const struct keyring_file *f)
+{
+    for (int i = 0; i < COPIES; i++)
+        if (f->is_stale[i])
+            return copy_names[i];
+    return NULL;
+}
+
 bool keyring_file_is_mended(const struct keyring_file *f)
 {
-    bool is_mended = true;
-
-    for (int i = 0; i < COPIES; i++)
-        is_mended = is_mended && !f->is_stale[i];
-    return is_mended;
+    return !keyring_file_stale(f);
 }
 
 ks_rc keyring_file_mend(struct keyring_file *f)

@@ -33,6 +33,8 @@ ks_rc keyring_file_keep_to(struct keyring_file *f, const char *volume_id) KS_MUS
 /* keyring_file_foreign(f): the name of such a copy; NULL: there was none. */
 const char *keyring_file_foreign(const struct keyring_file *f);
 
+/* keyring_file_stale(f): the name of a copy that is not known to hold the current keyring; NULL: both do. */
+const char *keyring_file_stale(const struct keyring_file *f);
 /* keyring_file_is_mended(f): whether both copies are whole and the same. */
 bool keyring_file_is_mended(const struct keyring_file *f);
 /* The newest keyring as read or written last. */
@@ -57,7 +59,8 @@ bool keyring_file_fall_back(struct keyring_file *f);
  * keyring_file_replace(f, k, mac_key): gives k the next sequence and makes it durable, copy by copy.
  * STATE without the lock or before keyring_file_authenticate.
  * When it fails before the first copy is durable the old keyring stands; when only the second copy fails,
- * the new one stands and the next open or replace mends the other. Takes a copy of k.
+ * it has succeeded, and the other stays as it was, with what the change took out of it, until keyring_file_mend, an open or
+ * another replace writes it. Takes a copy of k.
  */
 ks_rc keyring_file_replace(struct keyring_file *f, const struct keyring *k,
                            struct view mac_key) KS_MUST;

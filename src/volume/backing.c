@@ -42,6 +42,7 @@ struct backing {
     pthread_mutex_t snapshot_mutex;
     struct keyring *snapshot;
     bool is_authentic; /* the snapshot */
+    const char *stale; /* the copy that is not the snapshot; NULL */
 };
 
 struct io_node *backing_dir(struct backing *b, struct io **ret_io)
@@ -117,6 +118,7 @@ static void snapshot_renew(struct backing *b)
     struct keyring *old = b->snapshot;
     b->snapshot = fresh;
     b->is_authentic = keyring_file_is_authentic(b->file);
+    b->stale = keyring_file_stale(b->file);
     pthread_mutex_unlock(&b->snapshot_mutex);
     keyring_free(old);
 }
@@ -379,6 +381,21 @@ ks_rc backing_set_settings(struct backing *b, const struct keyset *keys,
     TRY(backing_check_exclusive(b));
     CLEANUP(quick_end) struct quick_change c = quick_begin(b);
     return ks_wrap(hierarchy_set_settings(&c.h, keys, settings), "%s", b->path);
+}
+
+ks_rc backing_mend(struct backing *b)
+{
+    TRY(backing_check_exclusive(b));
+    CLEANUP(quick_end) struct quick_change c = quick_begin(b);
+    return ks_wrap(keyring_file_mend(c.h.file), "%s", b->path);
+}
+
+const char *backing_stale(struct backing *b)
+{
+    pthread_mutex_lock(&b->snapshot_mutex);
+    const char *stale = b->is_authentic ? b->stale : NULL;
+    pthread_mutex_unlock(&b->snapshot_mutex);
+    return stale;
 }
 
 /* --- revocation ----------------------------------------------------------------------------- */

@@ -101,6 +101,12 @@ ks_rc backing_is_revoked(struct backing *b, bool *ret) KS_MUST;
 /* backing_revoked_s(b, ret): since when, for reports; 0 = not revoked. */
 ks_rc backing_revoked_s(struct backing *b, int64_t *ret) KS_MUST;
 
+/* backing_stale(b): the name of the copy of the keyring that is not the current one, once a key has vouched for that; NULL: both
+ * are, or nobody knows. Waits for no change and no disk. */
+const char *backing_stale(struct backing *b);
+/* backing_mend(b): writes such a copy again. Needs no key. */
+ks_rc backing_mend(struct backing *b) KS_MUST;
+
 /* The changes of key/hierarchy.h, under the lock; keys is the keyset in use. STATE when not opened
  * exclusively. */
 ks_rc backing_rotate_cmek(struct backing *b, const struct keyset *keys, uint32_t wrap_id,

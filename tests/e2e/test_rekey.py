@@ -65,6 +65,42 @@ def check_contents(volume, content):
             assert f.read() == data, name
 
 
+def copies(volume):
+    found = []
+    for n in range(2):
+        with open(os.path.join(volume.backing, f"keyring.{n}"), "rb") as f:
+            found.append(f.read())
+    return found
+
+
+def log_lines(volume, text):
+    with open(volume.log) as f:
+        return [line for line in f if text in line]
+
+
+def obstruct_second_copy(volume, sequence):
+    """The copy that the change after this sequence writes second cannot be written; the path of what is in the way."""
+    path = os.path.join(volume.backing, f"keyring.{sequence % 2}.tmp")
+    os.mkdir(path)
+    return path
+
+
+def test_data_rotation__a_copy_of_the_keyring_cannot_be_written__is_done_and_the_copy_is_mended_while_mounted(mounted):
+    """A directory lies where the new contents of the second copy are made. To have a new key does not fail for that; the volume process says so
+    once and mends the copy as soon as it can, without being asked."""
+    told, mended = "the copy keyring.1 of the keyring is old or damaged", "both copies of the keyring are whole again"
+    obstacle = obstruct_second_copy(mounted, mounted.status()["keyring"]["sequence"])
+    mounted.call("rotate", "--level", "data")
+    assert mounted.status()["keyring"] == {"sequence": 2, "sequence_min": 0, "stale": "keyring.1"}
+    assert "the copy keyring.1 is old or damaged" in mounted.call("status").stdout
+    proc.wait_until(lambda: log_lines(mounted, told), "the log says it")
+    os.rmdir(obstacle)
+    proc.wait_until(lambda: mounted.status()["keyring"]["stale"] is None, "the copy is mended")
+    assert copies(mounted)[0] == copies(mounted)[1]
+    proc.wait_until(lambda: log_lines(mounted, mended), "the log says that, too")
+    assert len(log_lines(mounted, told)) == len(log_lines(mounted, mended)) == 1
+
+
 def test_rekey_under_load__killed_in_the_middle__ends_and_loses_nothing(mounted, work):
     engine = make_engine(Postgres, mounted, work)
     engine.init()

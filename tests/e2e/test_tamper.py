@@ -636,11 +636,11 @@ def test_keyring_put_back__below_the_minimum__is_refused_and_nothing_is_lost(vol
     says that no key vouches for. The right one put back, or the older one accepted, mounts."""
     kept = keep_keyring(volume)
     volume.mount()
-    assert volume.status()["keyring"] == {"sequence": 1, "sequence_min": 0}
+    assert volume.status()["keyring"] == {"sequence": 1, "sequence_min": 0, "stale": None}
     volume.call("rotate", "--level", "data")
     volume.unmount()
     volume.mount("--min-sequence", 2)
-    assert volume.status()["keyring"] == {"sequence": 2, "sequence_min": 2}
+    assert volume.status()["keyring"] == {"sequence": 2, "sequence_min": 2, "stale": None}
     volume.unmount()
     today = keep_keyring(volume)
 
@@ -697,7 +697,7 @@ def test_keyring_put_back__of_a_volume_that_is_revoked__is_refused_too_and_a_for
     assert done.returncode == EXIT_CORRUPT and "sequence 1, but one with 2" in done.stderr
     write(os.path.join(volume.backing, "keyring.0"), claiming(kept["keyring.0"], 99))
     volume.mount("--min-sequence", 2, "--start-locked")  # a revoke asks for no key, which would have told
-    assert volume.status()["keyring"] == {"sequence": None, "sequence_min": 2}
+    assert volume.status()["keyring"] == {"sequence": None, "sequence_min": 2, "stale": None}
     assert volume.call("unlock", check=False).returncode != 0
     status = volume.status()
     assert (status["state"], status["cause"]) == ("LOCKED", "ROLLED_BACK") and "sequence 1, but one with 2" in status["message"]

@@ -326,6 +326,35 @@ static void changes__show_in_reports_and_after_reopening(void **state)
     }
 }
 
+/* A directory is where the new contents of a copy are made. */
+static void copy_cannot_be_written__is_named_until_it_is_mended(void **state)
+{
+    struct world *w = *state;
+    CLEANUP(backing_closep) struct backing *b = NULL;
+    CLEANUP(backing_closep) struct backing *reader = NULL;
+    CLEANUP(keyset_freep) struct keyset *keys = NULL;
+    CLEANUP(keyset_freep) struct keyset *newer = NULL;
+    char path[160];
+
+    create_and_open(w, &b, &keys);
+    assert_null(backing_stale(b));
+    sub_path(w, "keyring.1.tmp", path);
+    assert_int_equal(mkdir(path, 0700), 0);
+    check_ok(backing_rotate_data(b, keys, &newer)); /* nothing is lost for want of a second copy */
+    assert_string_equal(backing_stale(b), "keyring.1");
+    ks_rc rc = backing_mend(b);
+    assert_int_equal(ks_errno(rc), EISDIR);
+    check_text(rc, w->path);
+    assert_string_equal(backing_stale(b), "keyring.1");
+    check_ok(backing_open(&w->conf, false, &reader));
+    assert_null(backing_stale(reader)); /* nobody vouched for what was read */
+    assert_int_equal(rmdir(path), 0);
+    check_rc(backing_mend(reader), STATE);
+    check_ok(backing_mend(b));
+    assert_null(backing_stale(b));
+    assert_true(backing_is_mended(b));
+}
+
 static void open__below_the_minimum__is_rolled_back(void **state)
 {
     struct world *w = *state;
@@ -790,6 +819,7 @@ int main(void)
         TEST(open__newer_version__names_the_volume),
         TEST(unlock__wrap_moved_from_another_volume__does_not_open),
         TEST(changes__show_in_reports_and_after_reopening),
+        TEST(copy_cannot_be_written__is_named_until_it_is_mended),
         TEST(open__below_the_minimum__is_rolled_back),
         TEST(open__kept_to_another_volume__is_foreign),
         TEST(probe__after_bad_credentials__asks_with_new_ones),
