@@ -61,9 +61,10 @@ static ks_rc rotate_offline(struct target *t, const struct key_spec *spec)
     TRY(target_unlock(t));
     if (strcmp(level, "cmek") == 0)
         return backing_rotate_cmek(t->backing, t->keys, (uint32_t)t->cli->numbers[OPT_WRAP], spec);
-    if (strcmp(level, "store") == 0)
-        return backing_rotate_store(t->backing, t->keys, &newer);
-    return backing_rotate_data(t->backing, t->keys, &newer);
+    if (strcmp(level, "data") == 0)
+        return backing_rotate_data(t->backing, t->keys, &newer);
+    TRY(backing_rotate_store(t->backing, t->keys, &newer));
+    return backing_settle(t->backing);
 }
 
 ks_rc cmd_volume_rotate(struct cli *cli)

@@ -96,7 +96,8 @@ static ks_rc rotate_store(struct change *c)
     CLEANUP(keyset_freep) struct keyset *newer = NULL;
 
     TRY(backing_rotate_store(c->p->backing, c->keys, &newer));
-    return volume_set_keys(c->p->volume, &newer);
+    TRY(volume_set_keys(c->p->volume, &newer));
+    return backing_settle(c->p->backing);
 }
 
 static ks_rc rotate_data(struct change *c)

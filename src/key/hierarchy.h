@@ -52,6 +52,14 @@ ks_rc hierarchy_open(struct hierarchy *h, struct keyset **ret) KS_MUST;
 ks_rc hierarchy_probe(const struct keyring *k, struct key_service *service,
                       uint32_t *ret_wrap_id) KS_MUST;
 
+/*
+ * hierarchy_settle(h): both copies of the keyring hold the newest change. A change has succeeded when one copy does; what it took away is
+ * gone when the other does too. Tries once more to write a copy that is behind; when that fails the change stands all the same, and the
+ * text says in which copy and what to do. rotate_cmek and remove_wrap end with it. After rotate_store and destroy_data_keys it is their
+ * caller's, who first takes the new keyset into use: that is the one to work with, whatever this one says.
+ */
+ks_rc hierarchy_settle(struct hierarchy *h) KS_MUST;
+
 /* hierarchy_rotate_cmek(h, keys, wrap_id, spec): the wrap (0: every active one) is replaced by one under
  * spec, or under the current version of the same CMEK when spec is NULL; the old one is retired.
  * NOT_FOUND, STATE; service errors leave everything as it was. */

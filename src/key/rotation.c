@@ -50,6 +50,28 @@ static ks_rc change_commit(struct hierarchy *h, struct view store_key, const str
     return keyring_file_replace(h->file, k, secret_view(mac_key));
 }
 
+ks_rc hierarchy_settle(struct hierarchy *h)
+{
+    CLEANUP(file_unlockp) pthread_mutex_t *locked = file_lock(h);
+    const char *stale = keyring_file_stale(h->file);
+
+    (void)locked;
+    if (!stale)
+        return KS_SUCCESS;
+    return ks_wrap(keyring_file_mend(h->file),
+                   "the change stands in %s, but %s may still hold what it took away: make it "
+                   "writable; a mounted volume then mends it by itself, else the next command "
+                   "that opens the volume with its keys",
+                   keyring_file_name(h->file), stale);
+}
+
+/* A change that takes something away and has no keyset to give. */
+static ks_rc change_commit_both(struct hierarchy *h, struct view store_key, const struct keyring *k)
+{
+    TRY(change_commit(h, store_key, k));
+    return hierarchy_settle(h);
+}
+
 /* Opens the changed keyring before it gets to the disk, which proves it, then makes it durable. */
 static ks_rc change_commit_opened(struct hierarchy *h, struct view store_key,
                                   const struct keyring *k, struct keyset **ret)
@@ -158,7 +180,7 @@ ks_rc hierarchy_rotate_cmek(struct hierarchy *h, const struct keyset *keys, uint
         TRY(replace_one_wrap(h, k, wrap_id, spec, store_key));
     else
         TRY(replace_all_wraps(h, k, store_key));
-    return change_commit(h, secret_view(store_key), k);
+    return change_commit_both(h, secret_view(store_key), k);
 }
 
 ks_rc hierarchy_add_wrap(struct hierarchy *h, const struct keyset *keys,
@@ -193,7 +215,7 @@ ks_rc hierarchy_remove_wrap(struct hierarchy *h, const struct keyset *keys, uint
         "wrap %u is the last one: without it nobody could ever open the volume; add another first",
         id);
     keyring_wrap_retire(w, clock_wall_s(h->clock));
-    return change_commit(h, keyset_store_key(keys), k);
+    return change_commit_both(h, keyset_store_key(keys), k);
 }
 
 /* --- keys below the wraps ------------------------------------------------------------------- */

@@ -383,6 +383,13 @@ ks_rc backing_set_settings(struct backing *b, const struct keyset *keys,
     return ks_wrap(hierarchy_set_settings(&c.h, keys, settings), "%s", b->path);
 }
 
+ks_rc backing_settle(struct backing *b)
+{
+    TRY(backing_check_exclusive(b));
+    CLEANUP(quick_end) struct quick_change c = quick_begin(b);
+    return ks_wrap(hierarchy_settle(&c.h), "%s", b->path);
+}
+
 ks_rc backing_mend(struct backing *b)
 {
     TRY(backing_check_exclusive(b));

@@ -108,7 +108,7 @@ const char *backing_stale(struct backing *b);
 ks_rc backing_mend(struct backing *b) KS_MUST;
 
 /* The changes of key/hierarchy.h, under the lock; keys is the keyset in use. STATE when not opened
- * exclusively. */
+ * exclusively. After rotate_store and destroy_data_keys: backing_settle. */
 ks_rc backing_rotate_cmek(struct backing *b, const struct keyset *keys, uint32_t wrap_id,
                           const struct key_spec *spec) KS_MUST;
 ks_rc backing_rotate_store(struct backing *b, const struct keyset *keys,
@@ -121,5 +121,6 @@ ks_rc backing_destroy_data_keys(struct backing *b, const struct keyset *keys,
 ks_rc backing_add_wrap(struct backing *b, const struct keyset *keys, const struct key_spec *spec,
                        uint32_t *ret_id) KS_MUST;
 ks_rc backing_remove_wrap(struct backing *b, const struct keyset *keys, uint32_t id) KS_MUST;
+ks_rc backing_settle(struct backing *b) KS_MUST;
 ks_rc backing_set_settings(struct backing *b, const struct keyset *keys,
                            const struct keyring_settings *settings) KS_MUST;

@@ -65,7 +65,8 @@ struct reencrypt_result {
 
 /*
  * reencrypt_run(conf, ret): errors of change_begin; BUSY when progress said to stop or another sweep runs; LOCKED when the volume
- * locks; errors of the backing tree. *ret tells how far it came, also then; reencrypt_done in every case.
+ * locks; errors of the backing tree, and of backing_settle: a key that a copy of the keyring still holds is not told as destroyed, and
+ * running it again tries that copy again. *ret tells how far it came, also then; reencrypt_done in every case.
  * Damage is no error.
  */
 ks_rc reencrypt_run(const struct reencrypt_conf *conf, struct reencrypt_result *ret) KS_MUST;

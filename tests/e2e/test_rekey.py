@@ -101,6 +101,48 @@ def test_data_rotation__a_copy_of_the_keyring_cannot_be_written__is_done_and_the
     assert len(log_lines(mounted, told)) == len(log_lines(mounted, mended)) == 1
 
 
+def test_rekey__a_copy_of_the_keyring_cannot_be_written__the_key_is_not_told_destroyed_until_it_is(filled):
+    """The change stands in the other copy, and the volume process mends this one by itself."""
+    volume, content = filled
+    before = copies(volume)
+    obstacle = obstruct_second_copy(volume, volume.status()["keyring"]["sequence"])
+    for _ in range(2):  # also when there is nothing left to re-encrypt
+        done = volume.call("rekey", check=False)
+        assert done.returncode != 0 and "destroyed" not in done.stdout, done
+        assert "the change stands in keyring.1, but keyring.0 may still hold" in done.stderr, done
+    assert copies(volume)[0] == before[0] and copies(volume)[1] != before[1]
+    os.rmdir(obstacle)
+    proc.wait_until(lambda: volume.status()["keyring"]["stale"] is None, "the copy is mended")
+    assert copies(volume)[0] == copies(volume)[1]
+    rekey_to_the_end(volume)
+    check_contents(volume, content)
+
+
+def test_rotation__a_copy_of_the_keyring_cannot_be_written__what_takes_away_fails_and_nothing_is_lost(filled):
+    """The change stands all the same, and the volume works on with the new keys; another change is not begun on one copy."""
+    volume, content = filled
+    sequence = volume.status()["keyring"]["sequence"]
+    obstacle = obstruct_second_copy(volume, sequence)
+    done = volume.call("rotate", "--level", "store", check=False)
+    assert done.returncode != 0 and "the change stands in" in done.stderr, done
+    assert volume.status()["keyring"]["sequence"] == sequence + 1
+    done = volume.call("rotate", "--level", "cmek", check=False)
+    assert done.returncode != 0 and "the change stands in" not in done.stderr, done
+    assert volume.status()["keyring"]["sequence"] == sequence + 1
+    os.rmdir(obstacle)
+    volume.call("rotate", "--level", "store")
+    sequence = volume.status()["keyring"]["sequence"]
+    volume.unmount()
+    obstacle = obstruct_second_copy(volume, sequence)
+    done = volume.cli.run("volume", "rotate", volume.backing, "--level", "store", check=False)
+    assert done.returncode != 0 and "the change stands in" in done.stderr, done
+    os.rmdir(obstacle)
+    volume.mount()
+    assert volume.status()["keyring"] == {"sequence": sequence + 1, "sequence_min": 0, "stale": None}
+    assert copies(volume)[0] == copies(volume)[1]
+    check_contents(volume, content)
+
+
 def test_rekey_under_load__killed_in_the_middle__ends_and_loses_nothing(mounted, work):
     engine = make_engine(Postgres, mounted, work)
     engine.init()

@@ -2,8 +2,8 @@
 /*
  * Goal: every call of the file system below fails once, or fails for good, during each change of a
  * keyring, its creation and its opening: no crash, no leak (under the address sanitizer), a result
- * that tells the truth. What reported success is durable, also when the power goes right behind it;
- * after a failure the volume opens with the old or the new state.
+ * that tells the truth. What reported success is durable, also when the power goes right behind it, and what it
+ * took away is in neither copy; after a failure the volume opens with the old or the new state.
  */
 #include "keyring_ops.h"
 
@@ -78,6 +78,9 @@ static bool try_fault(void *arg, const struct fault_case *c)
              (unsigned long long)c->n, failed ? failed : "none",
              c->is_lasting ? "for good" : "once", c->err);
     fault_arm(f.io, 0, 0, false);
+    if (ks_ok(rc) && op->takes_away && !keyring_file_is_mended(f.world.h.file))
+        fail_msg("%s: reported success, but what it took away is in %s", what,
+                 keyring_file_stale(f.world.h.file));
     keyring_file_close(f.world.h.file);
     f.world.h.file = NULL;
     lose_power(&f, &after_power_loss);
@@ -99,6 +102,56 @@ static void fault__in_each_operation__tells_the_truth(void **state)
 
         print_message("%s: %zu faults\n", ops_all[i].name, tried);
         assert_true(tried > 20);
+    }
+}
+
+/* The second copy of the next change cannot be written: a directory is where its new contents are made. */
+static void obstruct(struct faulty *f)
+{
+    check_ok(f->below->ops->mkdir(f->below, f->world.dir, "keyring.1.tmp", 0700));
+}
+
+static void check_obstructed(struct faulty *f, const struct ops_op *op)
+{
+    ks_rc rc = op->run(&f->world);
+
+    if (op->takes_away) {
+        assert_int_equal(ks_errno(rc), EISDIR);
+        check_text(rc, "the change stands in keyring.0, but keyring.1 may still hold");
+    } else {
+        check_ok(rc);
+    }
+    assert_string_equal(keyring_file_stale(f->world.h.file), "keyring.1");
+    assert_string_equal(keyring_file_name(f->world.h.file), "keyring.0");
+    assert_memory_not_equal(keyring_file_current(f->world.h.file)->mac, f->old_mac,
+                            sizeof f->old_mac);
+    assert_int_equal(ks_errno(hierarchy_settle(&f->world.h)), EISDIR);
+}
+
+/* What takes something away must not be told as done while a copy still has it; what adds something is done. Either way
+ * the change stands and the second copy is whole as soon as it can be written, by a settle or by the next opening. */
+static void second_copy_cannot_be_written__only_what_takes_away_fails(void **state)
+{
+    (void)state;
+    for (size_t n = 0; n < 2 * (OPS_COUNT - 1); n++) {
+        const struct ops_op *op = &ops_all[1 + n / 2];
+        uint8_t mac[KEYRING_HASH_BYTES], wanted[KEYRING_HASH_BYTES];
+        struct faulty f;
+
+        faulty_begin(&f, true);
+        obstruct(&f);
+        check_obstructed(&f, op);
+        memcpy(wanted, keyring_file_current(f.world.h.file)->mac, sizeof wanted);
+        check_ok(f.below->ops->rmdir(f.below, f.world.dir, "keyring.1.tmp"));
+        if (n % 2) {
+            check_ok(hierarchy_settle(&f.world.h));
+            assert_null(keyring_file_stale(f.world.h.file));
+        }
+        keyring_file_close(f.world.h.file);
+        f.world.h.file = NULL;
+        check_ok(ops_reopen(&f.world, f.below, mac));
+        assert_memory_equal(mac, wanted, sizeof mac);
+        faulty_end(&f);
     }
 }
 
@@ -184,6 +237,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fault__in_each_operation__tells_the_truth),
+        cmocka_unit_test(second_copy_cannot_be_written__only_what_takes_away_fails),
         cmocka_unit_test(fault__then_another_change__is_durable),
         cmocka_unit_test(fault__while_opening__nothing_is_lost),
     };

@@ -2,7 +2,7 @@
 /*
  * Goal: whichever call of the file system below fails during a re-encryption, from its first look at the keyring to the
  * destruction of keys, it says so with that errno; no generation's key is destroyed while a block needs it; everything can be read, in the same mount and in the next one; and a
- * second re-encryption ends with one generation.
+ * second re-encryption ends with one generation. No key is told to be destroyed that is still in a copy of the keyring.
  */
 #include "check.h"
 
@@ -206,6 +206,7 @@ static bool try_one(void *arg, const struct fault_case *c)
                  ks_text(rc));
     /* who is told that the key is gone can rely on it, and who is not told keeps the reason */
     assert_true(ks_ok(rc) ? fate == FATE_DESTROYED && is_destroyed(&p) : fate == FATE_UNKNOWN);
+    assert_true(!ks_ok(rc) || !backing_stale(p.backing));
     check_contents(&p);
     process_end(&p);
     check_and_go_on(disk, ks_ok(rc));
@@ -225,10 +226,42 @@ static void reencrypt__each_call_fails__loses_nothing_and_the_next_one_ends(void
     crash_free(template);
 }
 
+/* The copy that the destruction writes second; a directory is where its new contents are made. */
+static void reencrypt__second_copy_cannot_be_written__is_not_told_until_it_is(void **state)
+{
+    struct io *template = template_new(), *disk = fault_copy_of(template);
+    enum reencrypt_fate fate;
+    struct io_node *dir;
+    struct process p;
+
+    (void)state;
+    process_begin(&p, disk);
+    check_ok(disk->ops->open_root(disk, "/vol", &dir));
+    check_ok(disk->ops->mkdir(disk, dir, "keyring.0.tmp", 0700));
+    for (int again = 0; again < 2; again++) {
+        ks_rc rc = reencrypt(&p, &fate);
+        assert_int_equal(ks_errno(rc), EISDIR);
+        check_text(rc, "the change stands in keyring.1, but keyring.0 may still hold");
+        assert_int_equal(fate, FATE_UNKNOWN);
+        assert_true(is_destroyed(&p)); /* in the copy that counts */
+        assert_int_equal(keyset_data_key(volume_keys(p.volume), 1).len, 0);
+        assert_string_equal(backing_stale(p.backing), "keyring.0");
+    }
+    check_ok(disk->ops->rmdir(disk, dir, "keyring.0.tmp"));
+    check_ok(reencrypt(&p, &fate));
+    assert_null(backing_stale(p.backing));
+    check_contents(&p);
+    disk->ops->node_close(disk, dir);
+    process_end(&p);
+    crash_free(disk);
+    crash_free(template);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reencrypt__each_call_fails__loses_nothing_and_the_next_one_ends),
+        cmocka_unit_test(reencrypt__second_copy_cannot_be_written__is_not_told_until_it_is),
     };
 
     check_ok(secret_init());

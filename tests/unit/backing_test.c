@@ -345,14 +345,17 @@ static void copy_cannot_be_written__is_named_until_it_is_mended(void **state)
     ks_rc rc = backing_mend(b);
     assert_int_equal(ks_errno(rc), EISDIR);
     check_text(rc, w->path);
+    assert_int_equal(ks_errno(backing_settle(b)), EISDIR);
     assert_string_equal(backing_stale(b), "keyring.1");
     check_ok(backing_open(&w->conf, false, &reader));
     assert_null(backing_stale(reader)); /* nobody vouched for what was read */
     assert_int_equal(rmdir(path), 0);
     check_rc(backing_mend(reader), STATE);
+    check_rc(backing_settle(reader), STATE);
     check_ok(backing_mend(b));
     assert_null(backing_stale(b));
     assert_true(backing_is_mended(b));
+    check_ok(backing_settle(b));
 }
 
 static void open__below_the_minimum__is_rolled_back(void **state)

@@ -101,7 +101,7 @@ static inline ks_rc ops_store(struct ops_world *w)
 
     TRY(hierarchy_rotate_store(&w->h, w->keys, &keys));
     ops_take_keys(w, keys);
-    return KS_SUCCESS;
+    return hierarchy_settle(&w->h);
 }
 
 static inline ks_rc ops_data(struct ops_world *w)
@@ -120,7 +120,7 @@ static inline ks_rc ops_destroy(struct ops_world *w)
 
     TRY(hierarchy_destroy_data_keys(&w->h, w->keys, &second, 1, &keys));
     ops_take_keys(w, keys);
-    return KS_SUCCESS;
+    return hierarchy_settle(&w->h);
 }
 
 static inline ks_rc ops_add_wrap(struct ops_world *w)
@@ -153,20 +153,21 @@ static inline ks_rc ops_settings(struct ops_world *w)
 struct ops_op {
     const char *name;
     ks_rc (*run)(struct ops_world *w);
+    bool takes_away; /* something that must be in neither copy any more */
 };
 
 /* In an order in which each can follow the one before; create is first. */
 static const struct ops_op ops_all[] = {
-    {"create", ops_create},
-    {"rotate cmek, one wrap", ops_cmek_one},
-    {"rotate cmek, other key", ops_cmek_other_key},
-    {"rotate cmek, all wraps", ops_cmek_all},
-    {"rotate store", ops_store},
-    {"rotate data", ops_data},
-    {"destroy a data key", ops_destroy},
-    {"add wrap", ops_add_wrap},
-    {"remove wrap", ops_remove_wrap},
-    {"settings", ops_settings},
+    {"create", ops_create, false},
+    {"rotate cmek, one wrap", ops_cmek_one, true},
+    {"rotate cmek, other key", ops_cmek_other_key, true},
+    {"rotate cmek, all wraps", ops_cmek_all, true},
+    {"rotate store", ops_store, true},
+    {"rotate data", ops_data, false},
+    {"destroy a data key", ops_destroy, true},
+    {"add wrap", ops_add_wrap, false},
+    {"remove wrap", ops_remove_wrap, true},
+    {"settings", ops_settings, false},
 };
 
 enum { OPS_COUNT = sizeof ops_all / sizeof ops_all[0] };
