@@ -48,7 +48,7 @@ static json_t *kept_one(const struct reencrypt_result *r, const struct reencrypt
 json_t *rekey_reply(const struct reencrypt_result *r)
 {
     json_t *destroyed = json_array(), *kept = json_array();
-    uint64_t damaged = r->swept.blocks_damaged + r->blocks_damaged;
+    uint64_t swept = r->swept.blocks_damaged, counted = r->blocks_damaged;
 
     for (size_t n = 0; n < r->count; n++) {
         const struct reencrypt_generation *g = &r->generations[n];
@@ -58,6 +58,7 @@ json_t *rekey_reply(const struct reencrypt_result *r)
             json_array_append_new(kept, kept_one(r, g));
     }
     return json_pack("{s:I, s:I, s:o, s:o}", "bytes_rewritten",
-                     (json_int_t)r->swept.bytes_rewritten, "blocks_damaged", (json_int_t)damaged,
+                     (json_int_t)r->swept.bytes_rewritten, "blocks_damaged",
+                     (json_int_t)(swept > counted ? swept : counted), /* the same ones, mostly */
                      "destroyed", destroyed, "kept", kept);
 }

@@ -3,8 +3,9 @@
  * volume/reencrypt.h - re-encryption as a whole: count, sweep, count again, destroy the keys that nothing needs.
  *
  * An older data key is destroyed only when a whole sweep has seen every file, a fresh count of the volume finds
- * no block under it, and nothing anywhere is damaged: a damaged block may be one of an older generation, and who
- * mends it from a backup of the backing tree needs its key. Can be stopped at any round and started again.
+ * no block under it, and no file is damaged: a damaged block may be one of an older generation, whatever it says, and who
+ * mends it from a backup of the backing tree needs its key. So the sweep opens every block. Can be stopped at any round and
+ * started again.
  */
 #pragma once
 

@@ -3,7 +3,8 @@
  * volume/rekey.c - the re-encryption sweep.
  *
  * Invariant: a page is replaced only by the same plain text, length and place under a newer key, and
- * only while no one else can write to the file.
+ * only while no one else can write to the file. What is not replaced was opened too: it is a hole, sound under the newest
+ * key, or counted as damaged.
  */
 #include "volume/rekey.h"
 
@@ -33,6 +34,7 @@ struct sweep_file {
 
 /* --- one round of blocks --- */
 
+/* page was decoded. */
 static bool is_older(const struct file_op *op, const uint8_t *page)
 {
     struct block_meta meta;
@@ -43,24 +45,32 @@ static bool is_older(const struct file_op *op, const uint8_t *page)
 }
 
 static ks_rc rewrite_block(struct sweep_file *f, const struct file_op *op, uint64_t index,
-                           const uint8_t *page)
+                           const uint8_t *plain, uint32_t length)
 {
     struct rekey_progress *p = f->s->p;
+
+    TRY(file_block_write(op, index, plain, length));
+    p->blocks_rewritten++;
+    p->bytes_rewritten += BLOCK_BYTES;
+    return KS_SUCCESS;
+}
+
+/* What a block says of its generation is believed when it opens, not before: a damaged one may need a key that it does not name. */
+static ks_rc sweep_page(struct sweep_file *f, const struct file_op *op, uint64_t index,
+                        const uint8_t *page)
+{
     uint8_t plain[BLOCK_BYTES];
     uint32_t length;
     ks_rc rc = file_block_decode(op, index, page, plain, &length);
 
     if (rc.cls == KS_CLASS_CORRUPT) {
-        p->blocks_damaged++;
+        f->s->p->blocks_damaged++;
         return KS_SUCCESS;
     }
-    if (ks_ok(rc))
-        rc = file_block_write(op, index, plain, length);
+    if (ks_ok(rc) && is_older(op, page))
+        rc = rewrite_block(f, op, index, plain, length);
     mem_wipe(plain, sizeof plain);
-    TRY(rc);
-    p->blocks_rewritten++;
-    p->bytes_rewritten += BLOCK_BYTES;
-    return KS_SUCCESS;
+    return rc;
 }
 
 static ks_rc sweep_pages(struct sweep_file *f, const struct file_op *op, uint64_t first,
@@ -72,8 +82,7 @@ static ks_rc sweep_pages(struct sweep_file *f, const struct file_op *op, uint64_
     TRY(io->ops->pread(io, op->file, pages, ROUND_BLOCKS * BLOCK_BYTES, block_offset(first), &len));
     *ret_taken = len / BLOCK_BYTES;
     for (size_t n = 0; n < *ret_taken; n++)
-        if (is_older(op, pages + n * BLOCK_BYTES))
-            TRY(rewrite_block(f, op, first + n, pages + n * BLOCK_BYTES));
+        TRY(sweep_page(f, op, first + n, pages + n * BLOCK_BYTES));
     f->s->p->blocks_seen += *ret_taken;
     f->s->p->bytes_seen += len;
     return KS_SUCCESS;

@@ -5,7 +5,7 @@
  * Works on an open volume beside everything else. Each block is decrypted, sealed anew and written in
  * place under the lock that writers take, page by page, so at every moment, and after a power loss, a block is
  * whole in one generation or the other. A sweep that was ended goes on where it is started again: blocks that
- * have the newest generation are only looked at. Files that were removed but are still open are swept too, and
+ * have the newest generation are opened and left. Files that were removed but are still open are swept too, and
  * what was moved meanwhile is looked at again, so that a sweep that reached its end has seen every file.
  *
  * Everything that a finished sweep saw is durable, also what others wrote, cut off or removed: without that a power

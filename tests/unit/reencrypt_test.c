@@ -199,7 +199,7 @@ static ks_rc run(struct bench *b, struct reencrypt_result *ret)
 }
 
 /* Writes over part of a page of the only file in the backing tree. */
-static void damage(struct bench *b, uint64_t at)
+static void put(struct bench *b, const void *bytes, size_t len, uint64_t at)
 {
     struct io_dirent e;
     struct io_node *node;
@@ -214,9 +214,21 @@ static void damage(struct bench *b, uint64_t at)
     b->io->ops->dir_close(b->io, d);
     check_ok(b->io->ops->lookup(b->io, backing_tree(b->b), e.name, &node, &st));
     check_ok(b->io->ops->open(b->io, node, false, &raw));
-    check_ok(b->io->ops->pwrite(b->io, raw, "damage", 6, at));
+    check_ok(b->io->ops->pwrite(b->io, raw, bytes, len, at));
     b->io->ops->close(b->io, raw);
     b->io->ops->node_close(b->io, node);
+}
+
+static void damage(struct bench *b, uint64_t at)
+{
+    put(b, "damage", 6, at);
+}
+
+/* What the block says in clear of the key that sealed it. */
+static void put_generation(struct bench *b, uint64_t block, uint8_t generation)
+{
+    put(b, (uint8_t[]){generation, 0, 0, 0}, 4,
+        (block + 1) * BLOCK_BYTES + 3584 + XAES_TAG_BYTES + XAES_NONCE_BYTES);
 }
 
 static void reencrypt__all_is_sound__destroys_every_older_key(void **state)
@@ -325,6 +337,49 @@ static void reencrypt__block_without_a_generation__keeps_every_key(void **state)
     assert_int_equal(state_of(b, 2), DATA_KEY_OLDER);
 }
 
+/* Who mends the number has the block again, as long as its key is there. */
+static void check_number(struct bench *b, uint8_t number)
+{
+    CLEANUP(reencrypt_done) struct reencrypt_result r = {0};
+    CLEANUP(reencrypt_done) struct reencrypt_result again = {0};
+
+    write_file(b, "ledger");
+    rotate(b);
+    put_generation(b, 10, number);
+    check_ok(run(b, &r));
+    assert_int_equal(r.swept.blocks_damaged, 1);
+    assert_int_equal(r.swept.blocks_rewritten, BLOCKS - 1);
+    assert_int_equal(r.generations[0].fate, FATE_DAMAGE);
+    assert_int_equal(state_of(b, 1), DATA_KEY_OLDER);
+    put_generation(b, 10, 1);
+    check_ok(run(b, &again));
+    assert_int_equal(again.generations[0].fate, FATE_DESTROYED);
+    check_contents(b, "ledger");
+}
+
+static void reencrypt__old_block_that_names_the_newest_key__keeps_its_key(void **state)
+{
+    check_number(*state, 2);
+}
+
+static void reencrypt__old_block_that_names_a_key_to_come__keeps_its_key(void **state)
+{
+    check_number(*state, 9);
+}
+
+static void reencrypt__damaged_block_of_the_newest_key__keeps_every_key(void **state)
+{
+    struct bench *b = *state;
+    CLEANUP(reencrypt_done) struct reencrypt_result r = {0};
+
+    rotate(b);
+    write_file(b, "ledger");
+    damage(b, 10 * BLOCK_BYTES + 5);
+    check_ok(run(b, &r));
+    assert_int_equal(r.generations[0].fate, FATE_DAMAGE);
+    assert_int_equal(state_of(b, 1), DATA_KEY_OLDER);
+}
+
 static void reencrypt__damaged_header__keeps_every_key(void **state)
 {
     struct bench *b = *state;
@@ -421,6 +476,9 @@ int main(void)
         TEST(reencrypt__stopped_in_any_phase__destroys_nothing_and_goes_on),
         TEST(reencrypt__damaged_block__keeps_its_key),
         TEST(reencrypt__block_without_a_generation__keeps_every_key),
+        TEST(reencrypt__old_block_that_names_the_newest_key__keeps_its_key),
+        TEST(reencrypt__old_block_that_names_a_key_to_come__keeps_its_key),
+        TEST(reencrypt__damaged_block_of_the_newest_key__keeps_every_key),
         TEST(reencrypt__damaged_header__keeps_every_key),
         TEST(reencrypt__rotation_meanwhile__keeps_what_became_old),
         TEST(reencrypt__change_is_refused_at_the_end__keeps_the_key),
