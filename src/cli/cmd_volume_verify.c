@@ -24,7 +24,7 @@ enum { DAMAGE_LISTED_MAX = 1000, LINE_TIMEOUT_MS = 60000 };
 
 struct verify {
     struct cli *cli;
-    json_t *damaged; /* of a JSON answer */
+    json_t *damaged, *unfinished; /* of a JSON answer */
     uint64_t damage_count, total;
     struct progress progress;
     bool was_mended,
@@ -69,6 +69,21 @@ static void on_damage(void *arg, const char *path, uint64_t block, const char *w
         printf(" block %" PRIu64, block);
     printf(": ");
     output_text(stdout, what);
+    putchar('\n');
+}
+
+static void on_unfinished(void *arg, const char *path)
+{
+    struct verify *v = arg;
+
+    if (v->cli->is_json) {
+        if (json_array_size(v->unfinished) < DAMAGE_LISTED_MAX)
+            json_array_append_new(v->unfinished, json_text(path));
+        return;
+    }
+    progress_clear(&v->progress);
+    printf("unfinished: ");
+    output_text(stdout, path);
     putchar('\n');
 }
 
@@ -120,6 +135,7 @@ static ks_rc count_total(struct verify *v, struct survey_conf conf)
 
     conf.volume = NULL;
     conf.damaged = NULL;
+    conf.unfinished = NULL;
     conf.progress = NULL;
     TRY(survey_run(&conf, &s));
     v->total = s.bytes_seen;
@@ -138,6 +154,7 @@ static ks_rc verify_offline(struct target *t, struct verify *v, struct survey *r
         .block_payload = t->keyring->block_payload,
         .volume = volume,
         .damaged = on_damage,
+        .unfinished = on_unfinished,
         .progress = on_progress,
         .arg = v,
     };
@@ -174,11 +191,12 @@ static void take_reply(const json_t *reply, struct survey *s)
         *fields[i].field = (uint64_t)json_integer_value(json_object_get(reply, fields[i].key));
 }
 
-/* A line before the reply: {"progress":{"bytes"}} or {"damaged":{"path","block","what"}}. */
+/* A line before the reply: {"progress":{"bytes"}}, {"damaged":{"path","block","what"}} or {"unfinished":{"path"}}. */
 static void on_line(void *arg, json_t *line)
 {
     const json_t *progress = json_object_get(line, "progress");
     const json_t *damaged = json_object_get(line, "damaged");
+    const json_t *unfinished = json_object_get(line, "unfinished");
 
     if (progress)
         show_progress(arg, (uint64_t)json_integer_value(json_object_get(progress, "bytes")));
@@ -188,6 +206,8 @@ static void on_line(void *arg, json_t *line)
                   json_is_integer(block) ? (uint64_t)json_integer_value(block) : UINT64_MAX,
                   dashboard_text(damaged, "what"));
     }
+    if (unfinished)
+        on_unfinished(arg, dashboard_text(unfinished, "path"));
 }
 
 /* What the volume process counted last, if it ever did. */
@@ -224,7 +244,8 @@ static ks_rc verify_running(struct target *t, struct verify *v, struct survey *r
 static ks_rc print_json(const struct verify *v, const struct survey *s)
 {
     return output_json(json_pack(
-        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:O, s:b, s:b, s:b}",
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:O, s:O, s:b, s:b, "
+        "s:b}",
         "files", (json_int_t)s->files, "directories", (json_int_t)s->directories, "other",
         (json_int_t)s->other, "blocks", (json_int_t)s->blocks, "holes", (json_int_t)s->holes,
         "bytes", (json_int_t)s->bytes_seen, "files_damaged", (json_int_t)s->files_damaged,
@@ -232,9 +253,9 @@ static ks_rc print_json(const struct verify *v, const struct survey *s)
         (json_int_t)s->names_damaged, "targets_damaged", (json_int_t)s->targets_damaged,
         "attributes_damaged", (json_int_t)s->attributes_damaged, "records_damaged",
         (json_int_t)s->records_damaged, "files_unfinished", (json_int_t)s->files_unfinished,
-        "damaged", v->damaged, "is_sound", survey_is_sound(s) && !interrupt_came(),
-        "is_interrupted", (int)interrupt_came(), "is_keyring_mended",
-        v->is_mended && !v->was_mended));
+        "damaged", v->damaged, "unfinished", v->unfinished, "is_sound",
+        survey_is_sound(s) && !interrupt_came(), "is_interrupted", (int)interrupt_came(),
+        "is_keyring_mended", v->is_mended && !v->was_mended));
 }
 
 static ks_rc print_answer(const struct verify *v, const struct survey *s)
@@ -256,7 +277,8 @@ static ks_rc print_answer(const struct verify *v, const struct survey *s)
     if (s->files_unfinished > 0)
         printf("%" PRIu64
                " files were being written when the power failed and were never made durable; they "
-               "are no damage\n",
+               "are no damage. They read as empty, and a data key that their blocks name is kept: "
+               "write or remove them, or restore one that was durable from a backup\n",
                s->files_unfinished);
     return KS_SUCCESS;
 }
@@ -271,7 +293,9 @@ ks_rc cmd_volume_verify(struct cli *cli)
     CLEANUP(target_done) struct target t = {0};
     CLEANUP(survey_done) struct survey survey = {0};
     CLEANUP(decref) json_t *damaged = json_array();
-    struct verify v = {.cli = cli, .damaged = damaged, .progress = progress_begin()};
+    CLEANUP(decref) json_t *unfinished = json_array();
+    struct verify v = {
+        .cli = cli, .damaged = damaged, .unfinished = unfinished, .progress = progress_begin()};
 
     TRY(target_init(cli, cli->args[0], &t));
     ENSURE(!args_has(cli, OPT_REPAIR) || !target_is_running(&t), KS_E_BUSY,

@@ -308,6 +308,16 @@ static void on_verify_damaged(void *arg, const char *path, uint64_t block, const
     IGNORE(control_peer_send(v->peer, line));
 }
 
+static void on_verify_unfinished(void *arg, const char *path)
+{
+    struct verify *v = arg;
+    CLEANUP(json_freep)
+    json_t *line = json_pack("{s:{s:o}}", "unfinished", "path", json_text(path));
+
+    if (line)
+        IGNORE(control_peer_send(v->peer, line)); /* as with damage */
+}
+
 static json_t *verify_reply(const struct survey *s)
 {
     const struct {
@@ -347,6 +357,7 @@ static ks_rc op_verify(struct process *p, json_t *request, struct control_peer *
         .block_payload = p->block_payload,
         .volume = p->volume,
         .damaged = on_verify_damaged,
+        .unfinished = on_verify_unfinished,
         .progress = on_verify_progress,
         .arg = &v,
     };

@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "volume/block.h"
 #include "volume/eras.h"
+#include "volume/volume_int.h"
 
 struct job {
     const struct reencrypt_conf *conf;
@@ -143,14 +144,31 @@ static enum reencrypt_fate judge(const struct reencrypt_result *r, uint64_t bloc
     return FATE_DESTROYED;
 }
 
+/* Blocks that name a generation which there never was, or no longer is: they may need any key. Asked when all was counted, so that no
+ * rotation meanwhile is taken for one. */
+static ks_rc count_unknown(struct volume *v, const struct survey *s, uint64_t *ret)
+{
+    uint64_t blocks = 0;
+
+    VOLUME_OPERATION(v, NEED_OPEN);
+    for (size_t n = 0; n < s->generation_count; n++)
+        if (keyset_data_key(v->keys, s->generations[n].generation).len == 0)
+            blocks += s->generations[n].blocks;
+    *ret = blocks;
+    return KS_SUCCESS;
+}
+
 static ks_rc check(struct job *j)
 {
     CLEANUP(survey_done) struct survey s = {0};
     struct reencrypt_result *r = j->r;
+    uint64_t unknown;
 
     TRY(count_again(j, &s));
+    TRY(count_unknown(j->conf->volume, &s, &unknown));
     r->files_damaged = s.files_damaged;
-    r->blocks_damaged = s.blocks_damaged;
+    r->blocks_damaged = s.blocks_damaged + unknown;
+    r->blocks_unfinished = s.blocks_unfinished;
     r->names_damaged = s.names_damaged;
     for (size_t n = 0; n < r->count; n++) {
         struct reencrypt_generation *g = &r->generations[n];
@@ -274,6 +292,9 @@ const char *reencrypt_because(const struct reencrypt_result *r,
     case FATE_DESTROYED:
         return "no block of the volume needs it";
     case FATE_HAS_BLOCKS:
+        if (r->blocks_unfinished > 0)
+            return "blocks of files that were never made durable, or have lost their beginning, "
+                   "may still name it; keystead volume verify lists them";
         return "blocks that cannot be re-encrypted still name it; keystead volume verify lists "
                "what is "
                "damaged";

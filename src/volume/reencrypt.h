@@ -59,6 +59,7 @@ enum { REENCRYPT_REASON_BYTES = 256 };
 struct reencrypt_result {
     struct rekey_progress swept;
     uint64_t files_damaged, blocks_damaged, names_damaged;
+    uint64_t blocks_unfinished; /* of files without a header: see struct survey */
     size_t count; /* the generations that were older ones at the beginning, ascending */
     struct reencrypt_generation *generations; /* owned */
     char refusal[REENCRYPT_REASON_BYTES];

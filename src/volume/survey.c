@@ -28,6 +28,15 @@ void survey_damaged(struct surveying *all, const char *path, uint64_t block, con
     pthread_mutex_unlock(&all->tell);
 }
 
+void survey_unfinished(struct surveying *all, const char *path)
+{
+    if (!all->conf->unfinished)
+        return;
+    pthread_mutex_lock(&all->tell);
+    all->conf->unfinished(all->conf->arg, path);
+    pthread_mutex_unlock(&all->tell);
+}
+
 /* A walk of nothing but what has no bytes tells, too: it may be as long, and whoever wants it to stop waits for that. */
 static bool is_due(struct surveying *all, uint64_t bytes)
 {
@@ -247,6 +256,7 @@ static ks_rc add_up(const struct surveying *all, struct survey *ret)
         ret->attributes_damaged += s->attributes_damaged;
         ret->records_damaged += s->records_damaged;
         ret->files_unfinished += s->files_unfinished;
+        ret->blocks_unfinished += s->blocks_unfinished;
         for (size_t g = 0; g < s->generation_count && ks_ok(rc); g++)
             rc = survey_count(ret, s->generations[g].generation, s->generations[g].blocks);
     }

@@ -25,8 +25,10 @@ struct survey_generation {
 struct survey {
     uint64_t files, directories, other, blocks, holes, bytes_seen, files_damaged, blocks_damaged,
         names_damaged, targets_damaged, attributes_damaged,
-        records_damaged,  /* of long names, whether or not anything refers to them */
-        files_unfinished; /* unfinished: written but never made durable before a power loss */
+        records_damaged, /* of long names, whether or not anything refers to them */
+        /* unfinished: without a header, as a power loss leaves what was never made durable, or as one leaves it who zeroes the header;
+         * what they hold counts to the generations it names, and cannot be verified */
+        files_unfinished, blocks_unfinished;
     size_t generation_count;
     struct survey_generation *generations; /* owned; ascending */
 };
@@ -46,6 +48,8 @@ struct survey_conf {
      * a slash in front is the record of a long name, which is also told with every name that needs it. In no particular order, from several threads,
      * one at a time, like progress. NULL: none */
     void (*damaged)(void *arg, const char *path, uint64_t block, const char *what);
+    /* unfinished(arg, path): each unfinished file; path and threads as with damaged. NULL: none */
+    void (*unfinished)(void *arg, const char *path);
     /* progress(arg, bytes_seen): about once per MiB, and of what has no bytes (names, records) once for a few hundred; false stops the walk with BUSY. NULL: none */
     bool (*progress)(void *arg, uint64_t bytes_seen);
     void *arg;

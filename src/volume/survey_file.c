@@ -3,7 +3,7 @@
  * volume/survey_file.c - looking at every page of one file, in one part or several.
  *
  * Every page is counted by what it says of itself; with a volume at hand it is also decrypted, under the same locks
- * that readers take. Changes nothing, ever.
+ * that readers take. Pages without a header before them are counted only: whose they are is not known. Changes nothing, ever.
  */
 #include <stdio.h>
 
@@ -81,12 +81,15 @@ static ks_rc read_and_take(struct survey_hand *h, struct survey_file *f, const s
                            uint64_t first, size_t *count)
 {
     struct io *io = h->all->conf->io;
+    uint64_t before = h->s.blocks;
     size_t len;
 
     TRY(io->ops->pread(io, f->file, h->pages, *count * BLOCK_BYTES, block_offset(first), &len));
     *count = len / BLOCK_BYTES;
     for (size_t n = 0; n < *count; n++)
         TRY(take_page(h, op, first + n, h->pages + n * BLOCK_BYTES));
+    if (f->is_unfinished)
+        h->s.blocks_unfinished += h->s.blocks - before;
     return KS_SUCCESS;
 }
 
@@ -100,7 +103,7 @@ static ks_rc take_round(struct survey_hand *h, struct survey_file *f, uint64_t f
     CLEANUP(file_op_end) struct file_op op = {0};
     TRY(file_op_begin(v, f->inode, &op));
     pthread_rwlock_rdlock(&f->inode->data_lock);
-    ks_rc rc = read_and_take(h, f, &op, first, count);
+    ks_rc rc = read_and_take(h, f, f->is_unfinished ? NULL : &op, first, count);
     pthread_rwlock_unlock(&f->inode->data_lock);
     return rc;
 }
@@ -178,6 +181,7 @@ static ks_rc look_alone(struct survey_hand *h, struct survey_file *f, enum page_
     return rc;
 }
 
+/* A file that is damaged already has no blocks. */
 static ks_rc check_beginning(struct survey_hand *h, struct survey_file *f, bool *ret_has_blocks)
 {
     enum page_kind kind = PAGE_ZERO;
@@ -192,8 +196,11 @@ static ks_rc check_beginning(struct survey_hand *h, struct survey_file *f, bool 
         file_damaged(h, f, damage); /* told without the lock: who is told may not listen */
         return KS_SUCCESS;
     }
-    h->s.files_unfinished += f->st.st_size > 0 && kind == PAGE_ZERO;
-    *ret_has_blocks = kind == PAGE_WRITTEN;
+    *ret_has_blocks = f->st.st_size > 0;
+    f->is_unfinished = *ret_has_blocks && kind == PAGE_ZERO;
+    h->s.files_unfinished += f->is_unfinished;
+    if (f->is_unfinished)
+        survey_unfinished(h->all, f->path);
     return KS_SUCCESS;
 }
 
@@ -259,7 +266,7 @@ static ks_rc begin(struct survey_hand *h, struct survey_part *p)
     TRY(check_beginning(h, f, &has_blocks));
     if (f->inode)
         TRY(survey_attributes(h, f->path, f->inode->node));
-    if (has_blocks && f->inode)
+    if (has_blocks && f->inode && !f->is_unfinished)
         TRY(load_inode(h, f, &is_sound));
     if (has_blocks && is_sound)
         p->end = (uint64_t)f->st.st_size / BLOCK_BYTES - 1;

@@ -48,6 +48,7 @@ struct surveying {
 struct survey_file {
     atomic_uint parts;
     atomic_bool is_damaged;
+    bool is_unfinished;   /* from its beginning on */
     struct io_node *node; /* until it is opened */
     struct stat st;
     struct io_file *file;
@@ -75,6 +76,8 @@ ks_rc survey_records(struct survey_hand *hand) KS_MUST;
 
 /* survey_damaged(all, path, block, what): tells conf's damaged, which may wait for a client: never inside an operation, a lock would wait with it. */
 void survey_damaged(struct surveying *all, const char *path, uint64_t block, const char *what);
+/* survey_unfinished(all, path): tells conf's unfinished, likewise. */
+void survey_unfinished(struct surveying *all, const char *path);
 /* survey_progress(all, bytes): that many more bytes were looked at, or something that has none: 0. BUSY: nobody wants the rest. */
 ks_rc survey_progress(struct surveying *all, uint64_t bytes) KS_MUST;
 /* survey_count(s, generation, blocks): counts them to their generation. */

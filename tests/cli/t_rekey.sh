@@ -60,3 +60,20 @@ rm m/file
 q volume unmount m
 k volume rekey v
 k volume generations v
+echo "# a lost header keeps the keys, too, until the file is written, removed or restored"
+q volume mount v m
+yes 0123456789abcdef | head -c 20000 >m/lost
+sync m/lost
+q volume rotate m --level data
+q volume unmount m
+file=$(find v/tree -type f -size -40k)
+head -c 4096 "$file" >header
+head -c 4096 /dev/zero | dd of="$file" conv=notrunc status=none
+k volume rekey v
+k volume verify v
+k volume verify v -o json
+q volume mount v m
+k volume verify m
+q volume unmount m
+dd if=header of="$file" conv=notrunc status=none
+k volume rekey v

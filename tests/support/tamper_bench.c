@@ -55,6 +55,13 @@ static void note(void *arg, const char *path, uint64_t block, const char *what)
     snprintf(t->what, sizeof t->what, "%s", what);
 }
 
+static void note_unfinished(void *arg, const char *path)
+{
+    struct tamper *t = arg;
+
+    snprintf(t->unfinished, sizeof t->unfinished, "%s", path);
+}
+
 static struct survey run(struct tamper *t, struct volume *v)
 {
     struct survey s;
@@ -64,9 +71,11 @@ static struct survey run(struct tamper *t, struct volume *v)
                                .block_payload = TAMPER_PAYLOAD,
                                .volume = v,
                                .damaged = note,
+                               .unfinished = note_unfinished,
                                .arg = t};
 
     t->told = 0;
+    t->unfinished[0] = 0;
     memcpy(conf.volume_id, t->keys->keyring->volume_id, sizeof conf.volume_id);
     check_ok(survey_run(&conf, &s));
     mem_free(s.generations);

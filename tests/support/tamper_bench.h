@@ -28,6 +28,7 @@ struct tamper {
     uint8_t one[TAMPER_BYTES], two[TAMPER_BYTES];
     /* what the last survey told, and of that the last */
     unsigned told;
+    char unfinished[64]; /* path of the last unfinished file */
     char path[2 * IO_NAME_BYTES], what[512];
     uint64_t block;
 };

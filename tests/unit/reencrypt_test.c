@@ -198,8 +198,8 @@ static ks_rc run(struct bench *b, struct reencrypt_result *ret)
     return reencrypt_run(&conf, ret);
 }
 
-/* Writes over part of a page of the only file in the backing tree. */
-static void put(struct bench *b, const void *bytes, size_t len, uint64_t at)
+/* The only file in the backing tree. */
+static struct io_file *open_raw(struct bench *b)
 {
     struct io_dirent e;
     struct io_node *node;
@@ -214,9 +214,28 @@ static void put(struct bench *b, const void *bytes, size_t len, uint64_t at)
     b->io->ops->dir_close(b->io, d);
     check_ok(b->io->ops->lookup(b->io, backing_tree(b->b), e.name, &node, &st));
     check_ok(b->io->ops->open(b->io, node, false, &raw));
+    b->io->ops->node_close(b->io, node);
+    return raw;
+}
+
+static void put(struct bench *b, const void *bytes, size_t len, uint64_t at)
+{
+    struct io_file *raw = open_raw(b);
+
     check_ok(b->io->ops->pwrite(b->io, raw, bytes, len, at));
     b->io->ops->close(b->io, raw);
-    b->io->ops->node_close(b->io, node);
+}
+
+/* Makes its first page zeros; ret: as it was. */
+static void lose_header(struct bench *b, uint8_t ret[BLOCK_BYTES])
+{
+    static const uint8_t zeros[BLOCK_BYTES];
+    struct io_file *raw = open_raw(b);
+    size_t len;
+
+    check_ok(b->io->ops->pread(b->io, raw, ret, BLOCK_BYTES, 0, &len));
+    check_ok(b->io->ops->pwrite(b->io, raw, zeros, BLOCK_BYTES, 0));
+    b->io->ops->close(b->io, raw);
 }
 
 static void damage(struct bench *b, uint64_t at)
@@ -394,6 +413,65 @@ static void reencrypt__damaged_header__keeps_every_key(void **state)
     assert_int_equal(state_of(b, 1), DATA_KEY_OLDER);
 }
 
+static void reencrypt__lost_header__keeps_the_key_until_it_is_back(void **state)
+{
+    struct bench *b = *state;
+    CLEANUP(reencrypt_done) struct reencrypt_result r = {0};
+    CLEANUP(reencrypt_done) struct reencrypt_result again = {0};
+    uint8_t header[BLOCK_BYTES];
+
+    write_file(b, "ledger");
+    lose_header(b, header);
+    rotate(b);
+    check_ok(run(b, &r));
+    assert_int_equal(r.blocks_unfinished, BLOCKS);
+    assert_int_equal(r.generations[0].blocks, BLOCKS);
+    assert_int_equal(r.generations[0].fate, FATE_HAS_BLOCKS);
+    assert_non_null(strstr(reencrypt_because(&r, &r.generations[0]), "never made durable"));
+    assert_int_equal(state_of(b, 1), DATA_KEY_OLDER);
+    put(b, header, sizeof header, 0);
+    check_ok(run(b, &again));
+    assert_int_equal(again.generations[0].fate, FATE_DESTROYED);
+    check_contents(b, "ledger");
+}
+
+/* As a crash before the first sync leaves it: who writes to the file gives it a new header, and what was there is gone. */
+static void reencrypt__never_durable_file_is_written_to__destroys_the_key(void **state)
+{
+    struct bench *b = *state;
+    CLEANUP(reencrypt_done) struct reencrypt_result r = {0};
+    uint8_t header[BLOCK_BYTES];
+    struct inode *i;
+    struct stat st;
+
+    write_file(b, "ledger");
+    lose_header(b, header);
+    rotate(b);
+    check_ok(volume_lookup(b->v, volume_root(b->v), "ledger", &i, &st));
+    assert_int_equal(st.st_size, 0);
+    check_ok(volume_write(b->v, i, b->bytes, 1, 0));
+    volume_forget(b->v, i, 1);
+    check_ok(run(b, &r));
+    assert_int_equal(r.blocks_unfinished, 0);
+    assert_int_equal(r.generations[0].fate, FATE_DESTROYED);
+}
+
+static void reencrypt__number_without_a_key_behind_a_lost_header__keeps_every_key(void **state)
+{
+    struct bench *b = *state;
+    CLEANUP(reencrypt_done) struct reencrypt_result r = {0};
+    uint8_t header[BLOCK_BYTES];
+
+    rotate(b);
+    write_file(b, "ledger");
+    put_generation(b, 10, 9);
+    lose_header(b, header);
+    check_ok(run(b, &r));
+    assert_int_equal(r.swept.blocks_damaged, 0);
+    assert_int_equal(r.blocks_damaged, 1);
+    assert_int_equal(r.generations[0].fate, FATE_DAMAGE);
+}
+
 static void reencrypt__rotation_meanwhile__keeps_what_became_old(void **state)
 {
     struct bench *b = *state;
@@ -480,6 +558,9 @@ int main(void)
         TEST(reencrypt__old_block_that_names_a_key_to_come__keeps_its_key),
         TEST(reencrypt__damaged_block_of_the_newest_key__keeps_every_key),
         TEST(reencrypt__damaged_header__keeps_every_key),
+        TEST(reencrypt__lost_header__keeps_the_key_until_it_is_back),
+        TEST(reencrypt__never_durable_file_is_written_to__destroys_the_key),
+        TEST(reencrypt__number_without_a_key_behind_a_lost_header__keeps_every_key),
         TEST(reencrypt__rotation_meanwhile__keeps_what_became_old),
         TEST(reencrypt__change_is_refused_at_the_end__keeps_the_key),
         TEST(reencrypt__change_is_refused_at_the_beginning__is_told),

@@ -386,8 +386,8 @@ static void last_block_zeroed__is_shorter(void **state)
     expect_all(b, "one", b->one, 3 * PAYLOAD);
 }
 
-/* It looks like a file of which nothing became durable, and verify counts it as such. */
-static void header_zeroed__is_empty_and_counted_as_unfinished(void **state)
+/* It looks like a file of which nothing became durable, and verify tells it as such; what its blocks name still counts. */
+static void header_zeroed__is_empty_and_told_as_unfinished(void **state)
 {
     static const uint8_t zeros[PAGE];
     struct tamper *b = *state;
@@ -395,7 +395,12 @@ static void header_zeroed__is_empty_and_counted_as_unfinished(void **state)
     page_put(b->f, "one", 0, zeros);
     tamper_restart(b);
     expect_all(b, "one", b->one, 0);
-    assert_int_equal(tamper_survey(b).files_unfinished, 1);
+    struct survey s = tamper_survey(b);
+    assert_int_equal(s.files_unfinished, 1);
+    assert_int_equal(s.blocks_unfinished, BLOCKS);
+    assert_true(survey_is_sound(&s));
+    assert_string_equal(b->unfinished, "/one");
+    assert_int_equal(tamper_count(b).blocks, s.blocks);
 }
 
 /* Behind the last block zeros are no part of the file, written or not. */
@@ -591,7 +596,7 @@ int main(void)
         T(block_zeroed__is_a_hole),
         T(file_cut_between_blocks__is_shorter),
         T(last_block_zeroed__is_shorter),
-        T(header_zeroed__is_empty_and_counted_as_unfinished),
+        T(header_zeroed__is_empty_and_told_as_unfinished),
         T(zero_pages_or_a_sparse_tail_put_behind__change_nothing),
         T(file_cut_behind_or_before_the_header__is_empty),
         T(file_removed__is_not_there),
