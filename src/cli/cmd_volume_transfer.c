@@ -217,7 +217,9 @@ ks_rc cmd_volume_adopt(struct cli *cli)
     bool is_there;
 
     TRY(is_volume(cli, c.backing, &is_there));
-    if (!is_there)
+    if (is_there)
+        TRY(backing_check_storage(io_posix(), c.backing));
+    else
         TRY(make_volume(cli, c.dir, c.backing));
     return transfer_command(&c);
 }

@@ -52,6 +52,15 @@ static ks_rc open_backing(struct process *p)
     return rc;
 }
 
+/* A volume that is there, made before or copied, is better served than not. */
+static void warn_of_storage(struct process *p)
+{
+    ks_rc rc = backing_check_storage(p->io, p->conf->backing.path);
+
+    if (!ks_ok(rc))
+        log_line(LOG_WARNING, "%s", ks_text(rc));
+}
+
 static void note_identity(struct process *p, const struct keyring *k)
 {
     memcpy(p->volume_id_bytes, k->volume_id, sizeof p->volume_id_bytes);
@@ -310,6 +319,7 @@ static ks_rc start(struct process *p)
     TRY(mount_point_absolute(p->conf->mountpoint, &p->mountpoint));
     TRY(mount_point_absolute(p->conf->backing.path, &p->backing_path));
     TRY(open_backing(p));
+    warn_of_storage(p);
     TRY(backing_is_revoked(p->backing, &is_revoked));
     TRY(backing_keyring(p->backing, &k));
     note_identity(p, k);

@@ -46,8 +46,12 @@ struct backing_create {
 };
 
 /* backing_create(conf, create): makes path (0700, may exist when empty), keyring, tree/ and long/, all
- * durable. EXISTS when it is a volume already, NOT_EMPTY, USAGE, and the key service's classes. */
+ * durable. EXISTS when it is a volume already, NOT_EMPTY, USAGE, those of backing_check_storage, and the key service's classes. */
 ks_rc backing_create(const struct backing_conf *conf, const struct backing_create *create) KS_MUST;
+
+/* backing_check_storage(io, path): UNSUPPORTED, with the way out, when the file system of path does not write pages of 4096 bytes
+ * whole, as far as its block size tells. A path that is not there yet: that of the directory it would be in. */
+ks_rc backing_check_storage(struct io *io, const char *path) KS_MUST;
 
 /* backing_remove(b): ends a volume that has no file any more: its keyring, and with it every wrapped key, is removed
  * durably; then everything else in the directory but the directory. NOT_EMPTY while there is a file; STATE when not

@@ -226,6 +226,51 @@ static ks_rc told(ks_rc rc)
     return rc;
 }
 
+/* --- the file system below ------------------------------------------------------------------- */
+
+/* f_bsize, and not f_frsize: that is the smallest piece of space, of which ZFS has 512 bytes though it writes whole records. Network and
+ * copy-on-write file systems say how much they like to write at once, which is a multiple; 0 says nothing. */
+static ks_rc check_block_size(struct io *io, struct io_node *dir)
+{
+    struct statvfs st;
+
+    TRY(ks_wrap(io->ops->statfs(io, dir, &st), "cannot ask for the block size of its file system"));
+    ENSURE(st.f_bsize % IO_PAGE_BYTES == 0, KS_E_UNSUPPORTED,
+           "its file system has blocks of %lu bytes, so a power loss may leave a page of %d bytes "
+           "half written; use a file system with blocks of %d bytes (mkfs.ext4 -b %d)",
+           st.f_bsize, IO_PAGE_BYTES, IO_PAGE_BYTES, IO_PAGE_BYTES);
+    return KS_SUCCESS;
+}
+
+/* What is not there yet gets its file system from where it will be made. */
+static ks_rc open_or_parent(struct io *io, const char *path, struct io_node **ret)
+{
+    CLEANUP(mem_freep) char *parent_path = NULL;
+    char name[IO_NAME_BYTES + 1];
+    ks_rc rc = io->ops->open_root(io, path, ret);
+
+    if (!ks_is_os(rc, ENOENT))
+        return rc;
+    TRY(split_path(path, &parent_path, name));
+    return io->ops->open_root(io, parent_path, ret);
+}
+
+ks_rc backing_check_storage(struct io *io, const char *path)
+{
+    struct io_node *dir;
+    ks_rc rc = open_or_parent(io, path, &dir);
+
+    if (ks_is_os(rc, ENOENT))
+        return KS_SUCCESS; /* told by who wants to make something there */
+    if (ks_ok(rc)) {
+        rc = check_block_size(io, dir);
+        io->ops->node_close(io, dir);
+    }
+    return ks_wrap(told(rc), "%s", path);
+}
+
+/* --- all of it ------------------------------------------------------------------------------- */
+
 /* Asked before the key services are, so that nobody types a passphrase for a volume that is there. */
 static ks_rc check_before(const struct backing_conf *conf)
 {
@@ -247,6 +292,7 @@ ks_rc backing_create(const struct backing_conf *conf, const struct backing_creat
     CLEANUP(creation_done) struct creation c = {.io = conf->io};
 
     TRY(ks_wrap(told(check_before(conf)), "%s", conf->path));
+    TRY(backing_check_storage(conf->io, conf->path));
     TRY(build_keyring(conf, create, &c));
     return ks_wrap(told(make_on_disk(conf, &c)), "%s", conf->path);
 }

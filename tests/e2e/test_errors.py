@@ -225,17 +225,54 @@ def test_memory_lock_limit_too_low_but_swap_allowed__goes_on(volume):
     assert volume.state() == "OPEN"
 
 
-@pytest.fixture
-def small_disk(work):
-    """A real ext4 file system of 48 MiB."""
+def make_disk(work, block_bytes):
+    """A real ext4 file system of 48 MiB; where it is mounted."""
     image, point = os.path.join(work, "disk.img"), os.path.join(work, "disk")
     with open(image, "wb") as f:
         f.truncate(48 << 20)
-    proc.run(["mkfs.ext4", "-q", "-F", "-b", "4096", "-m", "0", image])
+    proc.run(["mkfs.ext4", "-q", "-F", "-b", str(block_bytes), "-m", "0", image])
     os.mkdir(point)
     proc.run(["mount", "-o", "loop", image, point])
+    return point
+
+
+@pytest.fixture
+def small_disk(work):
+    point = make_disk(work, 4096)
     yield point
     proc.unmount(point)
+
+
+@pytest.fixture
+def disk_of_small_blocks(work):
+    point = make_disk(work, 1024)
+    yield point
+    for mount in [*proc.mounts_below(point), point]:
+        proc.unmount(mount)
+
+
+def test_create_or_adopt_on_blocks_of_1024__is_refused_with_the_way_out(disk_of_small_blocks, store, cli, work):
+    backing, plain = os.path.join(disk_of_small_blocks, "v"), os.path.join(work, "plain")
+    os.mkdir(plain)
+    for command in (["create", backing], ["adopt", plain, backing]):
+        fails(cli.run("volume", *command, *store.spec("orders"), check=False),
+              EXIT_USAGE, backing, "1024", "mkfs.ext4 -b 4096")
+        assert not os.path.exists(backing)
+
+
+def test_volume_copied_to_blocks_of_1024__is_mounted_with_a_warning(disk_of_small_blocks, kept, volume, work):
+    kept()
+    with open(volume.log) as f:
+        assert "mkfs.ext4" not in f.read()
+    backing, plain = os.path.join(disk_of_small_blocks, "v"), os.path.join(work, "plain")
+    os.mkdir(plain)
+    shutil.copytree(volume.backing, backing)
+    fails(volume.cli.run("volume", "adopt", plain, backing, check=False), EXIT_USAGE, backing, "1024")
+    volume.backing = backing
+    kept()
+    with open(volume.log) as f:
+        warnings = [line for line in f if "mkfs.ext4 -b 4096" in line]
+    assert len(warnings) == 1 and backing in warnings[0]
 
 
 def test_disk_full__application_gets_enospc_and_can_make_room(small_disk, store, cli, work):

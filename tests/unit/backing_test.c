@@ -138,6 +138,64 @@ static void create__directory_with_something_else__is_not_empty(void **state)
     check_text(rc, "tree/");
 }
 
+/* The same file system with another block size. */
+static struct statvfs below;
+
+static ks_rc statfs_below(struct io *io, struct io_node *dir, struct statvfs *ret)
+{
+    (void)io;
+    (void)dir;
+    *ret = below;
+    return KS_SUCCESS;
+}
+
+static ks_rc create_on(struct world *w, unsigned long f_bsize, unsigned long f_frsize)
+{
+    struct io_ops ops = *w->conf.io->ops;
+    struct io io = {&ops};
+    struct backing_conf conf = w->conf;
+
+    ops.statfs = statfs_below;
+    below = (struct statvfs){.f_bsize = f_bsize, .f_frsize = f_frsize};
+    conf.io = &io;
+    return backing_create(&conf, &w->create);
+}
+
+static void create__blocks_that_are_no_pages__is_unsupported(void **state)
+{
+    static const unsigned long sizes[] = {512, 1024, 2048, 6144};
+    struct world *w = *state;
+    struct stat st;
+
+    for (size_t n = 0; n < sizeof sizes / sizeof sizes[0]; n++) {
+        ks_rc rc = create_on(w, sizes[n], sizes[n]);
+        check_rc(rc, UNSUPPORTED);
+        check_text(rc, w->path);
+        check_text(rc, "mkfs.ext4 -b 4096");
+        assert_int_equal(stat(w->path, &st), -1); /* nothing was made */
+    }
+    assert_int_equal(fake_calls("k1"), 0);
+    assert_int_equal(mkdir(w->path, 0700), 0);
+    check_rc(create_on(w, 1024, 1024), UNSUPPORTED);
+}
+
+/* tmpfs and xfs, btrfs with 64 KiB, ZFS, NFS, and one that says nothing. */
+static void create__blocks_of_whole_pages__are_taken(void **state)
+{
+    static const unsigned long sizes[][2] = {
+        {4096, 4096}, {65536, 65536}, {131072, 512}, {1048576, 1048576}, {0, 0}};
+    struct world *w = *state;
+
+    for (size_t n = 0; n < sizeof sizes / sizeof sizes[0]; n++) {
+        CLEANUP(backing_closep) struct backing *b = NULL;
+        CLEANUP(keyset_freep) struct keyset *keys = NULL;
+        check_ok(create_on(w, sizes[n][0], sizes[n][1]));
+        check_ok(backing_open(&w->conf, true, &b));
+        check_ok(backing_unlock(b, &keys));
+        check_ok(backing_remove(b));
+    }
+}
+
 static void create__no_parent__is_not_found(void **state)
 {
     struct world *w = *state;
@@ -813,6 +871,8 @@ int main(void)
         TEST(create__existing_empty_directory__is_taken),
         TEST(create__where_a_volume_is__is_exists),
         TEST(create__directory_with_something_else__is_not_empty),
+        TEST(create__blocks_that_are_no_pages__is_unsupported),
+        TEST(create__blocks_of_whole_pages__are_taken),
         TEST(create__no_parent__is_not_found),
         TEST(create__key_service_refuses__leaves_nothing),
         TEST(create__bad_values__are_usage),
