@@ -385,7 +385,7 @@ static void do_unlock(struct guard *g)
 }
 
 /* next_job(g): what is to be done: 'L'ock, 'U'nlock, 'C'lear the record of an open volume, or 0. A lock goes
- * first and has dropped an unlock before it. With the mutex held. */
+ * first: it has dropped the unlocks before it, so one that is there came after it. With the mutex held. */
 static char next_job(const struct guard *g)
 {
     if (g->must_lock)
@@ -399,10 +399,12 @@ static char take_job(struct guard *g)
 {
     lock(g);
     char job = next_job(g);
-    g->must_lock = false;
-    g->must_unlock = false;
-    if (job == 'U')
+    if (job == 'L')
+        g->must_lock = false;
+    if (job == 'U') {
+        g->must_unlock = false;
         g->has_keys = true;
+    }
     g->is_working = job != 0;
     unlock(g);
     return job;

@@ -23,6 +23,7 @@ struct fake {
     ks_rc unlock_rc, wipe_rc, record_rc;
     uint64_t drain_takes_ms;
     bool is_denied_while_unlocking, is_granted_while_draining, is_entered_while_draining;
+    bool is_unlock_slow; /* after the denial it takes longer than a lock may, and a grant comes */
     bool is_revoked_while_draining, is_worked_while_recording;
     pthread_t *revoker; /* not NULL: while the record is cleared a revoke begins on this thread */
     bool is_restored_before_recording, is_revoke_ok, is_recorded; /* and goes so */
@@ -70,7 +71,7 @@ static void fake_drain(void *arg, uint64_t deadline_ms)
     struct fake *f = arg;
     uint64_t now = clock_boot_ms(&f->clock);
 
-    assert_true(deadline_ms > now && deadline_ms < now + GUARD_DRAIN_MS_MAX);
+    assert_true((deadline_ms > now || f->is_unlock_slow) && deadline_ms < now + GUARD_DRAIN_MS_MAX);
     note(f, 'D');
     f->now_ms += f->drain_takes_ms;
     if (f->is_granted_while_draining)
@@ -100,6 +101,12 @@ static ks_rc fake_unlock(void *arg)
     note(f, 'U');
     if (f->is_denied_while_unlocking)
         guard_deny(f->guard, "denied meanwhile");
+    f->is_denied_while_unlocking = false;
+    if (f->is_unlock_slow && strcmp(f->log, "U") == 0) {
+        f->now_ms += GUARD_DRAIN_MS_MAX + 1000;
+        guard_tick(f->guard);
+        guard_grant(f->guard);
+    }
     return f->unlock_rc;
 }
 
@@ -482,6 +489,22 @@ static void deny__while_unlocking__never_opens_and_wipes(void **unused)
     teardown(&f);
 }
 
+/* The lease is LOCKED by its own bound while the worker is still at the older unlock, and then OPEN, where no grant asks for
+ * an unlock again: the one that was asked for is the last. */
+static void grant__after_a_denial_in_a_slow_unlock__opens_after_the_lock(void **unused)
+{
+    struct fake f;
+
+    (void)unused;
+    setup(&f, false, false);
+    f.is_denied_while_unlocking = true;
+    f.is_unlock_slow = true;
+    guard_grant(f.guard);
+    guard_work(f.guard);
+    expect(&f, "UlDWUOu", LEASE_OPEN);
+    teardown(&f);
+}
+
 static void deny__before_the_unlock_began__drops_the_unlock(void **unused)
 {
     struct fake f;
@@ -848,6 +871,7 @@ int main(void)
         cmocka_unit_test(grant__when_locked__unlocks_then_opens),
         cmocka_unit_test(grant__keys_cannot_be_had__stays_locked_and_tries_again),
         cmocka_unit_test(deny__while_unlocking__never_opens_and_wipes),
+        cmocka_unit_test(grant__after_a_denial_in_a_slow_unlock__opens_after_the_lock),
         cmocka_unit_test(deny__before_the_unlock_began__drops_the_unlock),
         cmocka_unit_test(grant__while_draining__does_not_keep_it_open),
         cmocka_unit_test(wipe__request_still_running__gives_up),
