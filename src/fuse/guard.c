@@ -50,6 +50,8 @@ struct guard {
     struct guard_status shown; /* when changed was called last */
 };
 
+static const char ran_out[] = "the lease ran out: no answer of the key service for too long";
+
 static uint64_t now_ms(struct guard *g)
 {
     return clock_boot_ms(g->conf.clock);
@@ -161,13 +163,11 @@ static void begin_lock(struct guard *g, const char *why)
     log_line(LOG_WARNING, "locking: %s", g->reason);
 }
 
-/* step(g, event, cause, why): the lease decides; what must be at once is done here. With the mutex held. The wipe
+/* carry_out(g, actions, event, cause, why): what the lease has decided and must be at once. With the mutex held. The wipe
  * needs no note: guard_work always ends a lock with one. */
-static void step(struct guard *g, enum lease_event event, enum guard_cause cause, const char *why)
+static void carry_out(struct guard *g, unsigned actions, enum lease_event event,
+                      enum guard_cause cause, const char *why)
 {
-    enum lease_state before = g->lease.state;
-    unsigned actions = lease_step(&g->lease, &g->conf.lease, event, now_ms(g));
-
     if (actions & LEASE_DO_ALERT)
         log_line(LOG_WARNING,
                  "the key service gives no answer, the volume stays open until the grace ends: %s",
@@ -179,9 +179,34 @@ static void step(struct guard *g, enum lease_event event, enum guard_cause cause
     note_cause(g, event, cause, why);
     if (actions & LEASE_DO_REFUSE)
         g->lock_cause = g->cause;
+}
+
+static void log_step(const struct guard *g, enum lease_event event, enum lease_state before)
+{
     if (g->lease.state != before)
         log_line(LOG_NOTICE, "lease %s: %s to %s", lease_event_name(event),
                  lease_state_name(before), lease_state_name(g->lease.state));
+}
+
+/* step(g, event, cause, why): the lease decides. With the mutex held. Not for a grant. */
+static void step(struct guard *g, enum lease_event event, enum guard_cause cause, const char *why)
+{
+    enum lease_state before = g->lease.state;
+    unsigned actions = lease_step(&g->lease, &g->conf.lease, event, now_ms(g));
+
+    carry_out(g, actions, event, cause, why);
+    log_step(g, event, before);
+}
+
+/* step_grant(g, asked_ms): that for a grant. One that locks came after the deadline, of which it is no news. With the mutex held. */
+static void step_grant(struct guard *g, uint64_t asked_ms)
+{
+    enum lease_state before = g->lease.state;
+    unsigned actions = lease_grant(&g->lease, &g->conf.lease, asked_ms, now_ms(g));
+    enum lease_event event = actions & LEASE_DO_REFUSE ? LEASE_TICK : LEASE_GRANT;
+
+    carry_out(g, actions, event, GUARD_CAUSE_UNREACHABLE, ran_out);
+    log_step(g, event, before);
 }
 
 static void event(struct guard *g, enum lease_event event, enum guard_cause cause, const char *why)
@@ -191,16 +216,18 @@ static void event(struct guard *g, enum lease_event event, enum guard_cause caus
     unlock(g);
 }
 
-void guard_grant(struct guard *g)
+void guard_grant(struct guard *g, uint64_t asked_ms)
 {
-    event(g, LEASE_GRANT, GUARD_CAUSE_NONE, "granted");
+    lock(g);
+    step_grant(g, asked_ms);
+    unlock(g);
 }
 
-void guard_extend(struct guard *g, uint64_t at_ms)
+void guard_extend(struct guard *g, uint64_t asked_ms)
 {
     lock(g);
     if (g->lease.state == LEASE_OPEN)
-        lease_step(&g->lease, &g->conf.lease, LEASE_GRANT, at_ms); /* has no actions here */
+        step_grant(g, asked_ms);
     unlock(g);
 }
 
@@ -223,8 +250,7 @@ void guard_explain(struct guard *g, enum guard_cause cause, const char *why)
 
 void guard_tick(struct guard *g)
 {
-    event(g, LEASE_TICK, GUARD_CAUSE_UNREACHABLE,
-          "the lease ran out: no answer of the key service for too long");
+    event(g, LEASE_TICK, GUARD_CAUSE_UNREACHABLE, ran_out);
 }
 
 void guard_restore(struct guard *g)

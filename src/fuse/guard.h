@@ -105,10 +105,12 @@ void guard_stop(struct guard *g);
 void guard_free(struct guard *g);
 
 /* What the key service said; why is for people. */
-void guard_grant(struct guard *g);
-/* guard_extend(g, at_ms): while OPEN, the lease counts from at_ms (boot time) if that is later: another volume's probe of the same
- * key was granted then. In any other state nothing: only a grant of its own opens a volume. */
-void guard_extend(struct guard *g, uint64_t at_ms);
+/* guard_grant(g, asked_ms): the lease counts from the (boot) time at which was asked. Heard after the deadline it is too late, and the
+ * volume locks as if there had been no answer. */
+void guard_grant(struct guard *g, uint64_t asked_ms);
+/* guard_extend(g, asked_ms): while OPEN the same for another volume's probe of the same key. In any other state nothing: only a grant
+ * of its own opens a volume. */
+void guard_extend(struct guard *g, uint64_t asked_ms);
 void guard_deny(struct guard *g, const char *why);
 /* guard_unreach(g, cause, why): no answer about the key: UNREACHABLE, or ERROR when it is not the service's silence. */
 void guard_unreach(struct guard *g, enum guard_cause cause, const char *why);

@@ -164,7 +164,6 @@ ks_rc lockdown_probe(void *arg, uint32_t *ret_wrap_id)
 {
     struct process *p = arg;
 
-    p->probe_began_ms = clock_boot_ms(p->clock);
     return backing_probe(p->backing, ret_wrap_id);
 }
 
@@ -175,13 +174,13 @@ void lockdown_tell(void *arg, const struct prober_result *result)
     struct process *p = arg;
 
     if (!result->shared_ms)
-        probe_share_note(p, p->probe_began_ms, result->rc, result->wrap_id);
+        probe_share_note(p, result->began_ms, result->rc, result->wrap_id);
     switch ((enum ks_class)result->rc.cls) {
     case KS_CLASS_OK:
         if (result->shared_ms)
             guard_extend(p->guard, result->shared_ms);
         else
-            guard_grant(p->guard);
+            guard_grant(p->guard, result->began_ms);
         return;
     case KS_CLASS_DENIED:
         guard_deny(p->guard, result->text);

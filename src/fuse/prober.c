@@ -51,7 +51,7 @@ static bool wait_turn(struct prober *p, bool *ret_kicked)
 /* Who asks for a probe gets a real one. */
 static void probe_once(struct prober *p, bool is_kicked)
 {
-    struct prober_result r = {.sequence = p->begun};
+    struct prober_result r = {.sequence = p->begun, .began_ms = clock_boot_ms(p->conf.clock)};
 
     if (is_kicked || !p->conf.peek || !p->conf.peek(p->conf.arg, &r.wrap_id, &r.shared_ms))
         r.rc = p->conf.probe(p->conf.arg, &r.wrap_id);

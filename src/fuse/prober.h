@@ -20,6 +20,7 @@ enum { PROBER_TEXT_BYTES = 512 };
 struct prober_result {
     uint64_t sequence; /* 0: none yet */
     int64_t at_s;
+    uint64_t began_ms; /* boot time: an answer is of the time when it was asked for */
     ks_rc rc;
     uint32_t wrap_id; /* which wrap was granted; 0: none */
     char text[PROBER_TEXT_BYTES];

@@ -50,7 +50,6 @@ struct process {
     struct prober *prober;
     uint64_t
         own_grant_ms; /* the prober's thread: when its last real probe that was granted began; 0: none */
-    uint64_t probe_began_ms; /* the prober's thread */
     struct surveyor *surveyor;
     struct rekeyer *rekeyer; /* NULL: volumes re-encrypt only on demand */
     struct watcher *watcher;

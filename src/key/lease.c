@@ -3,7 +3,8 @@
  * key/lease.c - decides whether a volume may use its keys right now.
  *
  * One table: a row for each state, a column for each event and for each timer. lease_step takes the
- * row's cell for the event, then the cells of the timers that are due, until none is. Invariant:
+ * row's cell for the event, then the cells of the timers that are due, until none is. A grant that comes after
+ * the deadline is a tick: what it says came too late. Invariant:
  * after a step the state is OPEN or GRACE only if the last grant is younger than the deadline.
  * Never does I/O and never reads a clock, so every decision can be replayed.
  */
@@ -95,23 +96,36 @@ static enum row row_of(const struct lease *l)
     return ROW_LOCKED;
 }
 
-/* A grant counts only where it keeps the volume open or opens it: one that arrives while the volume
- * is being locked was asked for before, and must not make the next lease longer. */
-static void note_grant(struct lease *l, uint64_t now_ms)
+static bool is_serving(const struct lease *l)
 {
-    bool is_open = l->state == LEASE_OPEN || l->state == LEASE_GRACE;
-
-    if (!is_open && row_of(l) != ROW_LOCKED)
-        return;
-    if (!is_open || now_ms > l->last_grant_ms)
-        l->last_grant_ms = now_ms;
+    return l->state == LEASE_OPEN || l->state == LEASE_GRACE;
 }
 
-static void note_event(struct lease *l, enum lease_event event, uint64_t now_ms)
+/* A grant counts only where it keeps the volume open or opens it: one that arrives while the volume
+ * is being locked was asked for before, and must not make the next lease longer. */
+static void note_grant(struct lease *l, uint64_t asked_ms)
+{
+    if (!is_serving(l) && row_of(l) != ROW_LOCKED)
+        return;
+    if (!is_serving(l) || asked_ms > l->last_grant_ms)
+        l->last_grant_ms = asked_ms;
+}
+
+/* The deadline is there whether or not somebody looked at the clock before the answer came; a host that slept may hear
+ * what was said hours ago first of all. */
+static bool is_too_late(const struct lease *l, const struct lease_conf *conf, uint64_t asked_ms,
+                        uint64_t now_ms)
+{
+    uint64_t since_ms = is_serving(l) ? l->last_grant_ms : asked_ms;
+
+    return elapsed(since_ms, now_ms) >= patience_ms(conf);
+}
+
+static void note_event(struct lease *l, enum lease_event event, uint64_t asked_ms)
 {
     switch (event) {
     case LEASE_GRANT:
-        note_grant(l, now_ms);
+        note_grant(l, asked_ms);
         return;
     case LEASE_REVOKE:
         l->is_revoked = true;
@@ -171,24 +185,41 @@ void lease_init(struct lease *l, uint64_t now_ms, bool is_granted, bool is_revok
     };
 }
 
-unsigned lease_step(struct lease *l, const struct lease_conf *conf, enum lease_event event,
-                    uint64_t now_ms)
+/* step(l, conf, event, asked_ms, now_ms): asked_ms is of a grant alone. */
+static unsigned step(struct lease *l, const struct lease_conf *conf, enum lease_event event,
+                     uint64_t asked_ms, uint64_t now_ms)
 {
     enum row row = row_of(l); /* a REVOKE or RESTORE changes the row, but has no cell in it */
     unsigned actions;
 
-    note_event(l, event, now_ms);
+    note_event(l, event, asked_ms);
     actions = take(l, &table[row][event], now_ms);
     for (const struct cell *timer = due(l, conf, now_ms); timer; timer = due(l, conf, now_ms))
         actions |= take(l, timer, now_ms);
     return actions;
 }
 
+unsigned lease_step(struct lease *l, const struct lease_conf *conf, enum lease_event event,
+                    uint64_t now_ms)
+{
+    if (event == LEASE_GRANT)
+        return lease_grant(l, conf, now_ms, now_ms);
+    return step(l, conf, event, now_ms, now_ms);
+}
+
+unsigned lease_grant(struct lease *l, const struct lease_conf *conf, uint64_t asked_ms,
+                     uint64_t now_ms)
+{
+    bool is_late = is_too_late(l, conf, asked_ms, now_ms);
+
+    return step(l, conf, is_late ? LEASE_TICK : LEASE_GRANT, asked_ms, now_ms);
+}
+
 uint64_t lease_left_ms(const struct lease *l, const struct lease_conf *conf, uint64_t now_ms)
 {
     uint64_t age = elapsed(l->last_grant_ms, now_ms);
 
-    if (l->state != LEASE_OPEN && l->state != LEASE_GRACE)
+    if (!is_serving(l))
         return 0;
     return age < patience_ms(conf) ? patience_ms(conf) - age : 0;
 }

@@ -49,9 +49,15 @@ struct lease {
 void lease_init(struct lease *l, uint64_t now_ms, bool is_granted, bool is_revoked);
 
 /* lease_step(l, conf, event, now_ms): the next state and the actions to take. An event the table has no
- * row for changes nothing. */
+ * row for changes nothing. A LEASE_GRANT is one that was asked for just now. */
 unsigned lease_step(struct lease *l, const struct lease_conf *conf, enum lease_event event,
                     uint64_t now_ms);
+
+/* lease_grant(l, conf, asked_ms, now_ms): LEASE_GRANT for an answer that was asked for at asked_ms and is heard now: the lease
+ * counts from then. One that comes when the deadline has passed is too late: the volume locks all the same (the one
+ * case in which a grant has LEASE_DO_REFUSE). One that was asked for so long ago that it opens nothing any more is none. */
+unsigned lease_grant(struct lease *l, const struct lease_conf *conf, uint64_t asked_ms,
+                     uint64_t now_ms);
 
 /* lease_left_ms(l, conf, now_ms): until it locks by itself if nothing is granted meanwhile; 0 when locked. */
 uint64_t lease_left_ms(const struct lease *l, const struct lease_conf *conf, uint64_t now_ms);

@@ -75,7 +75,7 @@ static void fake_drain(void *arg, uint64_t deadline_ms)
     note(f, 'D');
     f->now_ms += f->drain_takes_ms;
     if (f->is_granted_while_draining)
-        guard_grant(f->guard);
+        guard_grant(f->guard, f->now_ms);
     if (f->is_entered_while_draining)
         check_rc(guard_change_begin(f->guard), STATE);
     if (f->is_revoked_while_draining) {
@@ -105,7 +105,7 @@ static ks_rc fake_unlock(void *arg)
     if (f->is_unlock_slow && strcmp(f->log, "U") == 0) {
         f->now_ms += GUARD_DRAIN_MS_MAX + 1000;
         guard_tick(f->guard);
-        guard_grant(f->guard);
+        guard_grant(f->guard, f->now_ms);
     }
     return f->unlock_rc;
 }
@@ -214,7 +214,7 @@ static void new__revoked__stays_closed(void **unused)
 
     (void)unused;
     setup(&f, false, true);
-    guard_grant(f.guard);
+    guard_grant(f.guard, f.now_ms);
     guard_work(f.guard);
     expect(&f, "", LEASE_LOCKED);
     teardown(&f);
@@ -319,7 +319,7 @@ static void cause__of_each_lock__is_that_of_who_locked(void **unused)
     expect_cause(&f, GUARD_CAUSE_NONE, "");
     guard_deny(f.guard, "still disabled");
     expect_cause(&f, GUARD_CAUSE_DENIED, "still disabled");
-    guard_grant(f.guard);
+    guard_grant(f.guard, f.now_ms);
     guard_work(f.guard);
     expect_cause(&f, GUARD_CAUSE_NONE, "");
     guard_status(f.guard, &s);
@@ -336,7 +336,7 @@ static void cause__of_silence__from_the_grace_to_the_lock(void **unused)
     setup(&f, true, false);
     guard_unreach(f.guard, GUARD_CAUSE_ERROR, "the keyring is damaged");
     expect_cause(&f, GUARD_CAUSE_ERROR, "the keyring is damaged");
-    guard_grant(f.guard);
+    guard_grant(f.guard, f.now_ms);
     expect_cause(&f, GUARD_CAUSE_NONE, "");
     f.now_ms += LEASE_MS;
     guard_tick(f.guard);
@@ -367,7 +367,7 @@ static void cause__at_the_start__as_explained(void **unused)
     guard_explain(f.guard, guard_cause_of(ks_fail(KS_E_UNREACHABLE, "away")), "no route");
     expect_cause(&f, GUARD_CAUSE_UNREACHABLE, "no route");
     f.unlock_rc = ks_fail(KS_E_CORRUPT, "damaged");
-    guard_grant(f.guard);
+    guard_grant(f.guard, f.now_ms);
     guard_work(f.guard);
     expect_cause(&f, GUARD_CAUSE_ERROR, "damaged");
     teardown(&f);
@@ -403,7 +403,7 @@ static void changed__state_or_cause__told_once_each(void **unused)
     guard_tick(f.guard);
     int before = f.changes;
     guard_tick(f.guard);
-    guard_grant(f.guard);
+    guard_grant(f.guard, f.now_ms);
     assert_int_equal(f.changes, before);
     guard_deny(f.guard, "no");
     assert_int_equal(f.changes, before + 1);
@@ -422,7 +422,7 @@ static void grant__when_locked__unlocks_then_opens(void **unused)
 
     (void)unused;
     setup(&f, false, false);
-    guard_grant(f.guard);
+    guard_grant(f.guard, f.now_ms);
     expect(&f, "", LEASE_LOCKED);
     guard_work(f.guard);
     expect(&f, "UOu", LEASE_OPEN);
@@ -436,11 +436,11 @@ static void grant__keys_cannot_be_had__stays_locked_and_tries_again(void **unuse
     (void)unused;
     setup(&f, false, false);
     f.unlock_rc = ks_fail(KS_E_UNREACHABLE, "gone again");
-    guard_grant(f.guard);
+    guard_grant(f.guard, f.now_ms);
     guard_work(f.guard);
     expect(&f, "U", LEASE_LOCKED);
     f.unlock_rc = KS_SUCCESS;
-    guard_grant(f.guard);
+    guard_grant(f.guard, f.now_ms);
     guard_work(f.guard);
     expect(&f, "UUOu", LEASE_OPEN);
     teardown(&f);
@@ -476,6 +476,60 @@ static void extend__open__lease_counts_from_the_time_given(void **unused)
     teardown(&f);
 }
 
+/* The host sleeps while the answer waits in a socket. */
+static void grant__asked_for_before_a_long_sleep__locks(void **unused)
+{
+    struct guard_status s;
+    struct fake f;
+
+    (void)unused;
+    setup(&f, true, false);
+    uint64_t asked_ms = f.now_ms + 100;
+    f.now_ms = asked_ms + GRACE_MS + 1;
+    guard_grant(f.guard, asked_ms);
+    expect(&f, "OR", LEASE_LOCKING);
+    expect_cause(&f, GUARD_CAUSE_UNREACHABLE,
+                 "the lease ran out: no answer of the key service for too long");
+    guard_work(f.guard);
+    guard_grant(f.guard, asked_ms); /* nor does it open */
+    guard_work(f.guard);
+    expect(&f, "ORlDW", LEASE_LOCKED);
+    guard_status(f.guard, &s);
+    assert_int_equal(s.receipt.cause, GUARD_CAUSE_UNREACHABLE);
+    guard_grant(f.guard, f.now_ms);
+    guard_work(f.guard);
+    expect(&f, "ORlDWUOu", LEASE_OPEN);
+    teardown(&f);
+}
+
+static void extend__asked_for_before_a_long_sleep__locks(void **unused)
+{
+    struct fake f;
+
+    (void)unused;
+    setup(&f, true, false);
+    uint64_t asked_ms = f.now_ms + 100;
+    f.now_ms = asked_ms + GRACE_MS;
+    guard_extend(f.guard, asked_ms);
+    expect(&f, "OR", LEASE_LOCKING);
+    teardown(&f);
+}
+
+static void grant__slow_answer__lease_counts_from_the_question(void **unused)
+{
+    struct guard_status s;
+    struct fake f;
+
+    (void)unused;
+    setup(&f, true, false);
+    f.now_ms += 5000;
+    guard_grant(f.guard, f.now_ms - 4000);
+    guard_status(f.guard, &s);
+    assert_int_equal(s.state, LEASE_OPEN);
+    assert_int_equal(s.left_ms, GRACE_MS - 4000);
+    teardown(&f);
+}
+
 static void deny__while_unlocking__never_opens_and_wipes(void **unused)
 {
     struct fake f;
@@ -483,7 +537,7 @@ static void deny__while_unlocking__never_opens_and_wipes(void **unused)
     (void)unused;
     setup(&f, false, false);
     f.is_denied_while_unlocking = true;
-    guard_grant(f.guard);
+    guard_grant(f.guard, f.now_ms);
     guard_work(f.guard);
     expect(&f, "UlDW", LEASE_LOCKED);
     teardown(&f);
@@ -499,7 +553,7 @@ static void grant__after_a_denial_in_a_slow_unlock__opens_after_the_lock(void **
     setup(&f, false, false);
     f.is_denied_while_unlocking = true;
     f.is_unlock_slow = true;
-    guard_grant(f.guard);
+    guard_grant(f.guard, f.now_ms);
     guard_work(f.guard);
     expect(&f, "UlDWUOu", LEASE_OPEN);
     teardown(&f);
@@ -511,7 +565,7 @@ static void deny__before_the_unlock_began__drops_the_unlock(void **unused)
 
     (void)unused;
     setup(&f, false, false);
-    guard_grant(f.guard);
+    guard_grant(f.guard, f.now_ms);
     guard_deny(f.guard, "denied");
     guard_work(f.guard);
     expect(&f, "lDW", LEASE_LOCKED);
@@ -570,7 +624,7 @@ static void revoke__while_open__is_recorded_before_the_wipe(void **unused)
     assert_true(is_recorded);
     expect(&f, "OR+", LEASE_LOCKING);
     guard_work(f.guard);
-    guard_grant(f.guard);
+    guard_grant(f.guard, f.now_ms);
     guard_work(f.guard);
     expect(&f, "OR+lDW", LEASE_LOCKED);
     teardown(&f);
@@ -615,7 +669,7 @@ static void revoke__when_locked__is_recorded(void **unused)
     setup(&f, false, false);
     check_ok(guard_revoke(f.guard, "by request", &is_recorded));
     assert_true(is_recorded);
-    guard_grant(f.guard);
+    guard_grant(f.guard, f.now_ms);
     guard_work(f.guard);
     expect(&f, "+", LEASE_LOCKED);
     teardown(&f);
@@ -650,7 +704,7 @@ static void revoke__while_draining__is_recorded(void **unused)
     f.is_revoked_while_draining = true;
     guard_deny(f.guard, "denied");
     guard_work(f.guard);
-    guard_grant(f.guard);
+    guard_grant(f.guard, f.now_ms);
     guard_work(f.guard);
     expect(&f, "ORlD+W", LEASE_LOCKED);
     teardown(&f);
@@ -682,7 +736,7 @@ static void revoke__while_the_record_is_cleared__comes_last(void **unused)
     setup(&f, false, true);
     f.revoker = &thread;
     guard_restore(f.guard);
-    guard_grant(f.guard);
+    guard_grant(f.guard, f.now_ms);
     guard_work(f.guard);
     pthread_join(thread, NULL);
     assert_true(f.is_revoke_ok && f.is_recorded);
@@ -703,14 +757,14 @@ static void restore__overtakes_the_record_of_a_revoke__nothing_is_recorded(void 
     f.revoker = &thread;
     f.is_restored_before_recording = true;
     guard_restore(f.guard);
-    guard_grant(f.guard);
+    guard_grant(f.guard, f.now_ms);
     guard_work(f.guard);
     pthread_join(thread, NULL);
     assert_true(f.is_revoke_ok);
     assert_false(f.is_recorded);
     expect(&f, "U-lDW", LEASE_LOCKED);
     f.revoker = NULL;
-    guard_grant(f.guard);
+    guard_grant(f.guard, f.now_ms);
     guard_work(f.guard);
     expect(&f, "U-lDWU-Ou", LEASE_OPEN);
     teardown(&f);
@@ -725,7 +779,7 @@ static void restore__then_grant__opens_and_clears_the_record(void **unused)
     guard_restore(f.guard);
     guard_work(f.guard);
     expect(&f, "", LEASE_LOCKED);
-    guard_grant(f.guard);
+    guard_grant(f.guard, f.now_ms);
     guard_work(f.guard);
     expect(&f, "U-Ou", LEASE_OPEN);
     teardown(&f);
@@ -740,7 +794,7 @@ static void revoke__after_restore_before_grant__stays_locked(void **unused)
     setup(&f, false, true);
     guard_restore(f.guard);
     check_ok(guard_revoke(f.guard, "again", &is_recorded));
-    guard_grant(f.guard);
+    guard_grant(f.guard, f.now_ms);
     guard_work(f.guard);
     expect(&f, "+", LEASE_LOCKED);
     teardown(&f);
@@ -754,7 +808,7 @@ static void change__in_grace__is_refused(void **unused)
     setup(&f, true, false);
     guard_unreach(f.guard, GUARD_CAUSE_UNREACHABLE, "no route");
     check_rc(guard_change_begin(f.guard), STATE);
-    guard_grant(f.guard);
+    guard_grant(f.guard, f.now_ms);
     check_ok(guard_change_begin(f.guard));
     guard_change_end(f.guard);
     teardown(&f);
@@ -783,7 +837,7 @@ static void restore__record_cannot_be_cleared__opens_all_the_same(void **unused)
     setup(&f, false, true);
     f.record_rc = ks_fail(KS_E_NO_SPACE, "disk full");
     guard_restore(f.guard);
-    guard_grant(f.guard);
+    guard_grant(f.guard, f.now_ms);
     guard_work(f.guard);
     expect(&f, "U-Ou", LEASE_OPEN);
     guard_work(f.guard); /* no second try without being asked */
@@ -845,7 +899,7 @@ static void threads__deny_and_grant__end_where_they_should(void **unused)
     check_ok(guard_start(f.guard));
     guard_deny(f.guard, "denied");
     check_ok(guard_wait(f.guard, LEASE_LOCKED, 10000));
-    guard_grant(f.guard);
+    guard_grant(f.guard, clock_boot_ms(&f.clock));
     check_ok(guard_wait(f.guard, LEASE_OPEN, 10000));
     guard_stop(f.guard);
     assert_string_equal(f.log, "ORlDWUOu");
@@ -870,6 +924,9 @@ int main(void)
         cmocka_unit_test(changed__state_or_cause__told_once_each),
         cmocka_unit_test(grant__when_locked__unlocks_then_opens),
         cmocka_unit_test(grant__keys_cannot_be_had__stays_locked_and_tries_again),
+        cmocka_unit_test(grant__asked_for_before_a_long_sleep__locks),
+        cmocka_unit_test(extend__asked_for_before_a_long_sleep__locks),
+        cmocka_unit_test(grant__slow_answer__lease_counts_from_the_question),
         cmocka_unit_test(deny__while_unlocking__never_opens_and_wipes),
         cmocka_unit_test(grant__after_a_denial_in_a_slow_unlock__opens_after_the_lock),
         cmocka_unit_test(deny__before_the_unlock_began__drops_the_unlock),

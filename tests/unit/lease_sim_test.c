@@ -25,7 +25,9 @@ struct history {
     struct lease lease;
 
     /* the model */
-    uint64_t counted_grant_ms; /* last GRANT while not locking and not revoked */
+    uint64_t asked_ms; /* what is answered now */
+    uint64_t
+        counted_grant_ms; /* when the last GRANT was asked for that was in time, while not locking and not revoked */
     uint64_t locking_since_ms;
     bool is_revoked;
 };
@@ -49,17 +51,27 @@ static void holds(const struct history *h, bool is_right, const char *what)
                  (unsigned long long)h->now_ms, lease_state_name(h->lease.state), what);
 }
 
+static uint64_t patience_ms(const struct history *h)
+{
+    return h->conf.grace_ms > h->conf.lease_ms_max ? h->conf.grace_ms : h->conf.lease_ms_max;
+}
+
 static uint64_t deadline_ms(const struct history *h)
 {
-    uint64_t patience =
-        h->conf.grace_ms > h->conf.lease_ms_max ? h->conf.grace_ms : h->conf.lease_ms_max;
-
-    return h->counted_grant_ms + patience;
+    return h->counted_grant_ms + patience_ms(h);
 }
 
 static bool is_serving(enum lease_state state)
 {
     return state == LEASE_OPEN || state == LEASE_GRACE;
+}
+
+/* Whether a grant counts: it was asked for lately, and heard before the deadline. */
+static bool is_in_time(const struct history *h, enum lease_state before)
+{
+    if (is_serving(before))
+        return h->now_ms < deadline_ms(h);
+    return before == LEASE_LOCKED && h->now_ms - h->asked_ms < patience_ms(h);
 }
 
 static void model_step(struct history *h, enum lease_state before, enum lease_event event)
@@ -68,8 +80,9 @@ static void model_step(struct history *h, enum lease_state before, enum lease_ev
         h->is_revoked = true;
     if (event == LEASE_RESTORE)
         h->is_revoked = false;
-    if (event == LEASE_GRANT && before != LEASE_LOCKING && !h->is_revoked)
-        h->counted_grant_ms = h->now_ms;
+    if (event == LEASE_GRANT && !h->is_revoked && is_in_time(h, before) &&
+        (!is_serving(before) || h->asked_ms > h->counted_grant_ms))
+        h->counted_grant_ms = h->asked_ms;
     if (is_serving(before) && !is_serving(h->lease.state))
         h->locking_since_ms = h->now_ms;
 }
@@ -100,9 +113,7 @@ static void check_locking(const struct history *h, enum lease_state before, enum
 
     if (is_serving(before) && !is_serving(after)) {
         holds(h, actions & LEASE_DO_REFUSE, "locks without refusing");
-        holds(h,
-              event == LEASE_DENY || event == LEASE_REVOKE ||
-                  (event != LEASE_GRANT && h->now_ms >= deadline_ms(h)),
+        holds(h, event == LEASE_DENY || event == LEASE_REVOKE || h->now_ms >= deadline_ms(h),
               "locks without a reason");
         seen.expired += event != LEASE_DENY && event != LEASE_REVOKE;
     }
@@ -155,8 +166,13 @@ static void history_run(uint64_t seed)
         enum lease_state before = h.lease.state;
         enum lease_event event = draw_event(&h);
 
+        h.asked_ms = h.now_ms;
         h.now_ms += draw(&h, 10) ? draw(&h, h.conf.lease_ms_max) : draw(&h, 2000000);
-        unsigned actions = lease_step(&h.lease, &h.conf, event, h.now_ms);
+        if (draw(&h, 2))
+            h.asked_ms = h.now_ms;
+        unsigned actions = event == LEASE_GRANT
+                               ? lease_grant(&h.lease, &h.conf, h.asked_ms, h.now_ms)
+                               : lease_step(&h.lease, &h.conf, event, h.now_ms);
         model_step(&h, before, event);
         check_serving(&h, before, event, actions);
         check_locking(&h, before, event, actions);

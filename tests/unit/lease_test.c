@@ -198,14 +198,53 @@ static void open__host_slept_past_the_deadline__locks_at_once(void **state)
     assert_int_equal(l.state, LEASE_LOCKING);
 }
 
-static void open__grant_after_a_long_sleep__stays_open(void **state)
+/* The first event after it wakes locks, whichever it is. */
+static void open__grant_after_a_long_sleep__locks(void **state)
 {
     struct lease l = lease_in(LEASE_OPEN, false);
 
     (void)state;
-    assert_int_equal(lease_step(&l, &conf, LEASE_GRANT, START + 2 * GRACE_MS), 0);
-    assert_int_equal(l.state, LEASE_OPEN);
-    assert_int_equal(lease_left_ms(&l, &conf, START + 2 * GRACE_MS), GRACE_MS);
+    assert_int_equal(lease_step(&l, &conf, LEASE_GRANT, START + 2 * GRACE_MS),
+                     LEASE_DO_ALERT | LEASE_DO_REFUSE);
+    assert_int_equal(l.state, LEASE_LOCKING);
+    assert_int_equal(l.last_grant_ms, START);
+}
+
+static void grace__grant_heard_at_the_deadline__is_too_late(void **state)
+{
+    struct lease l = lease_in(LEASE_GRACE, false);
+
+    (void)state;
+    assert_int_equal(lease_grant(&l, &conf, START + 15000, START + GRACE_MS - 1), LEASE_DO_ALERT);
+    assert_int_equal(l.state, LEASE_GRACE); /* the lease is older than it may be */
+    l = lease_in(LEASE_GRACE, false);
+    assert_int_equal(lease_grant(&l, &conf, START + 15000, START + GRACE_MS), LEASE_DO_REFUSE);
+    assert_int_equal(l.state, LEASE_LOCKING);
+}
+
+static void open__grant__counts_from_when_it_was_asked_for(void **state)
+{
+    struct lease l = lease_in(LEASE_OPEN, false);
+
+    (void)state;
+    lease_grant(&l, &conf, START + 15000, START + 40000);
+    assert_int_equal(l.last_grant_ms, START + 15000);
+    assert_int_equal(lease_left_ms(&l, &conf, START + 40000), GRACE_MS - 25000);
+    lease_grant(&l, &conf, START + 10000, START + 41000); /* an older one changes nothing */
+    assert_int_equal(l.last_grant_ms, START + 15000);
+}
+
+static void locked__grant_asked_for_long_ago__opens_nothing(void **state)
+{
+    struct lease l = lease_in(LEASE_LOCKED, false);
+
+    (void)state;
+    assert_int_equal(lease_grant(&l, &conf, START + 1, START + 1 + GRACE_MS), 0);
+    assert_int_equal(l.state, LEASE_LOCKED);
+    assert_int_equal(lease_grant(&l, &conf, START + 2, START + 1 + GRACE_MS),
+                     LEASE_DO_UNLOCK | LEASE_DO_ALERT);
+    assert_int_equal(l.state, LEASE_GRACE);
+    assert_int_equal(lease_left_ms(&l, &conf, START + 1 + GRACE_MS), 1);
 }
 
 static void grace_shorter_than_the_lease__unreach__waits_for_the_lease(void **state)
@@ -284,7 +323,10 @@ int main(void)
         cmocka_unit_test(grace__deadline__is_counted_from_the_last_grant),
         cmocka_unit_test(grace__flapping_without_a_grant__does_not_extend),
         cmocka_unit_test(open__host_slept_past_the_deadline__locks_at_once),
-        cmocka_unit_test(open__grant_after_a_long_sleep__stays_open),
+        cmocka_unit_test(open__grant_after_a_long_sleep__locks),
+        cmocka_unit_test(grace__grant_heard_at_the_deadline__is_too_late),
+        cmocka_unit_test(open__grant__counts_from_when_it_was_asked_for),
+        cmocka_unit_test(locked__grant_asked_for_long_ago__opens_nothing),
         cmocka_unit_test(grace_shorter_than_the_lease__unreach__waits_for_the_lease),
         cmocka_unit_test(locking__drain_takes_too_long__wipes_all_the_same),
         cmocka_unit_test(locking__more_denials__do_not_restart_the_drain),

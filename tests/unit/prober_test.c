@@ -6,16 +6,20 @@
 #include "fuse/prober.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "check.h"
 
 enum { LONG_MS = 3600000, SOON_MS = 10000 };
 
+static _Atomic uint64_t sleepy_now_ms;
+
 struct service {
     ks_rc rc;
     pthread_mutex_t gate; /* a probe waits for it */
     uint64_t told;        /* sequence of the last result told */
+    uint64_t began_ms;    /* of that */
     uint64_t shared_ms;   /* what peek says; 0: nothing */
     unsigned probes;
 };
@@ -48,6 +52,7 @@ static void tell(void *arg, const struct prober_result *result)
     struct service *s = arg;
 
     s->told = result->sequence;
+    s->began_ms = result->began_ms;
 }
 
 static struct prober *start(struct service *s, uint32_t period_ms)
@@ -139,6 +144,44 @@ static void kick__during_a_probe__asks_for_a_later_one(void **unused)
     assert_true(prober_stop(p, SOON_MS));
 }
 
+/* The host sleeps while it waits for the answer. */
+static uint64_t sleepy_boot_ms(struct clock *c)
+{
+    (void)c;
+    return atomic_load(&sleepy_now_ms);
+}
+
+static int64_t sleepy_wall_s(struct clock *c)
+{
+    (void)c;
+    return 1;
+}
+
+static ks_rc sleepy_probe(void *arg, uint32_t *ret_wrap_id)
+{
+    (void)arg;
+    *ret_wrap_id = 1;
+    atomic_store(&sleepy_now_ms, 9000000);
+    return KS_SUCCESS;
+}
+
+static void probe__takes_hours__tells_when_it_began(void **unused)
+{
+    struct clock clock = {sleepy_boot_ms, sleepy_wall_s, NULL};
+    struct service s = {0};
+    struct prober_conf conf = {&clock, random_system(), LONG_MS, sleepy_probe, NULL, tell, &s};
+    struct prober_result r;
+    struct prober *p = NULL;
+
+    (void)unused;
+    atomic_store(&sleepy_now_ms, 4711);
+    check_ok(prober_start(&conf, &p));
+    check_ok(prober_wait(p, prober_kick(p), SOON_MS, &r));
+    assert_int_equal(r.began_ms, 4711);
+    assert_int_equal(s.began_ms, 4711);
+    assert_true(prober_stop(p, SOON_MS));
+}
+
 static void stop__probe_hangs__does_not_wait_for_it(void **unused)
 {
     /* the thread outlives the test and ends with its process */
@@ -215,6 +258,7 @@ int main(void)
         cmocka_unit_test(period__over__probes_by_itself),
         cmocka_unit_test(set_period__while_a_long_one_runs__probes_at_once_and_by_the_new_one),
         cmocka_unit_test(kick__during_a_probe__asks_for_a_later_one),
+        cmocka_unit_test(probe__takes_hours__tells_when_it_began),
         cmocka_unit_test(stop__probe_hangs__does_not_wait_for_it),
         cmocka_unit_test(stop__nothing__is_fine),
         cmocka_unit_test(jitter__any__is_within_a_tenth_and_not_constant),
