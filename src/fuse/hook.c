@@ -2,8 +2,8 @@
 /*
  * fuse/hook.c - starting the operator's programs when a volume locks and unlocks.
  *
- * The runner holds no secret and no descriptor of the volume. It only logs how a program ended: a stop
- * script that fails must not keep the volume open.
+ * The runner holds no secret, no descriptor of the volume, and of the environment no more than it passes on. It only
+ * logs how a program ended: a stop script that fails must not keep the volume open.
  */
 #include "fuse/hook.h"
 
@@ -23,6 +23,45 @@ struct hook {
     int fd;
     pid_t pid;
 };
+
+/* All that is passed on of the environment: what a program needs to find others, speak the operator's language and reach the
+ * service manager and us. Whatever a key service's credentials may be called, they are not among these. */
+static const char *const passed_on[] = {
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "LANG", /* and LC_... */
+    "TZ",
+    "XDG_RUNTIME_DIR",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "KEYSTEAD_RUN_DIR",
+};
+
+static bool is_passed_on(const char *entry)
+{
+    size_t len = strcspn(entry, "=");
+
+    for (size_t i = 0; i < sizeof passed_on / sizeof passed_on[0]; i++)
+        if (strlen(passed_on[i]) == len && memcmp(entry, passed_on[i], len) == 0)
+            return true;
+    return strncmp(entry, "LC_", 3) == 0;
+}
+
+/* The rest is wiped where it lies, because /proc shows it to programs of the same user. */
+static void forget_environment(void)
+{
+    size_t kept = 0;
+
+    for (char **entry = environ; entry && *entry; entry++) {
+        if (is_passed_on(*entry))
+            environ[kept++] = *entry;
+        else
+            mem_wipe(*entry, strlen(*entry));
+    }
+    if (environ)
+        environ[kept] = NULL;
+}
 
 static ks_rc check_program(const char *path)
 {
@@ -89,6 +128,7 @@ static void runner_main(const struct hook_conf *conf, int fd)
     signal(SIGTERM, SIG_IGN);
     signal(SIGINT, SIG_IGN);
     prctl(PR_SET_NAME, "keystead-hook");
+    forget_environment();
     int own = fcntl(fd, F_DUPFD_CLOEXEC, 3);
     if (own < 0)
         _exit(1);

@@ -21,7 +21,8 @@ struct hook_conf {
 
 /*
  * hook_start(conf, ret): forks the runner; *ret is NULL when there is nothing to run. A program is
- * started as: PROGRAM lock|unlock MOUNTPOINT VOLUME_ID. NOT_FOUND when a program cannot be run.
+ * started as: PROGRAM lock|unlock MOUNTPOINT VOLUME_ID, with those variables of the environment that docs/CONTROL.md names and
+ * so without the credentials of key services. NOT_FOUND when a program cannot be run.
  */
 ks_rc hook_start(const struct hook_conf *conf, struct hook **ret) KS_MUST;
 /* hook_run(h, event): has the program started; does not wait. Lost (and logged) when the runner died. */

@@ -73,6 +73,23 @@ def test_key_disabled__memory_holds_no_key(engine, volume, store, witness):
     assert not found, f"still in memory: {sorted(found)}"
 
 
+def test_hooks__neither_they_nor_their_parent_hold_credentials_of_the_key_service(volume, work):
+    """Whoever can have a program run by the engine, like a superuser of PostgreSQL, sees what it inherited."""
+    credentials = {name: f"credential-{name}" for name in (
+        "VAULT_TOKEN", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AZURE_CLIENT_SECRET", "CREDENTIALS_DIRECTORY")}
+    seen, hook = os.path.join(work, "seen"), os.path.join(work, "hook")
+    with open(hook, "w") as f:
+        f.write("#!/bin/sh\n"
+                f"{{ env; tr '\\0' '\\n' </proc/$PPID/environ; }} >{seen}.new && mv {seen}.new {seen}\n")
+    os.chmod(hook, 0o755)
+    volume.mount("--on-unlock", hook, env={**os.environ, **credentials})
+    proc.wait_until(lambda: os.path.exists(seen), "the program of --on-unlock has run")
+    with open(seen) as f:
+        found = f.read()
+    assert found.splitlines().count(f"PATH={os.environ['PATH']}") == 2, found
+    assert "credential-" not in found
+
+
 def test_key_enabled_again__all_goes_on_without_a_human(engine, volume, store):
     before, pid = engine.fingerprint(), engine.pid()
     for _ in range(2):

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Goal: the operator's programs are started with the right words, in the order told, one at a time; without programs
- * there is no runner; programs that cannot be run are refused at the start, and failing ones disturb nothing.
+ * there is no runner; programs that cannot be run are refused at the start, and failing ones disturb nothing. Nothing of the
+ * environment reaches them but what is on a short list.
  */
 #include "fuse/hook.h"
 
@@ -123,6 +124,37 @@ static void run__program_fails_or_dies__the_next_one_runs(void **unused)
     teardown(&f);
 }
 
+/* The names are those of today's drivers, and one of nobody's: a list of what is left out would not know it. */
+static void run__environment__has_no_credentials_and_what_is_promised(void **unused)
+{
+    static const char *const kept[] = {"HOME", "LANG", "LC_ALL", "TZ", "KEYSTEAD_RUN_DIR"};
+    static const char *const dropped[] = {
+        "VAULT_TOKEN",           "BAO_TOKEN",
+        "AWS_ACCESS_KEY_ID",     "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",     "AZURE_CLIENT_SECRET",
+        "IDENTITY_HEADER",       "GOOGLE_APPLICATION_CREDENTIALS",
+        "CREDENTIALS_DIRECTORY", "PATHS_OF_ANOTHER",
+        "HTTPS_PROXY",           "NOTIFY_SOCKET",
+    };
+    struct fixture f;
+    struct hook *h = NULL;
+
+    (void)unused;
+    setup(&f, "env | grep =hook-test | sort >> \"${0%program}out\"");
+    for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++)
+        assert_int_equal(setenv(kept[i], "hook-test", 1), 0);
+    for (size_t i = 0; i < sizeof dropped / sizeof dropped[0]; i++)
+        assert_int_equal(setenv(dropped[i], "hook-test", 1), 0);
+    struct hook_conf conf = {f.program, NULL, "/m", "1"};
+    check_ok(hook_start(&conf, &h));
+    assert_string_equal(getenv("VAULT_TOKEN"), "hook-test"); /* we keep them */
+    hook_run(h, HOOK_LOCK);
+    hook_wait(h);
+    expect_out(&f, "lock /m 1\nHOME=hook-test\nKEYSTEAD_RUN_DIR=hook-test\nLANG=hook-test\n"
+                   "LC_ALL=hook-test\nTZ=hook-test\n");
+    teardown(&f);
+}
+
 static void runner__holds_no_descriptor_of_ours(void **unused)
 {
     struct fixture f;
@@ -152,6 +184,7 @@ int main(void)
         cmocka_unit_test(run__lock_and_unlock__in_order_with_arguments),
         cmocka_unit_test(run__only_one_is_given__the_other_event_runs_nothing),
         cmocka_unit_test(run__program_fails_or_dies__the_next_one_runs),
+        cmocka_unit_test(run__environment__has_no_credentials_and_what_is_promised),
         cmocka_unit_test(runner__holds_no_descriptor_of_ours),
     };
 
