@@ -490,7 +490,7 @@ ks_rc guard_new(const struct guard_conf *conf, bool is_granted, bool is_revoked,
     pthread_mutex_init(&g->record_mutex, NULL);
     pthread_mutex_init(&g->mutex, NULL);
     clock_cond_init(&g->cond);
-    lease_init(&g->lease, now_ms(g), is_granted, is_revoked);
+    lease_init(&g->lease, conf->asked_ms, is_granted, is_revoked);
     g->is_open = g->lease.state == LEASE_OPEN;
     g->has_keys = g->is_open;
     if (is_revoked)

@@ -66,6 +66,7 @@ struct guard_ops {
 struct guard_conf {
     struct clock *clock;
     struct lease_conf lease; /* drain_ms_max 0: the default */
+    uint64_t asked_ms;       /* boot time at which the grant that it starts with was asked for */
     const struct guard_ops *ops;
     void *arg;
 };
@@ -94,7 +95,7 @@ const char *guard_cause_name(enum guard_cause cause);
 enum guard_cause guard_cause_of(ks_rc rc);
 
 /* guard_new(conf, is_granted, is_revoked, ret): when granted and not revoked the volume has its keys, and is
- * opened; else it starts locked. */
+ * opened; else it starts locked. A tick before anything is served locks when the grant is too old already. */
 ks_rc guard_new(const struct guard_conf *conf, bool is_granted, bool is_revoked,
                 struct guard **ret) KS_MUST;
 /* guard_start(g): the threads that tick and work, as guard_tick and guard_work do for a caller who has time in hand. Without

@@ -246,12 +246,14 @@ static ks_rc start_mount(struct process *p)
     return sweeper_start(lockdown_sweep, p, &p->sweeper);
 }
 
+/* start_guard(p, k, is_granted, is_revoked, asked_ms): the host may have slept since it asked for the keys. */
 static ks_rc start_guard(struct process *p, const struct keyring *k, bool is_granted,
-                         bool is_revoked)
+                         bool is_revoked, uint64_t asked_ms)
 {
     struct guard_conf guard = {
         .clock = p->clock,
         .lease = {k->settings.lease_ms_max, k->settings.grace_ms, 0},
+        .asked_ms = asked_ms,
         .ops = &lockdown_ops,
         .arg = p,
     };
@@ -271,6 +273,7 @@ static ks_rc start_guard(struct process *p, const struct keyring *k, bool is_gra
     TRY(guard_new(&guard, is_granted, is_revoked, &p->guard));
     if (p->refusal)
         guard_explain(p->guard, p->refusal_cause, p->refusal);
+    guard_tick(p->guard);
     TRY(session_start(p->session));
     TRY(guard_start(p->guard));
     return prober_start(&prober, &p->prober);
@@ -326,10 +329,11 @@ static ks_rc start(struct process *p)
     TRY(start_hook(p));
     TRY(harden(p));
     TRY(make_volume(p));
+    uint64_t asked_ms = clock_boot_ms(p->clock);
     TRY(first_unlock(p, is_revoked, &is_granted));
     backing_each_key(p->backing, &(struct backing_key_visit){log_budget, ignore_key, NULL});
     TRY(start_mount(p));
-    TRY(start_guard(p, k, is_granted, is_revoked));
+    TRY(start_guard(p, k, is_granted, is_revoked, asked_ms));
     TRY(start_helpers(p));
     session_tune(p->session);
     return KS_SUCCESS;

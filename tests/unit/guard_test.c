@@ -174,7 +174,7 @@ static const struct guard_ops fake_ops = {
 static void setup(struct fake *f, bool is_granted, bool is_revoked)
 {
     *f = (struct fake){.clock = {fake_boot_ms, fake_wall_s, NULL}, .now_ms = START_MS};
-    struct guard_conf conf = {&f->clock, {LEASE_MS, GRACE_MS, 0}, &fake_ops, f};
+    struct guard_conf conf = {&f->clock, {LEASE_MS, GRACE_MS, 0}, START_MS, &fake_ops, f};
 
     check_ok(guard_new(&conf, is_granted, is_revoked, &f->guard));
 }
@@ -205,6 +205,22 @@ static void new__granted__opens(void **unused)
     (void)unused;
     setup(&f, true, false);
     expect(&f, "O", LEASE_OPEN);
+    teardown(&f);
+}
+
+/* The host sleeps between the question for the keys and the mount. */
+static void new__granted_before_a_long_sleep__locks_with_the_first_tick(void **unused)
+{
+    struct fake f = {.clock = {fake_boot_ms, fake_wall_s, NULL}};
+    struct guard_conf conf = {&f.clock, {LEASE_MS, GRACE_MS, 0}, START_MS, &fake_ops, &f};
+
+    (void)unused;
+    f.now_ms = START_MS + GRACE_MS;
+    check_ok(guard_new(&conf, true, false, &f.guard));
+    guard_tick(f.guard);
+    expect(&f, "OR", LEASE_LOCKING);
+    guard_work(f.guard);
+    expect(&f, "ORlDW", LEASE_LOCKED);
     teardown(&f);
 }
 
@@ -912,6 +928,7 @@ int main(void)
         cmocka_unit_test(extend__locked__stays_locked),
         cmocka_unit_test(extend__open__lease_counts_from_the_time_given),
         cmocka_unit_test(new__granted__opens),
+        cmocka_unit_test(new__granted_before_a_long_sleep__locks_with_the_first_tick),
         cmocka_unit_test(new__revoked__stays_closed),
         cmocka_unit_test(deny__while_open__refuses_before_it_returns),
         cmocka_unit_test(deny__worked_off__announces_drains_wipes),

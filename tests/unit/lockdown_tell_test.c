@@ -41,7 +41,7 @@ static const struct guard_ops ops = {
 /* tell(result, after_ms, ret): an open volume hears it after_ms after its probe began. */
 static void tell(struct prober_result result, uint64_t after_ms, struct guard_status *ret)
 {
-    struct guard_conf conf = {&manual, {60000, GRACE_MS, 0}, &ops, NULL};
+    struct guard_conf conf = {&manual, {60000, GRACE_MS, 0}, START_MS, &ops, NULL};
     struct process p = {.clock = &manual};
 
     now = START_MS;
