@@ -65,6 +65,17 @@ ks_rc inode_stat(struct volume *v, struct inode *i, struct stat *ret)
     return KS_SUCCESS;
 }
 
+/*
+ * known_stat of an object that was looked at before its inode was there. By then it may have been written to, synced and
+ * forgotten in another thread, so emptiness is believed only when it is seen now that nobody can have another inode of it.
+ */
+static ks_rc known_stat_since(struct volume *v, struct inode *i, struct stat *st)
+{
+    bool is_old = i->type == S_IFREG && st->st_size == 0 && !atomic_load(&i->is_loaded);
+
+    return is_old ? inode_stat(v, i, st) : known_stat(v, i, st);
+}
+
 /* The object of a name in cipher, referenced. */
 static ks_rc find(struct volume *v, struct inode *dir, const char *sealed, struct inode **ret,
                   struct stat *ret_stat)
@@ -77,7 +88,7 @@ static ks_rc find(struct volume *v, struct inode *dir, const char *sealed, struc
     TRY(io->ops->lookup(io, dir->node, sealed, &node, &st));
     TRY(inode_get(v, node, &st, &i));
     inode_note_lookup(v, dir, i, &st);
-    ks_rc rc = known_stat(v, i, &st);
+    ks_rc rc = known_stat_since(v, i, &st);
     if (!ks_ok(rc)) {
         volume_forget(v, i, 1);
         return rc;
@@ -138,7 +149,7 @@ static ks_rc settle(struct birth *b, struct io_node *node, struct inode **ret, s
         return rc;
     }
     TRY(inode_get(v, node, st, &i));
-    rc = known_stat(v, i, st);
+    rc = known_stat_since(v, i, st);
     if (!ks_ok(rc)) {
         volume_forget(v, i, 1);
         return rc;

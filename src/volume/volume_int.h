@@ -303,7 +303,8 @@ ks_rc inode_flush_mtime(struct volume *v, struct inode *i) KS_MUST;
 /* inode_forget_seen(i): its attributes have changed in another way than by its times. */
 void inode_forget_seen(struct inode *i);
 
-/* inode_load_empty(i): the same for a backing file that was just seen to have no bytes, without opening it. */
+/* inode_load_empty(i): the same, without opening it, for a backing file that was seen to have no bytes while the caller had a reference to i:
+ * before that another inode of it may have come and gone. */
 ks_rc inode_load_empty(struct inode *i) KS_MUST;
 
 /* --- ahead_load.c: loading files before they are asked for --- */

@@ -24,6 +24,8 @@ static struct {
     const struct io_ops *below;
     atomic_uint open, opened;
     unsigned limit; /* 0: none */
+    struct fixture *
+        meanwhile; /* whose file is written to in another thread, behind the next look at an object; NULL: none */
 } counted;
 
 static ks_rc counted_open(struct io *io, struct io_node *node, bool is_read_only,
@@ -51,6 +53,42 @@ static void counted_close(struct io *io, struct io_file *file)
     atomic_fetch_sub(&counted.open, 1);
 }
 
+enum { MEANWHILE_BYTES = 9000 };
+
+/* The file is looked up, written to, synced and forgotten. */
+static void write_meanwhile(void)
+{
+    struct fixture *f = TAKE(counted.meanwhile);
+    uint8_t bytes[MEANWHILE_BYTES];
+    struct inode *i;
+    struct stat st;
+
+    if (!f)
+        return;
+    memset(bytes, 'A', sizeof bytes);
+    check_ok(volume_lookup(f->v, volume_root(f->v), "file", &i, &st));
+    assert_int_equal(st.st_size, 0);
+    check_ok(volume_write(f->v, i, bytes, sizeof bytes, 0));
+    check_ok(volume_fsync(f->v, i, false));
+    volume_forget(f->v, i, 1);
+}
+
+static ks_rc counted_lookup(struct io *io, struct io_node *dir, const char *name,
+                            struct io_node **ret, struct stat *ret_stat)
+{
+    TRY(counted.below->lookup(io, dir, name, ret, ret_stat));
+    write_meanwhile();
+    return KS_SUCCESS;
+}
+
+static ks_rc counted_stat(struct io *io, struct io_node *node, struct stat *ret)
+{
+    TRY(counted.below->stat(io, node, ret));
+    if (ret->st_size == 0 && S_ISREG(ret->st_mode))
+        write_meanwhile();
+    return KS_SUCCESS;
+}
+
 struct bench {
     struct io *io;
     struct fixture_keys *keys;
@@ -68,7 +106,10 @@ static int bench_new(void **state)
     counted.ops.open = counted_open;
     counted.ops.create = counted_create;
     counted.ops.close = counted_close;
+    counted.ops.lookup = counted_lookup;
+    counted.ops.stat = counted_stat;
     counted.limit = 0;
+    counted.meanwhile = NULL;
     atomic_store(&counted.open, 0);
     atomic_store(&counted.opened, 0);
     b->io->ops = &counted.ops;
@@ -394,6 +435,49 @@ static void file__poisoned_and_forgotten__is_closed_and_stays_poisoned(void **st
     assert_int_equal(atomic_load(&counted.open), 0);
 }
 
+/* --- seen empty, and written to before it is known --- */
+
+static void check_is_whole(struct bench *b, struct inode *i, const struct stat *st)
+{
+    uint8_t got[MEANWHILE_BYTES + 1];
+    size_t len;
+
+    assert_null(counted.meanwhile);
+    assert_int_equal(st->st_size, MEANWHILE_BYTES);
+    check_ok(volume_write(b->f->v, i, "B", 1, 0));
+    check_ok(volume_read(b->f->v, i, got, sizeof got, 0, &len));
+    assert_int_equal(len, MEANWHILE_BYTES);
+    assert_int_equal(got[0], 'B');
+    for (size_t n = 1; n < len; n++)
+        assert_int_equal(got[n], 'A');
+}
+
+static void empty_file__written_to_while_it_is_looked_up__is_not_taken_for_empty(void **state)
+{
+    struct bench *b = *state;
+    struct inode *i = make(b, "file");
+    struct stat st;
+
+    volume_forget(b->f->v, i, 1);
+    counted.meanwhile = b->f;
+    check_ok(volume_lookup(b->f->v, volume_root(b->f->v), "file", &i, &st));
+    check_is_whole(b, i, &st);
+    volume_forget(b->f->v, i, 1);
+}
+
+static void new_file__written_to_by_who_sees_it_first__is_not_taken_for_empty(void **state)
+{
+    struct caller me = {geteuid(), getegid()};
+    struct bench *b = *state;
+    struct inode *i;
+    struct stat st;
+
+    counted.meanwhile = b->f;
+    check_ok(volume_create(b->f->v, volume_root(b->f->v), "file", 0644, &me, &i, &st, NULL));
+    check_is_whole(b, i, &st);
+    volume_forget(b->f->v, i, 1);
+}
+
 /* --- all at once --- */
 
 struct crowd {
@@ -459,6 +543,8 @@ int main(void)
         TEST(objects__as_many_as_there_may_be__more_are_refused_and_these_work),
         TEST(descriptors__all_in_use__is_an_error),
         TEST(file__poisoned_and_forgotten__is_closed_and_stays_poisoned),
+        TEST(empty_file__written_to_while_it_is_looked_up__is_not_taken_for_empty),
+        TEST(new_file__written_to_by_who_sees_it_first__is_not_taken_for_empty),
         TEST(files__used_by_many_threads_while_they_are_closed__are_right),
     };
 
