@@ -103,6 +103,14 @@ struct view keyset_data_key(const struct keyset *s, uint32_t generation)
     return view_of(secret_view(s->data_keys).bytes + low * DATA_KEY_BYTES, DATA_KEY_BYTES);
 }
 
+bool keyset_has_all_of(const struct keyset *s, const struct keyset *older)
+{
+    for (size_t n = 0; n < older->count; n++)
+        if (keyset_data_key(s, older->generations[n]).len == 0)
+            return false;
+    return true;
+}
+
 ks_rc keyring_mac_key(struct view store_key, struct secret **ret)
 {
     CLEANUP(secret_freep) struct secret *key = NULL;

@@ -27,6 +27,8 @@ struct view keyset_name_key(const struct keyset *s); /* NAME_KEY_BYTES */
 uint32_t keyset_newest(const struct keyset *s);      /* generation for new writes */
 /* keyset_data_key(s, generation): its 32 bytes; an empty view when there is no such generation. */
 struct view keyset_data_key(const struct keyset *s, uint32_t generation);
+/* keyset_has_all_of(s, older): whether s has every generation that older has. */
+bool keyset_has_all_of(const struct keyset *s, const struct keyset *older);
 /* keyset_mac_key(s, ret): the 32-byte key of the keyring's MAC, derived from the store key. */
 ks_rc keyset_mac_key(const struct keyset *s, struct secret **ret) KS_MUST;
 /* keyring_mac_key(store_key, ret): the same from a bare store key. */

@@ -137,6 +137,14 @@ ks_rc era_pass(struct volume *v, bool (*progress)(void *arg), void *arg)
     return KS_SUCCESS;
 }
 
+bool eras_have_one_keyset(struct volume *v)
+{
+    pthread_mutex_lock(&v->eras_mutex);
+    bool is_one = v->era_oldest->keys == atomic_load(&v->keys);
+    pthread_mutex_unlock(&v->eras_mutex);
+    return is_one;
+}
+
 void eras_wipe(struct volume *v)
 {
     pthread_mutex_lock(&v->eras_mutex);

@@ -30,5 +30,8 @@ ks_rc era_wait(struct volume *v, uint64_t number, uint32_t timeout_ms) KS_MUST;
  * meanwhile; BUSY when it says no more. */
 ks_rc era_pass(struct volume *v, bool (*progress)(void *arg), void *arg) KS_MUST;
 
+/* eras_have_one_keyset(v): whether everybody inside began with volume.keys. */
+bool eras_have_one_keyset(struct volume *v);
+
 /* eras_wipe(v): no keys any more; nobody is inside. */
 void eras_wipe(struct volume *v);

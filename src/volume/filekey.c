@@ -2,7 +2,8 @@
 /*
  * volume/filekey.c - the keys of one file, one per generation that its blocks name.
  *
- * A key is derived when it is first needed and kept in guarded memory while the file is in use.
+ * A key is derived when it is first needed and kept in guarded memory while the file is in use. It is given out only as long as there is
+ * the data key that it was made from.
  */
 #include "base/mem.h"
 #include "crypto/kdf.h"
@@ -12,14 +13,11 @@ static const char file_key_info[] = "keystead file key v1";
 
 enum { INFO_BYTES = sizeof file_key_info - 1 + BLOCK_ID_BYTES };
 
-static ks_rc derive(const struct file_op *op, uint32_t generation, struct xaes_key *ret)
+static ks_rc derive(const struct file_op *op, struct view data_key, struct xaes_key *ret)
 {
-    struct view data_key = keyset_data_key(op->v->keys, generation);
     struct view volume_id = view_of(op->v->conf.volume_id, BLOCK_ID_BYTES);
     uint8_t info[INFO_BYTES], key[XAES_KEY_BYTES];
 
-    ENSURE(data_key.len != 0, KS_E_CORRUPT, "a block names key generation %u, which there is not",
-           generation);
     memcpy(info, file_key_info, sizeof file_key_info - 1);
     memcpy(info + sizeof file_key_info - 1, op->i->file_id, BLOCK_ID_BYTES);
     ks_rc rc = kdf_derive(data_key, volume_id, view_of(info, sizeof info), key, sizeof key);
@@ -38,7 +36,8 @@ static struct xaes_key *find(struct inode *i, uint32_t generation)
     return k ? k->key : NULL;
 }
 
-static ks_rc make(const struct file_op *op, uint32_t generation, struct file_key **ret)
+static ks_rc make(const struct file_op *op, uint32_t generation, struct view data_key,
+                  struct file_key **ret)
 {
     CLEANUP(mem_freep) struct file_key *k = NULL;
     void *slot;
@@ -47,7 +46,7 @@ static ks_rc make(const struct file_op *op, uint32_t generation, struct file_key
     k->generation = generation;
     TRY(secret_pool_get(op->v->key_pool, &slot));
     k->key = slot;
-    ks_rc rc = derive(op, generation, k->key);
+    ks_rc rc = derive(op, data_key, k->key);
     if (!ks_ok(rc)) {
         secret_pool_put(op->v->key_pool, slot);
         return rc;
@@ -58,14 +57,17 @@ static ks_rc make(const struct file_op *op, uint32_t generation, struct file_key
 
 ks_rc file_key_get(const struct file_op *op, uint32_t generation, const struct xaes_key **ret)
 {
+    struct view data_key = keyset_data_key(op->v->keys, generation);
     struct inode *i = op->i;
     struct file_key *k;
     ks_rc rc = KS_SUCCESS;
 
+    ENSURE(data_key.len != 0, KS_E_CORRUPT, "a block names key generation %u, which there is not",
+           generation);
     pthread_mutex_lock(&i->keys_mutex);
     const struct xaes_key *key = find(i, generation);
     if (!key) {
-        rc = make(op, generation, &k);
+        rc = make(op, generation, data_key, &k);
         if (ks_ok(rc)) {
             k->next = i->keys;
             i->keys = k;

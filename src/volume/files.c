@@ -116,6 +116,7 @@ static void close_down_to(struct volume *v, size_t count)
 void volume_rest(struct volume *v)
 {
     ahead_rest(v);
+    volume_drop_lost_keys(v);
     for (size_t n = atomic_load(&v->files_open); n > 0; n--)
         visit_next(v, true);
 }

@@ -288,18 +288,29 @@ void inode_poison(struct volume *v, struct inode *i, ks_rc why)
                  (unsigned long long)i->ino, ks_text(why), inode_is_regular(i) ? "write and " : "");
 }
 
+/* drop_keys_but(v, i, keys): those of generations that keys has stay; NULL: none. pool_mutex is held. */
+static void drop_keys_but(struct volume *v, struct inode *i, const struct keyset *keys)
+{
+    struct file_key **at = &i->keys, *k;
+
+    pthread_mutex_lock(&i->keys_mutex);
+    while ((k = *at)) {
+        if (keys && keyset_data_key(keys, k->generation).len != 0) {
+            at = &k->next;
+            continue;
+        }
+        *at = k->next;
+        secret_pool_put(v->key_pool, k->key);
+        mem_free(k);
+    }
+    pthread_mutex_unlock(&i->keys_mutex);
+}
+
 /* Files are closed and forgotten behind a closed door, too: a wipe must not take the pool away from under a key that is on its way. */
 void inode_drop_keys(struct volume *v, struct inode *i)
 {
     pthread_mutex_lock(&v->pool_mutex);
-    pthread_mutex_lock(&i->keys_mutex);
-    struct file_key *all = TAKE(i->keys);
-    pthread_mutex_unlock(&i->keys_mutex);
-    for (struct file_key *next; all; all = next) {
-        next = all->next;
-        secret_pool_put(v->key_pool, all->key);
-        mem_free(all);
-    }
+    drop_keys_but(v, i, NULL);
     pthread_mutex_unlock(&v->pool_mutex);
 }
 
@@ -309,6 +320,17 @@ void table_drop_keys(struct volume *v)
     for (size_t s = 0; s < v->slot_count; s++)
         for (struct inode *i = v->slots[s]; i; i = i->next)
             inode_drop_keys(v, i);
+    pthread_mutex_unlock(&v->table_mutex);
+}
+
+void table_drop_lost_keys(struct volume *v)
+{
+    pthread_mutex_lock(&v->table_mutex);
+    pthread_mutex_lock(&v->pool_mutex);
+    for (size_t s = 0; s < v->slot_count; s++)
+        for (struct inode *i = v->slots[s]; i; i = i->next)
+            drop_keys_but(v, i, v->keys);
+    pthread_mutex_unlock(&v->pool_mutex);
     pthread_mutex_unlock(&v->table_mutex);
 }
 

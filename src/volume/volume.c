@@ -110,12 +110,39 @@ static ks_rc keys_prepare(struct volume *v, const struct keyset *keys)
     return KS_SUCCESS;
 }
 
+/* keys_mutex is held. A cipher state remembers the key that it was used with last. */
+static void drop_lost_keys(struct volume *v)
+{
+    if (!v->has_lost_keys || !eras_have_one_keyset(v))
+        return;
+    table_drop_lost_keys(v);
+    spaces_free(v);
+    v->has_lost_keys = false;
+}
+
+void volume_drop_lost_keys(struct volume *v)
+{
+    pthread_mutex_lock(&v->keys_mutex);
+    drop_lost_keys(v);
+    pthread_mutex_unlock(&v->keys_mutex);
+}
+
+/* keys_mutex is held. */
+static ks_rc change_keys(struct volume *v, struct keyset **keys)
+{
+    bool is_losing = v->keys && !keyset_has_all_of(*keys, v->keys);
+
+    TRY(keys_prepare(v, *keys));
+    TRY(era_begin_with(v, keys));
+    v->has_lost_keys = v->has_lost_keys || is_losing;
+    drop_lost_keys(v);
+    return KS_SUCCESS;
+}
+
 ks_rc volume_set_keys(struct volume *v, struct keyset **keys)
 {
     pthread_mutex_lock(&v->keys_mutex);
-    ks_rc rc = keys_prepare(v, *keys);
-    if (ks_ok(rc))
-        rc = era_begin_with(v, keys);
+    ks_rc rc = change_keys(v, keys);
     pthread_mutex_unlock(&v->keys_mutex);
     return rc;
 }
@@ -209,6 +236,7 @@ void volume_wipe(struct volume *v)
     pthread_mutex_unlock(&v->pool_mutex);
     keys_forget(v);
     eras_wipe(v);
+    v->has_lost_keys = false;
     pthread_mutex_unlock(&v->keys_mutex);
     ahead_stop(v); /* closes files, which a disk may hold up: the keys are gone by now */
 }

@@ -56,8 +56,9 @@ ks_rc volume_new(const struct volume_conf *conf, struct volume **ret) KS_MUST;
 void volume_free(struct volume *v);
 
 /* volume_set_keys(v, keys): takes the keyset over (also in place of an older one: a rotation) and prepares it. The door stays as it
- * is. Does not wait: operations in progress may yet use the older one, which is wiped when they have ended. On failure keys stays the
- * caller's. */
+ * is. Does not wait: operations in progress may yet use the older one, which is wiped when they have ended.
+ * A block of a generation that is gone is damage from now on, also to files in use; what was made from its key is wiped when they have
+ * ended, by volume_rest at the latest. On failure keys stays the caller's. */
 ks_rc volume_set_keys(struct volume *v, struct keyset **keys) KS_MUST;
 /* volume_keys(v): the keyset in use, for rotations; NULL when wiped. Valid until the next set or wipe. */
 const struct keyset *volume_keys(struct volume *v);
@@ -130,7 +131,8 @@ ks_rc volume_open(struct volume *v, struct inode *i, bool is_truncating,
                   struct handle **ret) KS_MUST;
 void volume_close(struct volume *v, struct handle *h);
 /* volume_rest(v): to be called every few seconds: closes backing files that were not used since the call before, and
- * makes modification times that were kept back those of the backing files. Asks for no door and no key. */
+ * makes modification times that were kept back those of the backing files. Wipes what was made from data keys that are gone.
+ * Asks for no door and no key. */
 void volume_rest(struct volume *v);
 
 /* volume_look_ahead(v): loads files that will be asked for next, until there are enough of them. */

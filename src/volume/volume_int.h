@@ -150,6 +150,8 @@ struct volume {
     pthread_cond_t era_ended;
 
     pthread_mutex_t keys_mutex; /* held while keys are set or wiped */
+    bool
+        has_lost_keys; /* files may have keys of generations that volume.keys has not; under keys_mutex */
     struct names *names;
     struct secret_pool *key_pool;
     pthread_mutex_t pool_mutex; /* held while a key leaves its file for the pool */
@@ -244,6 +246,9 @@ void foreground_end(struct foreground *f);
 
 ks_rc volume_space_get(struct volume *v, struct space **ret) KS_MUST;
 void volume_space_put(struct volume *v, struct space *s);
+/* volume_drop_lost_keys(v): wipes what was made for files from data keys that are destroyed, once nobody is inside who began when
+ * they were there; until then it does nothing. */
+void volume_drop_lost_keys(struct volume *v);
 void volume_alert(struct volume *v, const char *fmt, ...) KS_PRINTF(2, 3);
 /* volume_seal(v, kind, plain, max, is_storing, ret): as names_seal; a record that is damaged is alerted. */
 ks_rc volume_seal(struct volume *v, enum name_kind kind, const char *plain, size_t max,
@@ -276,6 +281,9 @@ void inode_drop_keys(struct volume *v, struct inode *i);
 void inode_poison(struct volume *v, struct inode *i, ks_rc why);
 /* table_drop_keys(v): no known file has a key any more; nobody may be inside the volume. */
 void table_drop_keys(struct volume *v);
+/* table_drop_lost_keys(v): no known file has a key of a generation that volume.keys has not; nobody may be inside who began with
+ * other keys. volume.keys_mutex is held. */
+void table_drop_lost_keys(struct volume *v);
 /* table_collect(v, ret, ret_count): one reference to every known inode, the root last. */
 ks_rc table_collect(struct volume *v, struct inode ***ret, size_t *ret_count) KS_MUST;
 
@@ -330,7 +338,7 @@ struct file_op {
 ks_rc file_op_begin(struct volume *v, struct inode *i, struct file_op *ret) KS_MUST;
 void file_op_end(struct file_op *op);
 
-/* file_key_get(op, generation, ret): the key of the file for a generation; CORRUPT for one that there is not. */
+/* file_key_get(op, generation, ret): the key of the file for a generation; CORRUPT for one that there is not, or not any more. */
 ks_rc file_key_get(const struct file_op *op, uint32_t generation,
                    const struct xaes_key **ret) KS_MUST;
 /* file_block_decode(op, index, page, ret_plain, ret_length): a page read from the file: payload bytes of plain

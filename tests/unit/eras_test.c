@@ -189,6 +189,83 @@ static void pass__nobody_wants_it_any_more__is_busy(void **state)
     volume_leave(b->v, p.held);
 }
 
+/* --- a generation that is destroyed --- */
+
+static void destroy(struct bench *b, uint32_t generation)
+{
+    struct keyset *keys;
+
+    check_ok(fixture_keys_destroy(b->keys, generation));
+    check_ok(fixture_keys_again(b->keys, &keys));
+    check_ok(volume_set_keys(b->v, &keys));
+}
+
+static bool has_key(const struct inode *i, uint32_t generation)
+{
+    const struct file_key *k = i->keys;
+
+    while (k && k->generation != generation)
+        k = k->next;
+    return k != NULL;
+}
+
+/* A file in use. No sweep comes to its block of generation 1, as if somebody put that back afterwards. */
+static void write_under_two(struct bench *b, struct inode **ret, struct handle **ret_handle)
+{
+    check_ok(fixture_file(b->f, "file", true, ret, ret_handle));
+    check_ok(volume_write(b->v, *ret, "older", 5, 0));
+    rotate(b);
+    check_ok(volume_write(b->v, *ret, "newer", 5, 3584));
+    assert_true(has_key(*ret, 1) && has_key(*ret, 2));
+}
+
+static ks_rc read_at(struct bench *b, struct inode *i, uint64_t at)
+{
+    uint8_t got[5];
+    size_t len;
+
+    return volume_read(b->v, i, got, sizeof got, at, &len);
+}
+
+static void destroyed_generation__of_a_file_in_use__is_damage_and_wiped(void **state)
+{
+    struct bench *b = *state;
+    struct inode *i;
+    struct handle *h;
+
+    write_under_two(b, &i, &h);
+    check_ok(read_at(b, i, 0));
+    destroy(b, 1);
+    assert_false(has_key(i, 1));
+    assert_true(has_key(i, 2));
+    assert_null(b->v->spaces);
+    check_class(read_at(b, i, 0), CORRUPT);
+    check_ok(read_at(b, i, 3584));
+    fixture_file_close(b->f, i, h);
+}
+
+/* It may have the key in hand, which is wiped behind it. Nobody is given it any more. */
+static void destroyed_generation__beside_an_operation__is_wiped_after_it(void **state)
+{
+    struct bench *b = *state;
+    struct inode *i;
+    struct handle *h;
+
+    write_under_two(b, &i, &h);
+    struct era *held = enter(b);
+    destroy(b, 1);
+    volume_rest(b->v);
+    assert_true(has_key(i, 1));
+    check_class(read_at(b, i, 0), CORRUPT);
+    check_ok(read_at(b, i, 3584));
+    volume_leave(b->v, held);
+    volume_rest(b->v);
+    assert_false(has_key(i, 1));
+    assert_true(has_key(i, 2));
+    check_ok(read_at(b, i, 3584));
+    fixture_file_close(b->f, i, h);
+}
+
 static void wipe__after_an_operation_that_outlived_a_rotation__leaves_no_key(void **state)
 {
     struct bench *b = *state;
@@ -288,6 +365,8 @@ int main(void)
         T(wait__for_who_began_before__and_for_nobody_else),
         T(pass__is_told_while_it_waits__and_ends_when_they_do),
         T(pass__nobody_wants_it_any_more__is_busy),
+        T(destroyed_generation__of_a_file_in_use__is_damage_and_wiped),
+        T(destroyed_generation__beside_an_operation__is_wiped_after_it),
         T(wipe__after_an_operation_that_outlived_a_rotation__leaves_no_key),
         T(crowd__beside_rotations__never_loses_its_keys),
     };

@@ -91,6 +91,23 @@ static void open__destroyed_generation__is_left_out(void **state)
     assert_int_equal(keyset_data_key(keys, 3).len, DATA_KEY_BYTES);
 }
 
+static void has_all_of__a_generation_more_or_less__is_told(void **state)
+{
+    struct world *w = *state;
+    CLEANUP(keyset_freep) struct keyset *two = NULL, *reduced = NULL;
+
+    add_generation(w);
+    check_ok(reopen(w, &two));
+    w->k->data_keys[0].state = DATA_KEY_DESTROYED;
+    memset(w->k->data_keys[0].wrapped, 0, sizeof w->k->data_keys[0].wrapped);
+    check_ok(reopen(w, &reduced));
+    assert_true(keyset_has_all_of(two, two));
+    assert_true(keyset_has_all_of(two, w->keys));
+    assert_true(keyset_has_all_of(two, reduced));
+    assert_false(keyset_has_all_of(w->keys, two));
+    assert_false(keyset_has_all_of(reduced, two));
+}
+
 static void open__another_store_key__is_wrong_key(void **state)
 {
     struct world *w = *state;
@@ -176,6 +193,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(open__gives_every_generation),
         TEST(open__destroyed_generation__is_left_out),
+        TEST(has_all_of__a_generation_more_or_less__is_told),
         TEST(open__another_store_key__is_wrong_key),
         TEST(open__changed_data_key__names_the_generation),
         TEST(open__swapped_generations__is_auth),
