@@ -5,7 +5,9 @@
  * The only place that prints an error and the only one that decides the exit code.
  */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -14,6 +16,7 @@
 #include "cli/help.h"
 #include "cli/output.h"
 #include "fuse/keyring_json.h"
+#include "io/io.h"
 
 static void print_error(const struct cli *cli, ks_rc rc)
 {
@@ -65,11 +68,25 @@ static void fill_standard_streams(void)
         close(fd);
 }
 
+/* A write that meets the limit on the size of files fails, and what failed is taken back: a process that it kills could not do that. Nor
+ * may a write end in the middle of a page, which would be neither the old one nor the new one. */
+static void bear_file_limit(void)
+{
+    struct rlimit limit;
+
+    signal(SIGXFSZ, SIG_IGN);
+    if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+        return;
+    limit.rlim_cur -= limit.rlim_cur % IO_PAGE_BYTES;
+    setrlimit(RLIMIT_FSIZE, &limit);
+}
+
 int main(int argc, char *argv[])
 {
     struct cli cli;
 
     fill_standard_streams();
+    bear_file_limit();
     log_setup("keystead", LOG_NOTICE);
     ks_rc rc = run(&cli, argc, argv);
     if (ks_ok(rc))

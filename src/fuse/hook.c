@@ -90,6 +90,7 @@ static void run_program(const struct hook_conf *conf, const char *program, const
         sigprocmask(SIG_SETMASK, &none, NULL);
         signal(SIGTERM, SIG_DFL);
         signal(SIGINT, SIG_DFL);
+        signal(SIGXFSZ, SIG_DFL);
         execl(program, program, verb, conf->mountpoint, conf->volume_id, (char *)NULL);
         _exit(127);
     }

@@ -33,3 +33,10 @@ k volume release v d -o json
 cat d/one d/sub/two d/sub/again
 ls -A v
 k volume release v d
+echo "# a file that becomes longer than this process may make one"
+mkdir big
+head -c 300000 /dev/zero | tr '\0' x >big/file
+(ulimit -f 100 && k volume adopt big w --key file:s#orders --key-file key)
+wc -c <big/file
+k volume adopt big w
+k volume verify w

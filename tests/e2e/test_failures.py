@@ -115,3 +115,52 @@ def test_backing_directory_removed__told_once_and_unmounted_as_usual(small_disk,
     assert "there is no such directory" in volume.call("unmount").stderr
     proc.wait_gone(pid)
     assert len(lines(volume, "the backing directory is gone")) == 1
+
+
+FILE_LIMIT = 7 * 4096 + 1024  # within a page
+LIMITED = ("prlimit", f"--fsize={FILE_LIMIT}:{FILE_LIMIT}")
+
+
+def test_limit_on_the_size_of_files__write_fails_and_what_was_synced_stays(volume):
+    """A process that is killed by the limit leaves half a page, and the whole file for damaged."""
+    path = os.path.join(volume.mountpoint, "file")
+    volume.mount(prefix=LIMITED)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT)
+    try:
+        os.write(fd, b"a" * 10000)
+        os.fsync(fd)
+        with pytest.raises(OSError) as error:
+            os.write(fd, b"b" * 40000)
+            os.fsync(fd)
+        assert error.value.errno == errno.EFBIG
+    finally:
+        os.close(fd)
+    volume.unmount()
+    volume.mount()
+    with open(path, "rb") as f:
+        assert f.read() == b"a" * 10000
+    volume.call("verify")
+
+
+def test_limit_within_a_file_that_is_longer__no_block_is_written_by_half(volume):
+    path = os.path.join(volume.mountpoint, "file")
+    volume.mount()
+    with open(path, "wb") as f:
+        f.write(b"a" * 40000)
+    volume.unmount()
+    volume.mount(prefix=LIMITED)
+    fd = os.open(path, os.O_RDWR)
+    try:
+        with pytest.raises(OSError) as error:
+            os.write(fd, b"b" * 40000)
+            os.fsync(fd)
+        assert error.value.errno == errno.EFBIG
+    finally:
+        os.close(fd)
+    volume.unmount()
+    volume.mount()
+    volume.call("verify")
+    with open(path, "rb") as f:
+        data = f.read()
+    kept = data.count(b"a")
+    assert kept > 0 and data == b"b" * (40000 - kept) + b"a" * kept
