@@ -271,13 +271,10 @@ static ks_rc listen_on(struct control_server *s)
     if (s->listen_fd < 0)
         return ks_fail_os(errno, "cannot make a socket");
     unlink(s->path);
-    mode_t old = umask(0177);
-    int failed = bind(s->listen_fd, (struct sockaddr *)&address, sizeof address);
-    int err = errno;
-    umask(old);
-    if (failed)
-        return ks_fail_os(err, "the control socket %s", s->path);
-    if (listen(s->listen_fd, BACKLOG) != 0)
+    /* The file is made with the mode of the socket. A umask would be that of every thread. */
+    if (fchmod(s->listen_fd, 0600) != 0 ||
+        bind(s->listen_fd, (struct sockaddr *)&address, sizeof address) != 0 ||
+        listen(s->listen_fd, BACKLOG) != 0)
         return ks_fail_os(errno, "the control socket %s", s->path);
     return KS_SUCCESS;
 }

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -389,16 +390,31 @@ static void start__path_too_long__is_refused(void **unused)
     check_rc(control_server_start(&conf, &server), LIMIT);
 }
 
-static void socket__is_private(void **unused)
+/* In place of the C library's: the mask is the whole process's, and files that other threads make meanwhile would get it. */
+mode_t umask(mode_t mask)
 {
+    (void)mask;
+    fail_msg("the umask is changed under other threads");
+    return 0;
+}
+
+static void socket__whatever_the_umask__is_private(void **unused)
+{
+    static const mode_t masks[] = {0, 022, 077};
+    mode_t usual = (mode_t)syscall(SYS_umask, 0);
     struct fixture f;
     struct stat st;
 
     (void)unused;
-    setup(&f);
-    assert_int_equal(stat(f.path, &st), 0);
-    assert_int_equal(st.st_mode & 0777, 0600);
-    teardown(&f);
+    for (size_t i = 0; i < sizeof masks / sizeof masks[0]; i++) {
+        syscall(SYS_umask, masks[i]);
+        setup(&f);
+        assert_int_equal(stat(f.path, &st), 0);
+        assert_int_equal(st.st_mode & 0777, 0600);
+        assert_int_equal(syscall(SYS_umask, masks[i]), masks[i]);
+        teardown(&f);
+    }
+    syscall(SYS_umask, usual);
 }
 
 static void path__of_a_volume__is_its_id_in_hex(void **unused)
@@ -430,7 +446,7 @@ int main(void)
         cmocka_unit_test(start__stale_socket__is_replaced),
         cmocka_unit_test(start__directory_others_may_write__is_refused),
         cmocka_unit_test(start__path_too_long__is_refused),
-        cmocka_unit_test(socket__is_private),
+        cmocka_unit_test(socket__whatever_the_umask__is_private),
         cmocka_unit_test(path__of_a_volume__is_its_id_in_hex),
     };
 
