@@ -154,7 +154,12 @@ const struct keyset *volume_keys(struct volume *v)
 
 void volume_set_door(struct volume *v, enum volume_door door)
 {
-    atomic_store(&v->door, (int)door);
+    int open = VOLUME_OPEN;
+
+    if (door == VOLUME_DRAINING)
+        atomic_compare_exchange_strong(&v->door, &open, VOLUME_DRAINING);
+    else
+        atomic_store(&v->door, (int)door);
 }
 
 static bool door_admits(struct volume *v, enum volume_need need)

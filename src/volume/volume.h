@@ -62,7 +62,8 @@ void volume_free(struct volume *v);
 ks_rc volume_set_keys(struct volume *v, struct keyset **keys) KS_MUST;
 /* volume_keys(v): the keyset in use, for rotations; NULL when wiped. Valid until the next set or wipe. */
 const struct keyset *volume_keys(struct volume *v);
-/* volume_set_door(v, door): takes effect for every operation that starts afterwards. */
+/* volume_set_door(v, door): takes effect for every operation that starts afterwards. A closed door stays closed when it is to be
+ * draining: two may be closing it, and the keys may be gone. */
 void volume_set_door(struct volume *v, enum volume_door door);
 /* volume_drain(v, timeout_ms): waits until no operation is in progress; BUSY after the time-out. */
 ks_rc volume_drain(struct volume *v, uint32_t timeout_ms) KS_MUST;

@@ -395,6 +395,23 @@ static void door__closed__lets_nothing_through(void **state)
     fixture_file_close(b->f, i, h); /* closing needs no key */
 }
 
+/* Who begins to close it comes behind who has. */
+static void door__closed__is_not_opened_for_writes(void **state)
+{
+    struct bench *b = *state;
+    struct volume *v = b->f->v;
+    struct inode *i;
+    struct handle *h;
+
+    check_ok(fixture_file(b->f, "file", true, &i, &h));
+    volume_set_door(v, VOLUME_CLOSED);
+    volume_set_door(v, VOLUME_DRAINING);
+    assert_true(ks_is_os(volume_write(v, handle_inode(h), "x", 1, 0), EKEYREVOKED));
+    volume_set_door(v, VOLUME_OPEN);
+    check_ok(volume_write(v, handle_inode(h), "x", 1, 0));
+    fixture_file_close(b->f, i, h);
+}
+
 static void door__opened_again_with_keys__serves_open_files(void **state)
 {
     struct bench *b = *state;
@@ -672,6 +689,7 @@ int main(void)
         TEST(mtime__of_a_locked_volume__is_refused),
         TEST(attribute__set__comes_back_and_is_not_in_clear),
         TEST(door__closed__lets_nothing_through),
+        TEST(door__closed__is_not_opened_for_writes),
         TEST(door__opened_again_with_keys__serves_open_files),
         TEST(sync__failed_once__fails_for_ever),
         TEST(sync_of_a_directory__failed_once__fails_for_ever),
