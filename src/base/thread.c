@@ -4,6 +4,8 @@
  */
 #include "base/thread.h"
 
+#include "base/clock.h"
+
 static ks_rc start(size_t stack_bytes, int detach_state, void *(*run)(void *), void *arg,
                    pthread_t *ret)
 {
@@ -29,4 +31,14 @@ ks_rc thread_start_detached(size_t stack_bytes, void *(*run)(void *), void *arg)
     pthread_t unused;
 
     return start(stack_bytes, PTHREAD_CREATE_DETACHED, run, arg, &unused);
+}
+
+bool thread_join_within(pthread_t thread, uint32_t timeout_ms)
+{
+    struct timespec until = clock_deadline(timeout_ms);
+
+    if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until) == 0)
+        return true;
+    pthread_detach(thread);
+    return false;
 }

@@ -5,7 +5,9 @@
 #pragma once
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/rc.h"
 
@@ -20,3 +22,7 @@ ks_rc thread_start(size_t stack_bytes, void *(*run)(void *), void *arg, pthread_
 
 /* thread_start_detached(stack_bytes, run, arg): the same for one that nobody waits for. */
 ks_rc thread_start_detached(size_t stack_bytes, void *(*run)(void *), void *arg) KS_MUST;
+
+/* thread_join_within(thread, timeout_ms): whether it has ended by then. One that has not is left to itself (detached), and whatever
+ * it uses must outlive it. */
+bool thread_join_within(pthread_t thread, uint32_t timeout_ms) KS_MUST;

@@ -64,6 +64,30 @@ static void start_detached__stack_and_argument__runs_with_both_and_for_itself(vo
     assert_int_equal(seen.stack_bytes, STACK_BYTES);
 }
 
+static void *wait_for(void *arg)
+{
+    sem_t *goes_on = arg;
+
+    while (sem_wait(goes_on) != 0)
+        assert_int_equal(errno, EINTR);
+    sem_post(goes_on);
+    return NULL;
+}
+
+static void join_within__ends_or_hangs__says_so(void **state)
+{
+    static sem_t goes_on; /* one that is left to itself may still be in it when the test ends */
+    pthread_t thread;
+
+    (void)state;
+    sem_init(&goes_on, 0, 0);
+    check_ok(thread_start(STACK_BYTES, wait_for, &goes_on, &thread));
+    assert_false(thread_join_within(thread, 1));
+    sem_post(&goes_on);
+    check_ok(thread_start(STACK_BYTES, wait_for, &goes_on, &thread));
+    assert_true(thread_join_within(thread, UINT32_MAX));
+}
+
 static void *never(void *arg)
 {
     *(int *)arg = 1;
@@ -100,6 +124,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(start__stack_and_argument__runs_with_both_and_is_joined),
         cmocka_unit_test(start_detached__stack_and_argument__runs_with_both_and_for_itself),
+        cmocka_unit_test(join_within__ends_or_hangs__says_so),
         cmocka_unit_test(start__no_room_for_the_stack__busy_without_a_text),
         cmocka_unit_test(start__stack_below_the_least__refused),
     };
