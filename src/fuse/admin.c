@@ -263,6 +263,7 @@ static ks_rc op_unmount(struct process *p, json_t *request, struct control_peer 
     (void)ret;
     UNPACK(request, "{s:s}", "op", &op);
     TRY(mount_point_unmount(p->mountpoint, false));
+    atomic_store(&p->is_detached, true);
     atomic_store(&p->is_ending, true);
     atomic_store(&p->farewell_fd, control_peer_take(peer));
     return KS_SUCCESS;
@@ -373,11 +374,14 @@ static ks_rc op_verify(struct process *p, json_t *request, struct control_peer *
 static const struct {
     const char *name;
     ks_rc (*run)(struct process *, json_t *request, struct control_peer *, json_t **ret);
+    bool is_heard_ending; /* also while the volume is being unmounted, which may take a while */
 } operations[] = {
-    {"status", op_status},  {"lock", op_lock},         {"unlock", op_unlock},
-    {"rotate", op_rotate},  {"add-wrap", op_add_wrap}, {"remove-wrap", op_remove_wrap},
-    {"set", op_set},        {"unmount", op_unmount},   {"verify", op_verify},
-    {"rekey", admin_rekey}, {"watch", op_watch},
+    {"status", op_status, true},      {"lock", op_lock, true},
+    {"unlock", op_unlock, false},     {"rotate", op_rotate, false},
+    {"add-wrap", op_add_wrap, false}, {"remove-wrap", op_remove_wrap, false},
+    {"set", op_set, false},           {"unmount", op_unmount, false},
+    {"verify", op_verify, false},     {"rekey", admin_rekey, false},
+    {"watch", op_watch, false},
 };
 
 ks_rc admin_handle(void *arg, json_t *request, struct control_peer *peer, json_t **ret)
@@ -386,10 +390,13 @@ ks_rc admin_handle(void *arg, json_t *request, struct control_peer *peer, json_t
     const char *op = json_string_value(json_object_get(request, "op"));
 
     ENSURE(op, KS_E_USAGE, "a request needs a member \"op\"");
-    ENSURE(!atomic_load(&p->is_ending), KS_E_BUSY, "the volume is being unmounted");
-    for (size_t i = 0; i < sizeof operations / sizeof operations[0]; i++)
-        if (strcmp(operations[i].name, op) == 0)
-            return operations[i].run(p, request, peer, ret);
+    for (size_t i = 0; i < sizeof operations / sizeof operations[0]; i++) {
+        if (strcmp(operations[i].name, op) != 0)
+            continue;
+        ENSURE(operations[i].is_heard_ending || !atomic_load(&p->is_ending), KS_E_BUSY,
+               "the volume is being unmounted");
+        return operations[i].run(p, request, peer, ret);
+    }
     return ks_fail(KS_E_UNSUPPORTED, "there is no operation \"%.64s\"", op);
 }
 

@@ -41,9 +41,9 @@ struct control_server {
     int listen_fd, stop_fd;
     pthread_t thread;
     bool is_started;
-    pthread_mutex_t mutex; /* for peers and is_stopping */
+    pthread_mutex_t mutex; /* for peers, is_narrow and is_stopping */
     pthread_cond_t cond;
-    bool is_stopping;
+    bool is_narrow, is_stopping;
     struct control_peer peers[PLACES];
 };
 
@@ -103,12 +103,28 @@ static void tell_error(struct control_peer *peer, ks_rc rc)
     IGNORE(control_peer_send(peer, error));
 }
 
-static ks_rc refuse_busy(void)
+static bool is_narrow(struct control_server *s)
 {
-    return ks_fail(KS_E_BUSY, "too many conversations at once; try again");
+    pthread_mutex_lock(&s->mutex);
+    bool is = s->is_narrow;
+    pthread_mutex_unlock(&s->mutex);
+    return is;
 }
 
-/* One request, and nothing but a lock. */
+static ks_rc refuse_busy(struct control_server *s)
+{
+    return ks_fail(KS_E_BUSY, "%s",
+                   is_narrow(s) ? "the volume is being unmounted"
+                                : "too many conversations at once; try again");
+}
+
+/* Who asks for a lock by hand asks for the status before and after. */
+static bool is_heard(struct control_server *s, const char *op)
+{
+    return strcmp(op, "lock") == 0 || (strcmp(op, "status") == 0 && is_narrow(s));
+}
+
+/* One request, and nothing but a lock, as long as others may ask for more. */
 static void hear_lock(struct control_peer *peer)
 {
     CLEANUP(control_line_done) struct control_line line = {.fd = -1};
@@ -118,10 +134,10 @@ static void hear_lock(struct control_peer *peer)
     if (ks_ok(rc))
         rc = control_line_read(&line, (int)peer->server->conf.only_lock_ms_max, &request);
     const char *op = json_string_value(json_object_get(request, "op"));
-    if (ks_ok(rc) && op && strcmp(op, "lock") == 0)
+    if (ks_ok(rc) && op && is_heard(peer->server, op))
         rc = answer(peer, request);
     else if (ks_ok(rc) || ks_is(rc, KS_E_TIMEOUT)) /* a TIMEOUT would say that this process hangs */
-        rc = refuse_busy();
+        rc = refuse_busy(peer->server);
     if (!ks_ok(rc))
         tell_error(peer, rc);
 }
@@ -178,7 +194,7 @@ static struct control_peer *place(struct control_server *s, int fd)
     struct control_peer *found = NULL;
 
     pthread_mutex_lock(&s->mutex);
-    for (int i = 0; i < PLACES && !s->is_stopping; i++)
+    for (int i = s->is_narrow ? CONTROL_PEERS_MAX : 0; i < PLACES && !s->is_stopping; i++)
         if (s->peers[i].fd < 0) {
             found = &s->peers[i];
             *found = (struct control_peer){
@@ -211,7 +227,7 @@ static void accept_one(struct control_server *s)
     }
     struct control_peer *peer = place(s, fd);
     if (!peer) {
-        turn_away(fd, refuse_busy());
+        turn_away(fd, refuse_busy(s));
         return;
     }
     if (!ks_ok(thread_start_detached(STACK_BYTES, peer_run, peer))) {
@@ -281,7 +297,7 @@ static ks_rc listen_on(struct control_server *s)
 
 static void server_freep(struct control_server **s)
 {
-    control_server_stop(*s);
+    control_server_stop(*s, 0); /* not started */
 }
 
 ks_rc control_server_start(const struct control_server_conf *conf, struct control_server **ret)
@@ -312,40 +328,62 @@ ks_rc control_server_start(const struct control_server_conf *conf, struct contro
     return KS_SUCCESS;
 }
 
-static bool has_peers(const struct control_server *s)
+static bool has_peers(const struct control_server *s, int places)
 {
-    for (int i = 0; i < PLACES; i++)
+    for (int i = 0; i < places; i++)
         if (s->peers[i].fd >= 0)
             return true;
     return false;
 }
 
-/* Reading ends at once; an operation in progress is waited for, as it uses what is freed next. */
-static void end_conversations(struct control_server *s)
+/* Those in the first places. Reading ends at once; an operation in progress is waited for, as it uses what is freed next.
+ * With the mutex held. */
+static bool end_conversations(struct control_server *s, int places, uint32_t timeout_ms)
 {
-    pthread_mutex_lock(&s->mutex);
-    s->is_stopping = true;
-    for (int i = 0; i < PLACES; i++)
+    struct timespec until = clock_deadline(timeout_ms);
+    int err = 0;
+
+    for (int i = 0; i < places; i++)
         if (s->peers[i].fd >= 0)
             shutdown(s->peers[i].fd, SHUT_RD);
-    while (has_peers(s))
-        pthread_cond_wait(&s->cond, &s->mutex);
-    pthread_mutex_unlock(&s->mutex);
+    while (has_peers(s, places) && err == 0)
+        err = pthread_cond_timedwait(&s->cond, &s->mutex, &until);
+    return !has_peers(s, places);
 }
 
-void control_server_stop(struct control_server *s)
+bool control_server_narrow(struct control_server *s, uint32_t timeout_ms)
+{
+    if (!s)
+        return true;
+    pthread_mutex_lock(&s->mutex);
+    s->is_narrow = true;
+    bool is_quiet = end_conversations(s, CONTROL_PEERS_MAX, timeout_ms);
+    pthread_mutex_unlock(&s->mutex);
+    return is_quiet;
+}
+
+/* Nobody is heard any more; whether nobody is at anything. */
+static bool fall_silent(struct control_server *s, uint32_t timeout_ms)
 {
     uint64_t one = 1;
+    ssize_t n = write(s->stop_fd, &one, sizeof one);
 
+    (void)n; /* an eventfd takes a 1 */
+    pthread_join(s->thread, NULL);
+    unlink(s->path);
+    pthread_mutex_lock(&s->mutex);
+    s->is_stopping = true;
+    bool is_quiet = end_conversations(s, PLACES, timeout_ms);
+    pthread_mutex_unlock(&s->mutex);
+    return is_quiet;
+}
+
+bool control_server_stop(struct control_server *s, uint32_t timeout_ms)
+{
     if (!s)
-        return;
-    if (s->is_started) {
-        ssize_t n = write(s->stop_fd, &one, sizeof one);
-        (void)n; /* an eventfd takes a 1 */
-        pthread_join(s->thread, NULL);
-        end_conversations(s);
-        unlink(s->path);
-    }
+        return true;
+    if (s->is_started && !fall_silent(s, timeout_ms))
+        return false;
     if (s->listen_fd >= 0)
         close(s->listen_fd);
     if (s->stop_fd >= 0)
@@ -354,4 +392,5 @@ void control_server_stop(struct control_server *s)
     pthread_mutex_destroy(&s->mutex);
     mem_free(s->path);
     mem_free(s);
+    return true;
 }

@@ -30,8 +30,13 @@ struct control_server_conf {
  * lock, so nobody listens on it. */
 ks_rc control_server_start(const struct control_server_conf *conf,
                            struct control_server **ret) KS_MUST;
-/* control_server_stop(s): removes the socket, ends the conversations and waits for them. */
-void control_server_stop(struct control_server *s);
+/* control_server_narrow(s, timeout_ms): from here on nothing but "lock" and "status" is heard, one request of each who
+ * asks, and conversations that were begun before end with the
+ * operation that they are at. Whether all have by then. NULL has none. */
+bool control_server_narrow(struct control_server *s, uint32_t timeout_ms);
+/* control_server_stop(s, timeout_ms): removes the socket and ends the conversations. Whether all have ended by then: one that has not is
+ * left behind, with s. NULL has none. */
+bool control_server_stop(struct control_server *s, uint32_t timeout_ms);
 
 /* control_peer_send(peer, object): a line before the reply (progress). IO when the peer is gone, TIMEOUT when it does not listen; from
  * then on nothing more is sent, the reply neither, and nothing waits for it again. */

@@ -30,6 +30,7 @@ struct guard {
     pthread_cond_t cond; /* any change of the fields below; CLOCK_MONOTONIC */
     pthread_t worker, ticker;
     bool is_started, is_stopping;
+    bool is_closing; /* nothing is opened any more */
 
     struct lease lease;
     bool is_open;   /* the door: everything is admitted */
@@ -175,7 +176,7 @@ static void carry_out(struct guard *g, unsigned actions, enum lease_event event,
     if (actions & LEASE_DO_REFUSE)
         begin_lock(g, why);
     if (actions & LEASE_DO_UNLOCK)
-        g->must_unlock = true;
+        g->must_unlock = !g->is_closing;
     note_cause(g, event, cause, why);
     if (actions & LEASE_DO_REFUSE)
         g->lock_cause = g->cause;
@@ -398,7 +399,7 @@ static void do_unlock(struct guard *g)
     /* What came meanwhile counts: must_lock makes the next round wipe what was just loaded. */
     if (!ks_ok(rc) && !g->must_lock)
         unlock_failed(g, rc);
-    bool is_opening = ks_ok(rc) && !g->must_lock;
+    bool is_opening = ks_ok(rc) && !g->must_lock && !g->is_closing;
     if (is_opening) {
         ops->open(g->conf.arg);
         g->is_open = true;
@@ -501,12 +502,11 @@ ks_rc guard_new(const struct guard_conf *conf, bool is_granted, bool is_revoked,
     return KS_SUCCESS;
 }
 
-static void end_worker(struct guard *g)
+static void end_threads(struct guard *g)
 {
     lock(g);
     g->is_stopping = true;
     unlock(g);
-    pthread_join(g->worker, NULL);
 }
 
 ks_rc guard_start(struct guard *g)
@@ -516,25 +516,37 @@ ks_rc guard_start(struct guard *g)
     TRY(ks_wrap(thread_start(STACK_BYTES, worker_run, g, &g->worker), what));
     ks_rc rc = thread_start(STACK_BYTES, ticker_run, g, &g->ticker);
     g->is_started = ks_ok(rc);
-    if (!g->is_started)
-        end_worker(g);
+    if (!g->is_started) {
+        end_threads(g);
+        pthread_join(g->worker, NULL);
+    }
     return ks_wrap(rc, what);
 }
 
-void guard_stop(struct guard *g)
+void guard_close(struct guard *g)
+{
+    if (!g)
+        return;
+    lock(g);
+    g->is_closing = true;
+    g->must_unlock = false;
+    unlock(g);
+}
+
+bool guard_stop(struct guard *g, uint32_t timeout_ms)
 {
     if (!g || !g->is_started)
-        return;
-    end_worker(g);
-    pthread_join(g->ticker, NULL);
+        return true;
     g->is_started = false;
+    end_threads(g);
+    pthread_join(g->ticker, NULL);
+    return thread_join_within(g->worker, timeout_ms);
 }
 
 void guard_free(struct guard *g)
 {
     if (!g)
         return;
-    guard_stop(g);
     pthread_cond_destroy(&g->cond);
     pthread_mutex_destroy(&g->mutex);
     pthread_mutex_destroy(&g->record_mutex);
@@ -590,7 +602,7 @@ ks_rc guard_wait(struct guard *g, enum lease_state state, uint32_t timeout_ms)
     uint64_t deadline = now_ms(g) + timeout_ms;
 
     pthread_mutex_lock(&g->mutex);
-    while (state_of(g) != state && now_ms(g) < deadline)
+    while (state_of(g) != state && now_ms(g) < deadline && !(g->is_closing && state == LEASE_OPEN))
         wait_some(g, 50);
     enum lease_state reached = state_of(g);
     pthread_mutex_unlock(&g->mutex);

@@ -101,8 +101,12 @@ ks_rc guard_new(const struct guard_conf *conf, bool is_granted, bool is_revoked,
 /* guard_start(g): the threads that tick and work, as guard_tick and guard_work do for a caller who has time in hand. Without
  * all of them it fails and leaves none. */
 ks_rc guard_start(struct guard *g) KS_MUST;
-/* guard_stop(g): ends the threads; the volume stays as it is. guard_free(g): after that. */
-void guard_stop(struct guard *g);
+/* guard_close(g): from here on nothing is opened, whatever is granted; locks are carried out as before. An unlock that is under way
+ * may still bring keys in. */
+void guard_close(struct guard *g);
+/* guard_stop(g, timeout_ms): ends the threads; the volume stays as it is. Whether they have ended by then: else g is left behind with
+ * the one that hangs. guard_free(g): after a stop that succeeded. */
+bool guard_stop(struct guard *g, uint32_t timeout_ms);
 void guard_free(struct guard *g);
 
 /* What the key service said; why is for people. */
@@ -128,7 +132,8 @@ ks_rc guard_revoke(struct guard *g, const char *why, bool *ret_recorded) KS_MUST
 /* guard_restore(g): the next grant opens. The record goes before the door opens; a volume that is open
  * (because the record could not be removed then) loses it now. */
 void guard_restore(struct guard *g);
-/* guard_wait(g, state, timeout_ms): until the volume is in that state; BUSY after the time-out. */
+/* guard_wait(g, state, timeout_ms): until the volume is in that state; BUSY after the time-out, and when it is to be open but nothing
+ * is opened any more. */
 ks_rc guard_wait(struct guard *g, enum lease_state state, uint32_t timeout_ms) KS_MUST;
 
 /*

@@ -129,6 +129,16 @@ uint64_t lockdown_handles(struct process *p, bool may_count)
     return found.handles;
 }
 
+/* Files need no process to be opened again while the kernel has them in memory. Once the path is free another volume may be
+ * mounted there. */
+static ks_rc cut_off(struct process *p)
+{
+    if (atomic_load(&p->is_detached))
+        return mount_point_abort(session_device(p->session), session_fd(p->session));
+    session_abort(p->session);
+    return mount_point_cut_off(p->mountpoint);
+}
+
 /* The keys are in use and the bound is over. Wiping them under a running request could write garbage;
  * the end of the process takes them too, and cuts every file with it. A thread stuck in the kernel can delay that
  * end, so the kernel is told first to fail everything. */
@@ -136,10 +146,8 @@ static void on_give_up(void *arg, const char *why)
 {
     struct process *p = arg;
 
-    session_abort(p->session);
-    /* files need no process to be opened again while the kernel has them in memory */
-    ks_rc rc = mount_point_cut_off(p->mountpoint);
-    if (!ks_ok(rc))
+    ks_rc rc = cut_off(p);
+    if (!ks_ok(rc) && !ks_is_os(rc, ENOENT))
         log_line(LOG_ERROR, "the mount stays: %s", ks_text(rc));
     log_line(LOG_ERROR, "the keys cannot be wiped in time, so this process ends with them: %s",
              why);

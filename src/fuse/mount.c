@@ -2,9 +2,9 @@
 /*
  * fuse/mount.c - the life of the volume process, from its hardening to the last wipe.
  *
- * Puts the parts together and takes them apart in the opposite order. What hangs at the end (a probe of a
- * dead network, a request on a dead disk) is left behind for the end of the process to take, with
- * everything it may still touch; keys are wiped first.
+ * Puts the parts together and takes them apart. What hangs at the end (a probe of a dead network, a request or a change of the keyring on
+ * a dead disk) is left behind for the end of the process to take, with everything it may still touch. A lock is heard and carried out
+ * until the keys are wiped, so the control socket and the guard are the last to go.
  */
 #include "fuse/mount.h"
 
@@ -37,6 +37,8 @@ enum {
     OPEN_FILES_MAX = 4096, /* each may have a key in locked memory */
     PROBER_MS_MAX = 6000,
     DRAIN_MS_MAX = 5000,
+    CONVERSATIONS_MS_MAX = 10000, /* a lock with its record is one */
+    THREAD_MS_MAX = 6000,
 };
 
 /* ---- beginning ---- */
@@ -351,18 +353,25 @@ static bool wait_for(struct process *p, int fd, int ms)
     return fd >= 0 && (fds[0].revents & POLLIN) != 0;
 }
 
+static ks_rc detach(struct process *p, bool is_lazy)
+{
+    TRY(mount_point_unmount(p->mountpoint, is_lazy));
+    atomic_store(&p->is_detached, true);
+    return KS_SUCCESS;
+}
+
 /* end_by_signal(p): unmounts. Whoever has files open gets time to close them; then they are cut off, with
  * everything written back. */
 static void end_by_signal(struct process *p)
 {
-    ks_rc rc = mount_point_unmount(p->mountpoint, false);
+    ks_rc rc = detach(p, false);
 
     if (ks_ok(rc))
         return;
     log_line(LOG_WARNING, "%s; waiting up to %d s for that to end", ks_text(rc),
              STOP_MS_MAX / 1000);
     hook_run(p->hook, HOOK_LOCK);
-    rc = mount_point_unmount(p->mountpoint, true);
+    rc = detach(p, true);
     if (!ks_ok(rc))
         log_line(LOG_ERROR, "%s", ks_text(rc));
     wait_for(p, -1, STOP_MS_MAX);
@@ -404,13 +413,11 @@ static void cut_off(struct process *p)
     volume_set_door(p->volume, VOLUME_DRAINING);
     if (!sweeper_round(p->sweeper, FLUSH_MS_MAX))
         log_line(LOG_ERROR, "the kernel does not finish writing back: unsynced writes are lost");
-    volume_rest(p->volume); /* times that were kept */
 }
 
 /* wipe(p): whether no request was left that could still touch the volume. */
 static bool wipe(struct process *p)
 {
-    volume_set_door(p->volume, VOLUME_CLOSED);
     ks_rc rc = volume_drain(p->volume, DRAIN_MS_MAX);
     if (ks_ok(rc))
         volume_wipe(p->volume);
@@ -432,17 +439,34 @@ static void say_farewell(struct process *p)
     close(fd);
 }
 
-/* stop_threads(p): everybody but the mount's own threads; false when one of them hangs. */
+static bool has_ended(bool is_ended, const char *what)
+{
+    if (!is_ended)
+        log_line(LOG_ERROR, "ending: %s hangs, so the keys go with the process", what);
+    return is_ended;
+}
+
+/* stop_users(p): those who may use keys; false when one of them hangs, which then has all that it may touch. */
+static bool stop_users(struct process *p)
+{
+    surveyor_end(p->surveyor);
+    return has_ended(control_server_narrow(p->control, CONVERSATIONS_MS_MAX), "an operation") &&
+           has_ended(rekeyer_stop(TAKE(p->rekeyer), THREAD_MS_MAX), "the re-encryption");
+}
+
+/* stop_threads(p): the rest, but the mount's own threads; the keys are wiped. Each needs only what is stopped behind it; false when
+ * one of them hangs. */
 static bool stop_threads(struct process *p)
 {
-    atomic_store(&p->is_ending, true);
-    control_server_stop(TAKE(p->control));
-    rekeyer_stop(TAKE(p->rekeyer));
-    bool is_stopped = prober_stop(TAKE(p->prober), PROBER_MS_MAX);
-    guard_stop(p->guard);
+    if (!control_server_stop(TAKE(p->control), CONVERSATIONS_MS_MAX) ||
+        !prober_stop(TAKE(p->prober), PROBER_MS_MAX) || !guard_stop(p->guard, THREAD_MS_MAX))
+        return false;
+    if (p->volume)
+        volume_wipe(p->volume); /* again: what an unlock that was under way brought in */
     watcher_stop(p->watcher);
-    surveyor_stop(TAKE(p->surveyor));
-    return is_stopped;
+    bool is_stopped = surveyor_stop(TAKE(p->surveyor), THREAD_MS_MAX);
+    is_stopped = sweeper_stop(TAKE(p->sweeper), FLUSH_MS_MAX) && is_stopped;
+    return holders_stop(TAKE(p->holders), FLUSH_MS_MAX) && is_stopped;
 }
 
 /* Whoever has unmounted a volume may pull the plug, as with any other file system. */
@@ -491,15 +515,17 @@ static void abort_requests(struct process *p)
 /* finish(p): also for a process that failed half-way through its start. */
 static void finish(struct process *p, bool was_started)
 {
-    bool is_stopped = stop_threads(p);
-
     bool is_mounted = was_started && !session_is_ended(p->session);
+
+    atomic_store(&p->is_ending, true);
+    guard_close(p->guard);
     if (is_mounted)
         cut_off(p);
-    is_stopped = sweeper_stop(TAKE(p->sweeper), FLUSH_MS_MAX) && is_stopped;
-    is_stopped = holders_stop(TAKE(p->holders), FLUSH_MS_MAX) && is_stopped;
     if (p->volume)
-        is_stopped = wipe(p) && is_stopped;
+        volume_set_door(p->volume, VOLUME_CLOSED);
+    bool is_stopped = stop_users(p) && (!p->volume || wipe(p)) && stop_threads(p);
+    if (is_stopped && is_mounted)
+        volume_rest(p->volume); /* times that were kept */
     if (is_stopped && !is_mounted) {
         release(p);
         return;

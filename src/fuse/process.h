@@ -56,6 +56,7 @@ struct process {
     struct control_server *control;
 
     atomic_bool is_ending;        /* from the moment an end was asked for */
+    atomic_bool is_detached;      /* no path leads to the mount any more */
     _Atomic int farewell_fd;      /* who asked for the unmount hears when all is over; -1: nobody */
     _Atomic int64_t rotation_due; /* wall time; 0: never */
     atomic_bool is_rotating;

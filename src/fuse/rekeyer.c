@@ -76,14 +76,16 @@ void rekeyer_ask(struct rekeyer *r)
     pthread_mutex_unlock(&r->mutex);
 }
 
-void rekeyer_stop(struct rekeyer *r)
+bool rekeyer_stop(struct rekeyer *r, uint32_t timeout_ms)
 {
     if (!r)
-        return;
+        return true;
     pthread_mutex_lock(&r->mutex);
     r->is_stopping = true;
     pthread_cond_broadcast(&r->cond);
     pthread_mutex_unlock(&r->mutex);
-    pthread_join(r->thread, NULL);
+    if (!thread_join_within(r->thread, timeout_ms))
+        return false;
     rekeyer_free(r);
+    return true;
 }

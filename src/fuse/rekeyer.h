@@ -7,6 +7,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/rc.h"
 
 struct rekeyer;
@@ -15,5 +17,5 @@ struct rekeyer;
 ks_rc rekeyer_start(void (*run)(void *arg), void *arg, struct rekeyer **ret) KS_MUST;
 /* rekeyer_ask(r): one more run, soon; none when one is asked for already. Does not wait. */
 void rekeyer_ask(struct rekeyer *r);
-/* rekeyer_stop(r): waits for the end of a run; NULL does nothing. */
-void rekeyer_stop(struct rekeyer *r);
+/* rekeyer_stop(r, timeout_ms): whether the run has ended by then; one that has not is left behind, with r. NULL has ended. */
+bool rekeyer_stop(struct rekeyer *r, uint32_t timeout_ms);

@@ -116,7 +116,7 @@ ks_rc surveyor_start(const struct survey_conf *conf, struct clock *clock, struct
     return KS_SUCCESS;
 }
 
-void surveyor_stop(struct surveyor *s)
+void surveyor_end(struct surveyor *s)
 {
     if (!s)
         return;
@@ -124,8 +124,17 @@ void surveyor_stop(struct surveyor *s)
     atomic_store(&s->is_stopping, true);
     pthread_cond_broadcast(&s->cond);
     pthread_mutex_unlock(&s->mutex);
-    pthread_join(s->thread, NULL);
+}
+
+bool surveyor_stop(struct surveyor *s, uint32_t timeout_ms)
+{
+    if (!s)
+        return true;
+    surveyor_end(s);
+    if (!thread_join_within(s->thread, timeout_ms))
+        return false;
     surveyor_free(s);
+    return true;
 }
 
 uint64_t surveyor_ask(struct surveyor *s)
@@ -143,10 +152,12 @@ ks_rc surveyor_wait(struct surveyor *s, uint64_t ticket, uint32_t timeout_ms)
     int err = 0;
 
     pthread_mutex_lock(&s->mutex);
-    while (s->finished < ticket && err == 0)
+    while (s->finished < ticket && !atomic_load(&s->is_stopping) && err == 0)
         err = pthread_cond_timedwait(&s->cond, &s->mutex, &until);
     bool is_there = s->finished >= ticket;
+    bool is_stopping = atomic_load(&s->is_stopping);
     pthread_mutex_unlock(&s->mutex);
+    ENSURE(is_there || !is_stopping, KS_E_BUSY, "the volume is being unmounted");
     ENSURE(is_there, KS_E_TIMEOUT, "counting the generations takes longer than %u s",
            timeout_ms / 1000);
     return KS_SUCCESS;

@@ -20,11 +20,14 @@ struct surveyor_result {
 /* surveyor_start(conf, clock, ret): conf is copied; its callbacks are not used. */
 ks_rc surveyor_start(const struct survey_conf *conf, struct clock *clock,
                      struct surveyor **ret) KS_MUST;
-void surveyor_stop(struct surveyor *s);
+/* surveyor_end(s): nothing is counted any more, and nobody waits for it. surveyor_stop(s, timeout_ms): whether its thread has ended by
+ * then; one that has not is left behind, with s. NULL has ended. */
+void surveyor_end(struct surveyor *s);
+bool surveyor_stop(struct surveyor *s, uint32_t timeout_ms);
 
 /* surveyor_ask(s): a count is made soon; the ticket for surveyor_wait. */
 uint64_t surveyor_ask(struct surveyor *s);
-/* surveyor_wait(s, ticket, timeout_ms): until a count begun after the ticket has ended; TIMEOUT. */
+/* surveyor_wait(s, ticket, timeout_ms): until a count begun after the ticket has ended; TIMEOUT, BUSY at the end. */
 ks_rc surveyor_wait(struct surveyor *s, uint64_t ticket, uint32_t timeout_ms) KS_MUST;
 /* surveyor_last(s, ret): a copy; free it with surveyor_result_done. */
 ks_rc surveyor_last(struct surveyor *s, struct surveyor_result *ret) KS_MUST;

@@ -366,6 +366,59 @@ def test_disk_stands_still__a_process_that_is_told_to_end_leaves_nobody_waiting(
     assert writer.end() != 0
 
 
+def lock_by_backing(volume, **kwargs):
+    """No path leads to a mount that is ending."""
+    return volume.cli.run("volume", "lock", "--yes", volume.backing, **kwargs)
+
+
+@pytest.fixture
+def rotating(failing):
+    """A volume whose disk stands still in a rotation."""
+    volume, fault = failing
+    fault.hold("pwrite", None)
+    rotation = subprocess.Popen([volume.cli.binary, "volume", "rotate", "--level", "data", volume.mountpoint],
+                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    fault.wait_held()
+    yield volume
+    assert rotation.wait(timeout=60) != 0
+
+
+def test_disk_stands_still_in_a_rotation__a_process_that_is_told_to_end_does(rotating):
+    pid, rotating.pid = rotating.pid, 0
+    os.kill(pid, signal.SIGTERM)
+    proc.wait_gone(pid)
+    assert len(lines(rotating, "ending: an operation hangs")) == 1
+
+
+def test_disk_stands_still_in_a_rotation__a_lock_is_heard_while_the_process_ends(rotating):
+    pid, rotating.pid = rotating.pid, 0
+    os.kill(pid, signal.SIGTERM)
+    proc.wait_until(lambda: lines(rotating, "ending: signal"), "it ends")
+    assert "the volume process ended before it answered" in lock_by_backing(rotating, check=False).stderr
+    proc.wait_gone(pid)
+    assert os.path.exists(os.path.join(rotating.backing, "revoked"))
+    assert len(lines(rotating, "the keys cannot be wiped in time")) == 1
+
+
+def test_disk_stands_still__a_lock_is_carried_out_while_the_process_waits_for_open_files(failing):
+    """Nothing finds the mount by a path by then: what hangs in it is failed all the same."""
+    volume, fault = failing
+    path = new_file(volume, "file")
+    fault.hold("pwrite", path)
+    writer = Writer(path)
+    fault.wait_held()
+    pid, volume.pid = volume.pid, 0
+    os.kill(pid, signal.SIGTERM)
+    proc.wait_until(lambda: lines(volume, "waiting up to"), "it waits for the writer")
+    done = lock_by_backing(volume, check=False)
+    assert "the volume process ended before it answered" in done.stderr
+    proc.wait_gone(pid)
+    assert writer.end() != 0
+    assert len(lines(volume, "the keys cannot be wiped in time")) == 1
+    volume.mount("--start-locked")
+    assert volume.status()["revoked"]
+
+
 # --- a file system that turns read-only ---
 
 @pytest.fixture

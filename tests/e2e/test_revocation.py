@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Goal: when the customer takes the key away nothing can be read, and no key is left in memory; when
 it is given back everything goes on without a human step. While real databases run."""
+import errno
 import os
 import resource
 import signal
@@ -140,6 +141,29 @@ def test_dirty_pages_when_the_key_goes__are_on_the_disk_when_it_returns(mounted,
     mounted.wait_state("OPEN")
     with open(path, "rb") as f:
         assert f.read() == data
+
+
+def test_revoked_while_it_ends__open_files_are_cut_and_it_is_recorded(mounted):
+    """A process that was told to end gives those who have files open some time, in which a revoke counts as ever."""
+    path = os.path.join(mounted.mountpoint, "open")
+    with open(path, "wb") as f:
+        f.write(os.urandom(1 << 20))
+    fd = os.open(path, os.O_RDWR)
+    os.kill(mounted.pid, signal.SIGTERM)
+    proc.wait_until(lambda: "waiting up to" in proc.tail(mounted.log), "it waits for the open file")
+    assert os.pread(fd, 4096, 0)
+    mounted.cli.run("volume", "lock", "--yes", mounted.backing)
+    assert os.path.exists(os.path.join(mounted.backing, "revoked"))
+    status = mounted.cli.json("volume", "status", mounted.backing)
+    assert status["state"] == "LOCKED" and status["revoked"]
+    for call, *args in [(os.pread, 4096, 0), (os.pwrite, b"x", 0), (os.fsync,)]:
+        with pytest.raises(OSError) as error:
+            call(fd, *args)
+        assert errno.errorcode[error.value.errno] in REFUSED
+    os.close(fd)
+    proc.wait_gone(mounted.pid)
+    mounted.pid = 0
+    assert mounted.mount(check=False).returncode != 0
 
 
 def test_argv_environment_and_log__never_had_a_key(mounted, store, work):

@@ -26,7 +26,7 @@ enum { SOON_MS = 5000 };
 struct fixture {
     char dir[64], path[96];
     struct control_server *server;
-    pthread_mutex_t gate; /* "wait" waits for it, and "flood" once nobody listens */
+    pthread_mutex_t gate; /* "wait" waits for it, and "flood" once nobody listens; each says so */
     sem_t is_stuck;
     ks_rc after; /* how the line behind the one that failed went */
 };
@@ -58,6 +58,7 @@ static ks_rc handle(void *arg, json_t *request, struct control_peer *peer, json_
     if (strcmp(op, "fail") == 0)
         return ks_fail(KS_E_KEY_DISABLED, "the key is disabled");
     if (strcmp(op, "wait") == 0) {
+        sem_post(&f->is_stuck);
         pthread_mutex_lock(&f->gate);
         pthread_mutex_unlock(&f->gate);
     }
@@ -98,7 +99,7 @@ static void teardown(struct fixture *f)
 {
     char run[96];
 
-    control_server_stop(f->server);
+    assert_true(control_server_stop(f->server, SOON_MS));
     assert_int_not_equal(access(f->path, F_OK), 0);
     snprintf(run, sizeof run, "%s/run", f->dir);
     assert_int_equal(rmdir(run), 0);
@@ -321,7 +322,7 @@ static void peers__one_too_many__is_turned_away(void **unused)
     setup(&f);
     fill(&f, fds);
     for (int i = 0; i < 2 * CONTROL_LOCK_PEERS; i++)
-        check_rc(call(&f, "echo", &reply), BUSY);
+        check_rc(call(&f, i % 2 ? "echo" : "status", &reply), BUSY);
     check_ok(call(&f, "lock", &reply)); /* a revoke waits for nobody */
     json_decref(reply);
     close_all(fds);
@@ -350,6 +351,79 @@ static void peer__one_too_many_whose_request_does_not_come__is_turned_away(void 
     teardown(&f);
 }
 
+/* A conversation whose operation does not end until the gate is opened. */
+static int begin_wait(struct fixture *f)
+{
+    int fd = connect_raw(f);
+
+    pthread_mutex_lock(&f->gate);
+    put(fd, "{\"op\":\"wait\"}\n");
+    assert_int_equal(sem_wait(&f->is_stuck), 0);
+    return fd;
+}
+
+static void narrow__lock_and_status_are_heard_and_nothing_else(void **unused)
+{
+    struct fixture f;
+    char byte;
+    json_t *reply = NULL;
+
+    (void)unused;
+    setup(&f);
+    int idle = connect_raw(&f);
+    put(idle, "{\"op\":\"lock\"}\n");
+    assert_int_equal(read(idle, &byte, 1), 1); /* it has its place now */
+    assert_true(control_server_narrow(f.server, UINT32_MAX));
+    drain(idle);
+    assert_int_equal(read(idle, &byte, 1), 0); /* ended, and no place is lost to it */
+    close(idle);
+    for (int i = 0; i < 2 * CONTROL_LOCK_PEERS; i++) {
+        ks_rc rc = call(&f, "echo", &reply);
+        check_rc(rc, BUSY);
+        check_text(rc, "is being unmounted");
+        check_ok(call(&f, "lock", &reply));
+        json_decref(reply);
+        check_ok(call(&f, "status", &reply));
+        json_decref(reply);
+    }
+    teardown(&f);
+}
+
+static void narrow__operation_hangs__says_so_and_hears_locks(void **unused)
+{
+    struct fixture f;
+    json_t *reply = NULL;
+
+    (void)unused;
+    setup(&f);
+    int slow = begin_wait(&f);
+    assert_false(control_server_narrow(f.server, 1));
+    check_ok(call(&f, "lock", &reply));
+    json_decref(reply);
+    pthread_mutex_unlock(&f.gate);
+    assert_true(control_server_narrow(f.server, UINT32_MAX));
+    close(slow);
+    teardown(&f);
+}
+
+static void stop__operation_hangs__is_left_behind(void **unused)
+{
+    static struct fixture f; /* what is left behind may still look at it when the test ends */
+    static struct control_server *left;
+
+    (void)unused;
+    setup(&f);
+    int slow = begin_wait(&f);
+    left = TAKE(f.server);
+    assert_false(control_server_stop(left, 1));
+    pthread_mutex_unlock(&f.gate);
+    char byte;
+    while (read(slow, &byte, 1) > 0) /* its answer, and the end */
+        ;
+    close(slow);
+    teardown(&f);
+}
+
 static void start__stale_socket__is_replaced(void **unused)
 {
     struct fixture f;
@@ -362,7 +436,7 @@ static void start__stale_socket__is_replaced(void **unused)
     check_ok(control_server_start(&conf, &second));
     check_ok(call(&f, "echo", &reply));
     json_decref(reply);
-    control_server_stop(second);
+    assert_true(control_server_stop(second, SOON_MS));
     teardown(&f);
 }
 
@@ -443,6 +517,9 @@ int main(void)
         cmocka_unit_test(peer__stops_listening__is_sent_nothing_more),
         cmocka_unit_test(peers__one_too_many__is_turned_away),
         cmocka_unit_test(peer__one_too_many_whose_request_does_not_come__is_turned_away),
+        cmocka_unit_test(narrow__lock_and_status_are_heard_and_nothing_else),
+        cmocka_unit_test(narrow__operation_hangs__says_so_and_hears_locks),
+        cmocka_unit_test(stop__operation_hangs__is_left_behind),
         cmocka_unit_test(start__stale_socket__is_replaced),
         cmocka_unit_test(start__directory_others_may_write__is_refused),
         cmocka_unit_test(start__path_too_long__is_refused),

@@ -22,7 +22,8 @@ struct fake {
     char log[64];
     ks_rc unlock_rc, wipe_rc, record_rc;
     uint64_t drain_takes_ms;
-    bool is_denied_while_unlocking, is_granted_while_draining, is_entered_while_draining;
+    bool is_denied_while_unlocking, is_closed_while_unlocking, is_granted_while_draining,
+        is_entered_while_draining;
     bool is_unlock_slow; /* after the denial it takes longer than a lock may, and a grant comes */
     bool is_revoked_while_draining, is_worked_while_recording;
     pthread_t *revoker; /* not NULL: while the record is cleared a revoke begins on this thread */
@@ -107,6 +108,8 @@ static ks_rc fake_unlock(void *arg)
         guard_tick(f->guard);
         guard_grant(f->guard, f->now_ms);
     }
+    if (f->is_closed_while_unlocking)
+        guard_close(f->guard);
     return f->unlock_rc;
 }
 
@@ -905,6 +908,53 @@ static void set_lease__shorter_grace__counts_from_the_last_grant(void **unused)
     teardown(&f);
 }
 
+static void close__granted_when_locked__stays_locked(void **unused)
+{
+    struct fake f;
+
+    (void)unused;
+    setup(&f, false, false);
+    guard_grant(f.guard, f.now_ms);
+    guard_close(f.guard); /* drops the unlock that was to come, too */
+    guard_work(f.guard);
+    guard_deny(f.guard, "denied");
+    guard_work(f.guard);
+    guard_grant(f.guard, f.now_ms);
+    guard_work(f.guard);
+    assert_null(strchr(f.log, 'U'));
+    assert_null(strchr(f.log, 'O'));
+    check_rc(guard_wait(f.guard, LEASE_OPEN, UINT32_MAX), BUSY); /* at once */
+    teardown(&f);
+}
+
+static void close__while_unlocking__never_opens(void **unused)
+{
+    struct fake f;
+
+    (void)unused;
+    setup(&f, false, false);
+    f.is_closed_while_unlocking = true;
+    guard_grant(f.guard, f.now_ms);
+    guard_work(f.guard);
+    expect(&f, "U", LEASE_LOCKED);
+    teardown(&f);
+}
+
+static void close__revoked_when_open__locks_and_records(void **unused)
+{
+    struct fake f;
+    bool is_recorded = false;
+
+    (void)unused;
+    setup(&f, true, false);
+    guard_close(f.guard);
+    check_ok(guard_revoke(f.guard, "by request", &is_recorded));
+    assert_true(is_recorded);
+    guard_work(f.guard);
+    expect(&f, "OR+lDW", LEASE_LOCKED);
+    teardown(&f);
+}
+
 static void threads__deny_and_grant__end_where_they_should(void **unused)
 {
     struct fake f;
@@ -917,7 +967,7 @@ static void threads__deny_and_grant__end_where_they_should(void **unused)
     check_ok(guard_wait(f.guard, LEASE_LOCKED, 10000));
     guard_grant(f.guard, clock_boot_ms(&f.clock));
     check_ok(guard_wait(f.guard, LEASE_OPEN, 10000));
-    guard_stop(f.guard);
+    assert_true(guard_stop(f.guard, 10000));
     assert_string_equal(f.log, "ORlDWUOu");
     teardown(&f);
 }
@@ -927,6 +977,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(extend__locked__stays_locked),
         cmocka_unit_test(extend__open__lease_counts_from_the_time_given),
+        cmocka_unit_test(close__granted_when_locked__stays_locked),
+        cmocka_unit_test(close__while_unlocking__never_opens),
+        cmocka_unit_test(close__revoked_when_open__locks_and_records),
         cmocka_unit_test(new__granted__opens),
         cmocka_unit_test(new__granted_before_a_long_sleep__locks_with_the_first_tick),
         cmocka_unit_test(new__revoked__stays_closed),

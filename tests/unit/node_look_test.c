@@ -72,7 +72,7 @@ static int teardown(void **state)
     struct scene *s = *state;
     void *f = s->f;
 
-    control_server_stop(s->p.server);
+    assert_true(control_server_stop(s->p.server, CONTROL_IDLE_MS_MAX));
     mem_free(s->backing);
     mem_free(s->mount);
     return agent_teardown(&f);
@@ -244,7 +244,7 @@ static void process__of_another_place__is_not_taken(void **state)
         assert_string_equal(f->h->socket, "");
         assert_int_equal(s->p.locks, 0);
         seen_done(&j.seen);
-        control_server_stop(TAKE(s->p.server));
+        assert_true(control_server_stop(TAKE(s->p.server), CONTROL_IDLE_MS_MAX));
     }
 }
 

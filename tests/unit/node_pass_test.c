@@ -118,7 +118,7 @@ static void run(struct agent_fixture *f, struct process *p)
     p->f = f;
     check_ok(control_server_start(&conf, &p->server));
     agent_worker(&f->a);
-    control_server_stop(p->server);
+    assert_true(control_server_stop(p->server, CONTROL_IDLE_MS_MAX));
 }
 
 /* Until nobody has anything urgent to do, and its thread is over. */

@@ -72,7 +72,7 @@ static int teardown(void **state)
     struct fixture *f = *state;
     char run[96];
 
-    control_server_stop(f->server);
+    assert_true(control_server_stop(f->server, SOON_MS));
     watcher_free(f->watcher);
     snprintf(run, sizeof run, "%s/run", f->dir);
     rmdir(run);
@@ -314,7 +314,7 @@ static void stop__watched__ends_as_the_process_does(void **state)
 
     check_ok(control_watch_open(f->path, &w));
     hear(w);
-    control_server_stop(TAKE(f->server));
+    assert_true(control_server_stop(TAKE(f->server), SOON_MS));
     watcher_stop(f->watcher);
     watcher_note(f->watcher);
     check_rc(control_watch_next(w, SOON_MS, &line), NOT_FOUND);
