@@ -212,5 +212,7 @@ void lockdown_sweep(void *arg)
 {
     struct process *p = arg;
 
-    session_invalidate(p->session);
+    ks_rc rc = session_invalidate(p->session);
+    if (!ks_ok(rc))
+        log_line(LOG_ERROR, "the kernel may keep something cached: %s", ks_text(rc));
 }

@@ -23,6 +23,7 @@
 #include "base/mem.h"
 #include "base/thread.h"
 #include "fuse/harden.h"
+#include "fuse/invalidate.h"
 #include "fuse/ops.h"
 #include "fuse/seats.h"
 #include "fuse/shedder.h"
@@ -495,35 +496,20 @@ void session_free(struct session *s)
     mem_free(s);
 }
 
-/* Numbers of inodes, gathered first so that the volume's table is not held while the kernel works. A
- * number that has died meanwhile means nothing to the kernel, or another inode, which does no harm. */
-struct numbers {
-    struct volume *volume;
-    fuse_ino_t *list;
-    size_t count, room;
-};
-
-static void gather(void *arg, struct inode *i)
+/* A number that has died meanwhile means nothing to the kernel, or another inode, which does no harm. */
+static int drop(void *arg, const struct inode *i)
 {
-    struct numbers *n = arg;
+    struct session *s = arg;
 
-    if (n->count == n->room) {
-        size_t room = n->room ? n->room * 2 : 1024;
-        if (!ks_ok(mem_grow(room, sizeof *n->list, &n->list)))
-            return;
-        n->room = room;
-    }
-    n->list[n->count++] = ops_nodeid(n->volume, i);
+    return fuse_lowlevel_notify_inval_inode(s->se, ops_nodeid(s->env.volume, i), 0, 0);
 }
 
-void session_invalidate(struct session *s)
+ks_rc session_invalidate(struct session *s)
 {
-    struct numbers n = {.volume = s->env.volume};
+    struct volume *v = s->env.volume;
+    unsigned threads = invalidate_threads(sysconf(_SC_NPROCESSORS_ONLN), volume_inode_count(v) + 1);
 
-    volume_each_inode(s->env.volume, gather, &n);
-    for (size_t k = 0; k < n.count && !session_is_ended(s); k++)
-        fuse_lowlevel_notify_inval_inode(s->se, n.list[k], 0, 0);
-    mem_free(n.list);
+    return invalidate_all(&(struct invalidate_conf){v, threads, drop, s});
 }
 
 static bool is_scrubbed(const struct session *s, uint64_t wanted)

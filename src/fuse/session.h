@@ -52,9 +52,10 @@ void session_free(struct session *s);
 
 /*
  * session_invalidate(s): makes the kernel write back and drop every page, and forget every attribute it
- * has of this mount. Blocks while the kernel writes: never from a thread that serves requests.
+ * has of this mount, also after it was aborted. Takes no memory. Blocks while the kernel writes: never from a thread that serves
+ * requests. A failure: something may be left.
  */
-void session_invalidate(struct session *s);
+ks_rc session_invalidate(struct session *s) KS_MUST;
 /* session_scrub(s, timeout_ms): has every thread wipe the plaintext in its buffers; BUSY when one did not in
  * time. */
 ks_rc session_scrub(struct session *s, uint32_t timeout_ms) KS_MUST;

@@ -334,6 +334,38 @@ void table_drop_lost_keys(struct volume *v)
     pthread_mutex_unlock(&v->table_mutex);
 }
 
+void volume_walk_begin(struct volume *v, struct volume_walk *ret)
+{
+    pthread_mutex_lock(&v->table_mutex);
+    *ret = (struct volume_walk){.number = ++v->walks};
+    pthread_mutex_unlock(&v->table_mutex);
+}
+
+static struct inode *unwalked(struct inode *chain, uint64_t number)
+{
+    while (chain && chain->walked == number)
+        chain = chain->next;
+    return chain;
+}
+
+/* A table that doubles meanwhile moves what is in a slot to the same or a later one, and whose turn it was is marked. */
+const struct inode *volume_walk_next(struct volume *v, struct volume_walk *walk)
+{
+    struct inode *i = NULL;
+
+    pthread_mutex_lock(&v->table_mutex);
+    for (; !i && walk->slot < v->slot_count; walk->slot += !i)
+        i = unwalked(v->slots[walk->slot], walk->number);
+    if (i) {
+        i->walked = walk->number;
+    } else if (!walk->is_over) {
+        walk->is_over = true;
+        i = v->root;
+    }
+    pthread_mutex_unlock(&v->table_mutex);
+    return i;
+}
+
 ks_rc table_collect(struct volume *v, struct inode ***ret, size_t *ret_count)
 {
     struct inode **all = NULL;

@@ -338,20 +338,6 @@ ks_rc volume_seal(struct volume *v, enum name_kind kind, const char *plain, size
     return rc;
 }
 
-void volume_each_inode(struct volume *v, void (*each)(void *arg, struct inode *), void *arg)
-{
-    struct inode **all;
-    size_t count;
-
-    if (!ks_ok(table_collect(v, &all, &count)))
-        return;
-    for (size_t n = 0; n < count; n++) {
-        each(arg, all[n]);
-        volume_forget(v, all[n], 1);
-    }
-    mem_free(all);
-}
-
 size_t volume_inode_count(struct volume *v)
 {
     return atomic_load_explicit(&v->inode_count, memory_order_relaxed);

@@ -69,10 +69,17 @@ void volume_set_door(struct volume *v, enum volume_door door);
 ks_rc volume_drain(struct volume *v, uint32_t timeout_ms) KS_MUST;
 /* volume_wipe(v): wipes keyset, file keys and cipher states; the door must be closed and drained. */
 void volume_wipe(struct volume *v);
-/* volume_each_inode(v, each, arg): calls each(arg, inode) for every known inode but the root, then the root; the inode
- * cannot go away meanwhile. For cache invalidation; makes no admission check. each may block but
- * must not call volume functions that take references. */
-void volume_each_inode(struct volume *v, void (*each)(void *arg, struct inode *), void *arg);
+/* A walk over every known inode, each once, the root last. Takes no memory. Several threads may be on it; there is one walk at a
+ * time. What becomes known meanwhile may be passed by. */
+struct volume_walk {
+    uint64_t number;
+    size_t slot;
+    bool is_over;
+};
+void volume_walk_begin(struct volume *v, struct volume_walk *ret);
+/* volume_walk_next(v, walk): whose turn it is, NULL at the end. Only its address counts: it may have gone already. Makes no
+ * admission check. */
+const struct inode *volume_walk_next(struct volume *v, struct volume_walk *walk);
 /* volume_inode_count(v): known inodes without the root; each holds a descriptor. Takes no lock. */
 size_t volume_inode_count(struct volume *v);
 

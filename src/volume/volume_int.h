@@ -67,8 +67,9 @@ struct inode {
     struct io_node *node;
     dev_t dev;
     ino_t ino;
-    mode_t type;   /* S_IFMT bits */
-    uint64_t refs; /* under volume.table_mutex */
+    mode_t type;     /* S_IFMT bits */
+    uint64_t refs;   /* under volume.table_mutex */
+    uint64_t walked; /* the same; the last walk it had its turn in */
 
     /* Size and contents. Writes that stay within the blocks there are only share it, and take the locks of those blocks. */
     pthread_rwlock_t data_lock;
@@ -167,6 +168,7 @@ struct volume {
     pthread_mutex_t table_mutex;
     struct inode **slots;
     size_t slot_count;
+    uint64_t walks;             /* begun */
     _Atomic size_t inode_count; /* changes under table_mutex */
     struct inode *root;
     struct inode
