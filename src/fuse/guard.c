@@ -33,9 +33,10 @@ struct guard {
     bool is_closing; /* nothing is opened any more */
 
     struct lease lease;
-    bool is_open;   /* the door: everything is admitted */
-    bool has_keys;  /* the volume holds keys, or is getting them */
-    bool must_lock; /* for guard_work */
+    bool is_open;    /* the door: everything is admitted */
+    bool has_keys;   /* the volume holds keys, or is getting them */
+    bool must_lock;  /* for guard_work */
+    bool is_locking; /* from the refusal until nothing of the volume is in memory */
     bool must_unlock;
     bool is_working; /* guard_work is at it */
     bool must_clear; /* after a restore: the record goes when the volume opens */
@@ -158,7 +159,7 @@ static void begin_lock(struct guard *g, const char *why)
         g->conf.ops->refuse(g->conf.arg);
     g->is_open = false;
     g->must_unlock = false;
-    g->must_lock = true;
+    g->must_lock = g->is_locking = true;
     g->lock_since_ms = now_ms(g);
     snprintf(g->reason, sizeof g->reason, "%s", why);
     log_line(LOG_WARNING, "locking: %s", g->reason);
@@ -308,28 +309,34 @@ static void wait_recorders(struct guard *g, uint64_t deadline)
         wait_some(g, 20);
 }
 
-static void write_receipt(struct guard *g, uint64_t locked_ms, const struct guard_handles *handles)
+/* When the parts of a lock ended. */
+struct lock_times {
+    uint64_t since_ms, wiped_ms, locked_ms;
+};
+
+static void write_receipt(struct guard *g, const struct lock_times *t,
+                          const struct guard_handles *handles)
 {
     struct guard_receipt *r = &g->receipt;
 
     r->at_s = clock_wall_s(g->conf.clock);
     r->cause = g->lock_cause;
-    r->duration_ms = locked_ms - g->lock_since_ms;
+    r->duration_ms = t->locked_ms - t->since_ms;
     r->handles_cut = handles->count;
     snprintf(r->reason, sizeof r->reason, "%s", g->reason);
-    log_line(LOG_WARNING, "locked in %llu ms, %s%llu open handles cut%s%s, keys wiped: %s",
+    log_line(LOG_WARNING,
+             "locked in %llu ms, %s%llu open handles cut%s%s, keys wiped after %llu ms, then the "
+             "kernel's cache dropped: %s",
              (unsigned long long)r->duration_ms, handles->is_partial ? "at least " : "",
              (unsigned long long)handles->count, handles->names[0] ? " of " : "", handles->names,
-             r->reason);
+             (unsigned long long)(t->wiped_ms - t->since_ms), r->reason);
 }
 
-static void do_lock(struct guard *g)
+/* take_keys(g, deadline): false when somebody uses them still, and the process has given up. */
+static bool take_keys(struct guard *g, uint64_t deadline)
 {
     const struct guard_ops *ops = g->conf.ops;
-    uint64_t deadline = g->lock_since_ms + g->conf.lease.drain_ms_max - RESERVE_MS;
-    struct guard_handles handles = {0};
 
-    ops->announce(g->conf.arg, true);
     ops->drain(g->conf.arg, deadline);
     lock(g);
     bool is_free = wait_users(g, deadline);
@@ -337,20 +344,39 @@ static void do_lock(struct guard *g)
     ks_rc rc = KS_SUCCESS;
     if (is_free)
         rc = ops->wipe(g->conf.arg);
-    if (!is_free || !ks_ok(rc)) {
-        ops->give_up(g->conf.arg, is_free ? ks_text(rc) : "an operation with keys does not end");
+    if (is_free && ks_ok(rc))
+        return true;
+    ops->give_up(g->conf.arg, is_free ? ks_text(rc) : "an operation with keys does not end");
+    return false;
+}
+
+static void do_lock(struct guard *g)
+{
+    const struct guard_ops *ops = g->conf.ops;
+    struct lock_times t = {.since_ms = g->lock_since_ms};
+    uint64_t deadline = t.since_ms + g->conf.lease.drain_ms_max - RESERVE_MS;
+    struct guard_handles handles = {0};
+
+    ops->announce(g->conf.arg, true);
+    if (!take_keys(g, deadline))
+        return;
+    t.wiped_ms = now_ms(g);
+    ks_rc rc = ops->clean(g->conf.arg, t.since_ms + GUARD_CLEAN_MS_MAX);
+    if (!ks_ok(rc)) {
+        ops->give_up(g->conf.arg, ks_text(rc));
         return;
     }
     lock(g);
     wait_recorders(g, deadline);
     unlock(g);
-    uint64_t locked_ms = now_ms(g);
+    t.locked_ms = now_ms(g);
     ops->handles(g->conf.arg, deadline, &handles);
     lock(g);
     wait_recorders(g, deadline); /* of revokes that came meanwhile */
     g->has_keys = false;
+    g->is_locking = g->must_lock;
     step(g, LEASE_DRAINED, GUARD_CAUSE_NONE, "drained");
-    write_receipt(g, locked_ms, &handles);
+    write_receipt(g, &t, &handles);
     unlock(g);
 }
 
@@ -560,7 +586,7 @@ static enum lease_state state_of(const struct guard *g)
 
     if (is_lease_open && g->is_open)
         return g->lease.state;
-    if (g->must_lock || (g->has_keys && !is_lease_open))
+    if (g->must_lock || g->is_locking || (g->has_keys && !is_lease_open))
         return LEASE_LOCKING;
     return LEASE_LOCKED;
 }

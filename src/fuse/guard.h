@@ -4,7 +4,8 @@
  *
  * Owns the lease. Invariant: requests are admitted only while the lease is OPEN or GRACE, and keys are
  * never wiped under somebody who uses them: users are counted, waited for until the bound, and if they do
- * not end, the process gives up itself instead of the bound. Events come from any thread and never wait;
+ * not end, the process gives up itself instead of the bound. LOCKED is told, and the receipt written, when the kernel has dropped its
+ * cache behind the closed door as well. Events come from any thread and never wait;
  * one thread (guard_work) does what takes time, in order.
  * What is done to the volume is behind struct guard_ops, so that all of this is tested without one.
  */
@@ -16,7 +17,9 @@
 
 struct guard;
 
-enum { GUARD_DRAIN_MS_MAX = 5000, GUARD_REASON_BYTES = 256, GUARD_MESSAGE_BYTES = 512 };
+/* A lock has taken the keys by the first bound, and by the second the kernel has dropped what it cached: or the process gives up. */
+enum { GUARD_DRAIN_MS_MAX = 5000, GUARD_CLEAN_MS_MAX = 15000 };
+enum { GUARD_REASON_BYTES = 256, GUARD_MESSAGE_BYTES = 512 };
 
 /* Why a volume is not simply open. */
 enum guard_cause {
@@ -47,6 +50,9 @@ struct guard_ops {
     void (*drain)(void *arg, uint64_t deadline_ms);
     /* wipe(arg): keys out of memory; BUSY when a request still uses them. */
     ks_rc (*wipe)(void *arg) KS_MUST;
+    /* clean(arg, deadline_ms): after the wipe: has the kernel drop all that it caches, which may take long; a failure by the deadline
+     * when something may be left. */
+    ks_rc (*clean)(void *arg, uint64_t deadline_ms) KS_MUST;
     /* unlock(arg): gets keys from the key service and readies the volume; admits nothing yet. */
     ks_rc (*unlock)(void *arg) KS_MUST;
     /* record(arg, is_revoked): the fact, durably. Needs no key; called by one thread at a time. */
@@ -58,8 +64,8 @@ struct guard_ops {
     void (*handles)(void *arg, uint64_t deadline_ms, struct guard_handles *ret);
     /* changed(arg): state, cause, message or receipt are others now. Called with the guard's mutex held; quick. */
     void (*changed)(void *arg);
-    /* give_up(arg, why): the keys cannot be wiped: end the process, and them with it. Does not return, but in
-     * tests. */
+    /* give_up(arg, why): the keys cannot be wiped, or the cache not dropped: end the process, and the keys with it. Does not return,
+     * but in tests. */
     void (*give_up)(void *arg, const char *why);
 };
 
@@ -80,7 +86,7 @@ struct guard_receipt {
 };
 
 struct guard_status {
-    enum lease_state state; /* LOCKED only once the keys are wiped */
+    enum lease_state state; /* LOCKED only once the keys are wiped and the kernel caches nothing */
     bool is_revoked;
     enum guard_cause cause;
     char message[GUARD_MESSAGE_BYTES]; /* of the cause; "" for none */

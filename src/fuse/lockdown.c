@@ -3,7 +3,8 @@
  * fuse/lockdown.c - what the guard does to a mounted volume: stop, drain, wipe, unlock.
  *
  * Order of a lock: only writes are admitted; the kernel writes back and drops its cache; nothing is
- * admitted; requests end; the kernel drops what they brought in meanwhile; buffers and keys are wiped.
+ * admitted; requests end; buffers and keys are wiped; the kernel drops what is left or was brought in meanwhile, and what that sent
+ * to us is wiped.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,8 +16,8 @@
 
 enum {
     WRITE_BACK_MS_MAX = 2500, /* of GUARD_DRAIN_MS_MAX, for the kernel's dirty pages */
-    SECOND_ROUND_MS_MAX = 800,
     SCRUB_MS_MAX = 200,
+    AGAIN_MS = 50, /* between rounds, when the kernel could not do its part */
     LOG_MS_MAX = 100,
     HANDLES_MS_MAX = 2000, /* that the report of a lock, not the lock, may wait for the count */
     HANDLES_AGE_MS_MAX = 60000, /* of a count that is told again */
@@ -46,24 +47,30 @@ static uint32_t left(struct process *p, uint64_t deadline_ms, uint32_t most)
     return ms < most ? (uint32_t)ms : most;
 }
 
+static void scrub(struct process *p, uint64_t deadline_ms)
+{
+    ks_rc rc = session_scrub(p->session, left(p, deadline_ms, SCRUB_MS_MAX));
+
+    if (!ks_ok(rc))
+        log_line(LOG_WARNING, "locking: contents may be left in a buffer: %s", ks_text(rc));
+}
+
 static void on_drain(void *arg, uint64_t deadline_ms)
 {
     struct process *p = arg;
 
     holders_count(p->holders); /* beside the rest: who is cut off closes its files soon */
-    bool is_clean = sweeper_round(p->sweeper, left(p, deadline_ms, WRITE_BACK_MS_MAX));
-    if (!is_clean)
-        log_line(LOG_ERROR, "the kernel does not finish writing back: unsynced writes may be lost");
+    if (!sweeper_round(p->sweeper, left(p, deadline_ms, WRITE_BACK_MS_MAX)))
+        log_line(LOG_ERROR,
+                 "the kernel has not finished writing back and dropping its cache: unsynced "
+                 "writes may be lost");
     volume_set_door(p->volume, VOLUME_CLOSED);
     ks_rc rc = volume_drain(p->volume, left(p, deadline_ms, GUARD_DRAIN_MS_MAX));
     if (!ks_ok(rc)) {
         log_line(LOG_ERROR, "locking: %s", ks_text(rc));
         return;
     }
-    sweeper_round(p->sweeper, left(p, deadline_ms, SECOND_ROUND_MS_MAX));
-    rc = session_scrub(p->session, left(p, deadline_ms, SCRUB_MS_MAX));
-    if (!ks_ok(rc))
-        log_line(LOG_WARNING, "locking: contents may be left in a buffer: %s", ks_text(rc));
+    scrub(p, deadline_ms);
 }
 
 static ks_rc on_wipe(void *arg)
@@ -74,6 +81,22 @@ static ks_rc on_wipe(void *arg)
     TRY(volume_drain(p->volume, 0));
     volume_wipe(p->volume);
     return KS_SUCCESS;
+}
+
+/* A whole round that begins behind the closed door. A page that is being read meanwhile is waited for by the kernel, and a page
+ * that is written back now is refused, but its contents came to us. */
+static ks_rc on_clean(void *arg, uint64_t deadline_ms)
+{
+    struct process *p = arg;
+
+    while (sweeper_round(p->sweeper, left(p, deadline_ms, UINT32_MAX))) {
+        if (atomic_load(&p->is_swept)) {
+            scrub(p, deadline_ms);
+            return KS_SUCCESS;
+        }
+        clock_sleep_ms(p->clock, AGAIN_MS);
+    }
+    return ks_fail(KS_E_BUSY, "the kernel does not drop all that it caches");
 }
 
 static ks_rc on_unlock(void *arg)
@@ -139,8 +162,17 @@ static ks_rc cut_off(struct process *p)
     return mount_point_cut_off(p->mountpoint);
 }
 
+static const char *last_words(struct process *p)
+{
+    return volume_keys(p->volume)
+               ? "the keys cannot be wiped in time, so this process ends with them"
+               : "the keys are wiped, but contents may be read through files that were open, and "
+                 "this process ends";
+}
+
 /* The keys are in use and the bound is over. Wiping them under a running request could write garbage;
- * the end of the process takes them too, and cuts every file with it. A thread stuck in the kernel can delay that
+ * the end of the process takes them too, and cuts every file with it. Or the kernel keeps what it caches: maybe for a request
+ * that hangs. A thread stuck in the kernel can delay that
  * end, so the kernel is told first to fail everything. */
 static void on_give_up(void *arg, const char *why)
 {
@@ -149,8 +181,7 @@ static void on_give_up(void *arg, const char *why)
     ks_rc rc = cut_off(p);
     if (!ks_ok(rc) && !ks_is_os(rc, ENOENT))
         log_line(LOG_ERROR, "the mount stays: %s", ks_text(rc));
-    log_line(LOG_ERROR, "the keys cannot be wiped in time, so this process ends with them: %s",
-             why);
+    log_line(LOG_ERROR, "%s: %s", last_words(p), why);
     log_flush(LOG_MS_MAX);
     _exit(GIVE_UP_STATUS);
 }
@@ -160,6 +191,7 @@ const struct guard_ops lockdown_ops = {
     .open = on_open,
     .drain = on_drain,
     .wipe = on_wipe,
+    .clean = on_clean,
     .unlock = on_unlock,
     .record = on_record,
     .announce = on_announce,
@@ -215,4 +247,5 @@ void lockdown_sweep(void *arg)
     ks_rc rc = session_invalidate(p->session);
     if (!ks_ok(rc))
         log_line(LOG_ERROR, "the kernel may keep something cached: %s", ks_text(rc));
+    atomic_store(&p->is_swept, ks_ok(rc));
 }

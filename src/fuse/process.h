@@ -41,8 +41,9 @@ struct process {
     struct volume *volume;
     struct trouble *trouble;
     struct session *session;
-    struct sweeper *sweeper;
-    struct sweeper *ahead; /* calls volume_look_ahead */
+    struct sweeper *sweeper; /* drops the kernel's cache */
+    atomic_bool is_swept;    /* by its last round, all of it */
+    struct sweeper *ahead;   /* calls volume_look_ahead */
     struct holders *holders;
     struct shedder *shedder;
     struct awake *awake; /* NULL: processors may sleep when they like */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Goal: the guard does to the volume exactly what the lease decides, in the right order: it refuses before the
- * event returns, drains before it wipes, never wipes under a user of keys, gives up the process rather than
- * the bound, and never opens a door that something has closed meanwhile.
+ * event returns, drains before it wipes, tells LOCKED only when the cache is dropped, never wipes under a user of
+ * keys, gives up the process rather than the bound, and never opens a door that something has closed meanwhile.
  */
 #include "fuse/guard.h"
 
@@ -20,8 +20,9 @@ struct fake {
     uint64_t now_ms, step_ms; /* each look at the clock takes step_ms */
     struct guard *guard;
     char log[64];
-    ks_rc unlock_rc, wipe_rc, record_rc;
-    uint64_t drain_takes_ms;
+    ks_rc unlock_rc, wipe_rc, clean_rc, record_rc;
+    uint64_t drain_takes_ms, clean_takes_ms;
+    bool is_granted_while_cleaning, is_denied_while_cleaning;
     bool is_denied_while_unlocking, is_closed_while_unlocking, is_granted_while_draining,
         is_entered_while_draining;
     bool is_unlock_slow; /* after the denial it takes longer than a lock may, and a grant comes */
@@ -93,6 +94,28 @@ static ks_rc fake_wipe(void *arg)
 
     note(f, 'W');
     return f->wipe_rc;
+}
+
+/* Whatever happens before it has ended, nobody is told LOCKED. */
+static ks_rc fake_clean(void *arg, uint64_t deadline_ms)
+{
+    struct fake *f = arg;
+    struct guard_status s;
+
+    assert_true(deadline_ms <= clock_boot_ms(&f->clock) + GUARD_CLEAN_MS_MAX);
+    f->now_ms += f->clean_takes_ms;
+    guard_tick(f->guard);
+    if (f->is_granted_while_cleaning)
+        guard_grant(f->guard);
+    guard_status(f->guard, &s);
+    assert_int_equal(s.state, LEASE_LOCKING);
+    if (!strchr(f->log, 'C'))
+        assert_int_equal(s.receipt.at_s, 0);
+    if (f->is_denied_while_cleaning)
+        guard_deny(f->guard, "denied again");
+    f->is_granted_while_cleaning = f->is_denied_while_cleaning = false;
+    note(f, 'C');
+    return f->clean_rc;
 }
 
 static ks_rc fake_unlock(void *arg)
@@ -170,7 +193,7 @@ static void fake_changed(void *arg)
 }
 
 static const struct guard_ops fake_ops = {
-    fake_refuse, fake_open,     fake_drain,   fake_wipe,    fake_unlock,
+    fake_refuse, fake_open,     fake_drain,   fake_wipe,    fake_clean,   fake_unlock,
     fake_record, fake_announce, fake_handles, fake_changed, fake_give_up,
 };
 
@@ -260,7 +283,7 @@ static void deny__worked_off__announces_drains_wipes(void **unused)
     f.drain_takes_ms = 40;
     guard_deny(f.guard, "the key is disabled");
     guard_work(f.guard);
-    expect(&f, "ORlDW", LEASE_LOCKED);
+    expect(&f, "ORlDWC", LEASE_LOCKED);
     guard_status(f.guard, &s);
     assert_string_equal(s.receipt.reason, "the key is disabled");
     assert_int_equal(s.receipt.handles_cut, 7);
@@ -281,7 +304,7 @@ static void deny__twice__locks_once(void **unused)
     guard_work(f.guard);
     guard_deny(f.guard, "c");
     guard_work(f.guard);
-    expect(&f, "ORlDW", LEASE_LOCKED);
+    expect(&f, "ORlDWC", LEASE_LOCKED);
     teardown(&f);
 }
 
@@ -300,7 +323,7 @@ static void unreach__until_the_grace_ends__locks_only_then(void **unused)
     f.now_ms++;
     guard_tick(f.guard);
     guard_work(f.guard);
-    expect(&f, "ORlDW", LEASE_LOCKED);
+    expect(&f, "ORlDWC", LEASE_LOCKED);
     teardown(&f);
 }
 
@@ -558,7 +581,7 @@ static void deny__while_unlocking__never_opens_and_wipes(void **unused)
     f.is_denied_while_unlocking = true;
     guard_grant(f.guard, f.now_ms);
     guard_work(f.guard);
-    expect(&f, "UlDW", LEASE_LOCKED);
+    expect(&f, "UlDWC", LEASE_LOCKED);
     teardown(&f);
 }
 
@@ -587,7 +610,7 @@ static void deny__before_the_unlock_began__drops_the_unlock(void **unused)
     guard_grant(f.guard, f.now_ms);
     guard_deny(f.guard, "denied");
     guard_work(f.guard);
-    expect(&f, "lDW", LEASE_LOCKED);
+    expect(&f, "lDWC", LEASE_LOCKED);
     teardown(&f);
 }
 
@@ -600,7 +623,7 @@ static void grant__while_draining__does_not_keep_it_open(void **unused)
     f.is_granted_while_draining = true;
     guard_deny(f.guard, "denied");
     guard_work(f.guard);
-    expect(&f, "ORlDW", LEASE_LOCKED);
+    expect(&f, "ORlDWC", LEASE_LOCKED);
     teardown(&f);
 }
 
@@ -614,6 +637,67 @@ static void wipe__request_still_running__gives_up(void **unused)
     guard_deny(f.guard, "denied");
     guard_work(f.guard);
     assert_string_equal(f.log, "ORlDW!");
+    teardown(&f);
+}
+
+static void lock__cache_takes_longer_than_the_drain__is_locking_until_it_is_dropped(void **unused)
+{
+    struct guard_status s;
+    struct fake f;
+
+    (void)unused;
+    setup(&f, true, false);
+    f.clean_takes_ms = 2 * GUARD_DRAIN_MS_MAX;
+    guard_deny(f.guard, "denied");
+    guard_work(f.guard);
+    expect(&f, "ORlDWC", LEASE_LOCKED);
+    guard_status(f.guard, &s);
+    assert_int_equal(s.receipt.duration_ms, 2 * GUARD_DRAIN_MS_MAX);
+    teardown(&f);
+}
+
+static void lock__granted_while_the_cache_is_dropped__opens_only_then(void **unused)
+{
+    struct fake f;
+
+    (void)unused;
+    setup(&f, true, false);
+    f.clean_takes_ms = GUARD_DRAIN_MS_MAX;
+    f.is_granted_while_cleaning = true;
+    guard_deny(f.guard, "denied");
+    guard_work(f.guard);
+    expect(&f, "ORlDWCUOu", LEASE_OPEN);
+    teardown(&f);
+}
+
+/* The second lock begins before the first has ended. */
+static void lock__denied_again_while_the_cache_is_dropped__locks_once_more(void **unused)
+{
+    struct fake f;
+
+    (void)unused;
+    setup(&f, true, false);
+    f.clean_takes_ms = GUARD_DRAIN_MS_MAX;
+    f.is_granted_while_cleaning = f.is_denied_while_cleaning = true;
+    guard_deny(f.guard, "denied");
+    guard_work(f.guard);
+    assert_string_equal(f.log, "ORlDWClDWC");
+    teardown(&f);
+}
+
+static void clean__does_not_end_in_time__gives_up_without_a_receipt(void **unused)
+{
+    struct guard_status s;
+    struct fake f;
+
+    (void)unused;
+    setup(&f, true, false);
+    f.clean_rc = ks_fail(KS_E_BUSY, "the kernel does not drop all that it caches");
+    guard_deny(f.guard, "denied");
+    guard_work(f.guard);
+    expect(&f, "ORlDWC!", LEASE_LOCKING);
+    guard_status(f.guard, &s);
+    assert_int_equal(s.receipt.at_s, 0);
     teardown(&f);
 }
 
@@ -645,7 +729,7 @@ static void revoke__while_open__is_recorded_before_the_wipe(void **unused)
     guard_work(f.guard);
     guard_grant(f.guard, f.now_ms);
     guard_work(f.guard);
-    expect(&f, "OR+lDW", LEASE_LOCKED);
+    expect(&f, "OR+lDWC", LEASE_LOCKED);
     teardown(&f);
 }
 
@@ -660,7 +744,7 @@ static void revoke__recording_fails__locks_all_the_same(void **unused)
     check_rc(guard_revoke(f.guard, "by request", &is_recorded), NO_SPACE);
     assert_false(is_recorded);
     guard_work(f.guard);
-    expect(&f, "OR+lDW", LEASE_LOCKED);
+    expect(&f, "OR+lDWC", LEASE_LOCKED);
     teardown(&f);
 }
 
@@ -709,7 +793,7 @@ static void revoke__in_grace_and_while_locking__is_recorded(void **unused)
     check_ok(guard_revoke(f.guard, "by request", &is_recorded));
     assert_true(is_recorded);
     guard_work(f.guard);
-    expect(&f, "OR++lDW", LEASE_LOCKED);
+    expect(&f, "OR++lDWC", LEASE_LOCKED);
     teardown(&f);
 }
 
@@ -725,7 +809,7 @@ static void revoke__while_draining__is_recorded(void **unused)
     guard_work(f.guard);
     guard_grant(f.guard, f.now_ms);
     guard_work(f.guard);
-    expect(&f, "ORlD+W", LEASE_LOCKED);
+    expect(&f, "ORlD+WC", LEASE_LOCKED);
     teardown(&f);
 }
 
@@ -741,7 +825,7 @@ static void revoke__disk_hangs__keys_are_wiped_all_the_same(void **unused)
     f.step_ms = 500; /* time passes while it waits */
     check_ok(guard_revoke(f.guard, "by request", &is_recorded));
     assert_true(is_recorded);
-    expect(&f, "OR+lDW", LEASE_LOCKED);
+    expect(&f, "OR+lDWC", LEASE_LOCKED);
     teardown(&f);
 }
 
@@ -761,7 +845,7 @@ static void revoke__while_the_record_is_cleared__comes_last(void **unused)
     assert_true(f.is_revoke_ok && f.is_recorded);
     assert_memory_equal(f.log, "U-", 2); /* then, in any order, the record and the lock */
     assert_non_null(strchr(f.log, '+'));
-    assert_int_equal(strlen(f.log), strlen("U-+lDW"));
+    assert_int_equal(strlen(f.log), strlen("U-+lDWC"));
     assert_int_equal(state(&f), LEASE_LOCKED);
     teardown(&f);
 }
@@ -781,11 +865,11 @@ static void restore__overtakes_the_record_of_a_revoke__nothing_is_recorded(void 
     pthread_join(thread, NULL);
     assert_true(f.is_revoke_ok);
     assert_false(f.is_recorded);
-    expect(&f, "U-lDW", LEASE_LOCKED);
+    expect(&f, "U-lDWC", LEASE_LOCKED);
     f.revoker = NULL;
     guard_grant(f.guard, f.now_ms);
     guard_work(f.guard);
-    expect(&f, "U-lDWU-Ou", LEASE_OPEN);
+    expect(&f, "U-lDWCU-Ou", LEASE_OPEN);
     teardown(&f);
 }
 
@@ -844,7 +928,7 @@ static void change__while_locking_or_locked__is_refused(void **unused)
     check_rc(guard_change_begin(f.guard), STATE);
     guard_work(f.guard);
     check_rc(guard_change_begin(f.guard), STATE);
-    expect(&f, "ORlDW", LEASE_LOCKED);
+    expect(&f, "ORlDWC", LEASE_LOCKED);
     teardown(&f);
 }
 
@@ -904,7 +988,7 @@ static void set_lease__shorter_grace__counts_from_the_last_grant(void **unused)
     f.now_ms = START_MS + 3000;
     guard_tick(f.guard);
     guard_work(f.guard);
-    expect(&f, "ORlDW", LEASE_LOCKED);
+    expect(&f, "ORlDWC", LEASE_LOCKED);
     teardown(&f);
 }
 
@@ -968,7 +1052,7 @@ static void threads__deny_and_grant__end_where_they_should(void **unused)
     guard_grant(f.guard, clock_boot_ms(&f.clock));
     check_ok(guard_wait(f.guard, LEASE_OPEN, 10000));
     assert_true(guard_stop(f.guard, 10000));
-    assert_string_equal(f.log, "ORlDWUOu");
+    assert_string_equal(f.log, "ORlDWCUOu");
     teardown(&f);
 }
 
@@ -1002,6 +1086,10 @@ int main(void)
         cmocka_unit_test(deny__before_the_unlock_began__drops_the_unlock),
         cmocka_unit_test(grant__while_draining__does_not_keep_it_open),
         cmocka_unit_test(wipe__request_still_running__gives_up),
+        cmocka_unit_test(lock__cache_takes_longer_than_the_drain__is_locking_until_it_is_dropped),
+        cmocka_unit_test(lock__granted_while_the_cache_is_dropped__opens_only_then),
+        cmocka_unit_test(lock__denied_again_while_the_cache_is_dropped__locks_once_more),
+        cmocka_unit_test(clean__does_not_end_in_time__gives_up_without_a_receipt),
         cmocka_unit_test(lock__change_does_not_end__gives_up_without_wiping),
         cmocka_unit_test(revoke__while_open__is_recorded_before_the_wipe),
         cmocka_unit_test(revoke__recording_fails__locks_all_the_same),
