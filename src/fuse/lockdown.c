@@ -158,8 +158,8 @@ static ks_rc cut_off(struct process *p)
 {
     if (atomic_load(&p->is_detached))
         return mount_point_abort(session_device(p->session), session_fd(p->session));
-    session_abort(p->session);
-    return mount_point_cut_off(p->mountpoint);
+    bool is_there = session_abort(p->session);
+    return is_there ? mount_point_cut_off(p->mountpoint) : KS_SUCCESS;
 }
 
 static const char *last_words(struct process *p)

@@ -24,6 +24,7 @@
 #include "base/thread.h"
 #include "fuse/harden.h"
 #include "fuse/invalidate.h"
+#include "fuse/mount_point.h"
 #include "fuse/ops.h"
 #include "fuse/seats.h"
 #include "fuse/shedder.h"
@@ -538,11 +539,29 @@ ks_rc session_scrub(struct session *s, uint32_t timeout_ms)
     return KS_SUCCESS;
 }
 
-void session_abort(struct session *s)
+/* Another file system may have been mounted over ours, or ours unmounted lazily: then the path leads to something else. */
+static bool is_at_path(const struct session *s)
 {
+    dev_t device = s->device;
+
+    IGNORE(find_device(s->mountpoint, &device)); /* what cannot be asked is most likely ours */
+    return device == s->device;
+}
+
+bool session_abort(struct session *s)
+{
+    if (!is_at_path(s)) {
+        ks_rc rc = mount_point_abort(s->device, session_fd(s));
+        if (!ks_ok(rc) && !ks_is_os(rc, ENOENT))
+            log_line(LOG_ERROR, "cannot cut the mount off: %s", ks_text(rc));
+        return false;
+    }
     /* What matters is how a forced unmount begins: it ends the connection, even when it then says "busy". */
-    if (umount2(s->mountpoint, MNT_FORCE | UMOUNT_NOFOLLOW) != 0 && errno != EBUSY)
+    if (umount2(s->mountpoint, MNT_FORCE | UMOUNT_NOFOLLOW) == 0)
+        return false;
+    if (errno != EBUSY)
         log_line(LOG_ERROR, "cannot cut the mount off: %s", strerror(errno));
+    return true;
 }
 
 void session_tune(const struct session *s)

@@ -60,7 +60,7 @@ ks_rc session_invalidate(struct session *s) KS_MUST;
  * time. */
 ks_rc session_scrub(struct session *s, uint32_t timeout_ms) KS_MUST;
 /* session_abort(s): has the kernel fail every request of this mount, now and later, where we may (root). For an
- * emergency: nothing is written back. */
-void session_abort(struct session *s);
+ * emergency: nothing is written back. Whether its path still leads to it then. */
+bool session_abort(struct session *s);
 /* session_tune(s): asks the kernel to read further ahead, where we may. Never fails. */
 void session_tune(const struct session *s);

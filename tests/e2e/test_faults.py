@@ -4,6 +4,7 @@ nobody else is troubled, and the operator gets one line and a number.
 
 Calls fail, and stand still, below the volume as a test tells them to (harness/faults.py); and there is a real file system
 that turns read-only, and a process that gets too little memory."""
+import contextlib
 import errno
 import filecmp
 import os
@@ -351,6 +352,57 @@ def test_disk_stands_still__a_lock_takes_the_keys_all_the_same(failing, call):
     volume.call("unlock")
     assert content(other) == OLD and content(path) in (OLD, NEW)
     volume.unmount()
+
+
+@pytest.fixture
+def below(volume):
+    """A file system that lies where the volume is to be mounted, and a file of it."""
+    os.mkdir(volume.mountpoint)
+    proc.run(["mount", "-t", "tmpfs", "tmpfs", volume.mountpoint])
+    path = os.path.join(volume.mountpoint, "below")
+    with open(path, "wb") as f:
+        f.write(OLD)
+    yield path
+    proc.unmount(volume.mountpoint)
+
+
+@contextlib.contextmanager
+def hanging_rotation(volume, fault):
+    """One that uses the keys and has no file of the mount open."""
+    fault.hold("sync_dir", volume.backing)
+    with subprocess.Popen([volume.cli.binary, "volume", "rotate", volume.backing, "--level", "data"], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as rotation:
+        fault.wait_held()
+        yield
+        rotation.wait(timeout=60)
+
+
+def lock_gives_up(volume):
+    pid, volume.pid = volume.pid, 0
+    done = volume.cli.run("volume", "lock", "--yes", volume.backing, check=False)
+    assert "the volume process ended before it answered" in done.stderr
+    proc.wait_gone(pid, timeout=5)
+
+
+def test_lock_gives_up__its_own_mount_goes_and_no_other(below, failing):
+    """Nobody has a file open, so that the first attempt takes the mount away."""
+    volume, fault = failing
+    with hanging_rotation(volume, fault):
+        lock_gives_up(volume)
+    assert content(below) == OLD
+
+
+def test_lock_gives_up__what_was_mounted_over_it_stays(failing):
+    volume, fault = failing
+    with hanging_rotation(volume, fault):
+        proc.run(["mount", "-t", "tmpfs", "over", volume.mountpoint])
+        try:
+            with open(os.path.join(volume.mountpoint, "over"), "wb") as f:
+                f.write(OLD)
+            lock_gives_up(volume)
+            assert os.listdir(volume.mountpoint) == ["over"]
+        finally:
+            proc.unmount(volume.mountpoint)
 
 
 def test_disk_stands_still__a_process_that_is_told_to_end_leaves_nobody_waiting(failing):
