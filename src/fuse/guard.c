@@ -355,13 +355,14 @@ static void do_lock(struct guard *g)
     const struct guard_ops *ops = g->conf.ops;
     struct lock_times t = {.since_ms = g->lock_since_ms};
     uint64_t deadline = t.since_ms + g->conf.lease.drain_ms_max - RESERVE_MS;
+    uint64_t clean_by = now_ms(g) + GUARD_CLEAN_MS_MAX; /* not of what kept us from beginning */
     struct guard_handles handles = {0};
 
     ops->announce(g->conf.arg, true);
     if (!take_keys(g, deadline))
         return;
     t.wiped_ms = now_ms(g);
-    ks_rc rc = ops->clean(g->conf.arg, t.since_ms + GUARD_CLEAN_MS_MAX);
+    ks_rc rc = ops->clean(g->conf.arg, clean_by);
     if (!ks_ok(rc)) {
         ops->give_up(g->conf.arg, ks_text(rc));
         return;

@@ -106,7 +106,7 @@ static ks_rc fake_clean(void *arg, uint64_t deadline_ms)
     f->now_ms += f->clean_takes_ms;
     guard_tick(f->guard);
     if (f->is_granted_while_cleaning)
-        guard_grant(f->guard);
+        guard_grant(f->guard, f->now_ms);
     guard_status(f->guard, &s);
     assert_int_equal(s.state, LEASE_LOCKING);
     if (!strchr(f->log, 'C'))
@@ -246,7 +246,7 @@ static void new__granted_before_a_long_sleep__locks_with_the_first_tick(void **u
     guard_tick(f.guard);
     expect(&f, "OR", LEASE_LOCKING);
     guard_work(f.guard);
-    expect(&f, "ORlDW", LEASE_LOCKED);
+    expect(&f, "ORlDWC", LEASE_LOCKED);
     teardown(&f);
 }
 
@@ -535,12 +535,12 @@ static void grant__asked_for_before_a_long_sleep__locks(void **unused)
     guard_work(f.guard);
     guard_grant(f.guard, asked_ms); /* nor does it open */
     guard_work(f.guard);
-    expect(&f, "ORlDW", LEASE_LOCKED);
+    expect(&f, "ORlDWC", LEASE_LOCKED);
     guard_status(f.guard, &s);
     assert_int_equal(s.receipt.cause, GUARD_CAUSE_UNREACHABLE);
     guard_grant(f.guard, f.now_ms);
     guard_work(f.guard);
-    expect(&f, "ORlDWUOu", LEASE_OPEN);
+    expect(&f, "ORlDWCUOu", LEASE_OPEN);
     teardown(&f);
 }
 
@@ -597,7 +597,7 @@ static void grant__after_a_denial_in_a_slow_unlock__opens_after_the_lock(void **
     f.is_unlock_slow = true;
     guard_grant(f.guard, f.now_ms);
     guard_work(f.guard);
-    expect(&f, "UlDWUOu", LEASE_OPEN);
+    expect(&f, "UlDWCUOu", LEASE_OPEN);
     teardown(&f);
 }
 
@@ -1035,7 +1035,7 @@ static void close__revoked_when_open__locks_and_records(void **unused)
     check_ok(guard_revoke(f.guard, "by request", &is_recorded));
     assert_true(is_recorded);
     guard_work(f.guard);
-    expect(&f, "OR+lDW", LEASE_LOCKED);
+    expect(&f, "OR+lDWC", LEASE_LOCKED);
     teardown(&f);
 }
 
