@@ -234,7 +234,7 @@ struct cmek_ask {
 ks_rc control_cmek_ask(struct control *c, const struct caller *by, const char *cluster,
                        const struct cmek_ask *ask, struct operation *ret) KS_MUST;
 /* control_cmek_history(c, by, cluster, ret): [{"region","key":{...},"status","created_at","retired_at","volumes_active","volumes_unknown",
- * "is_safe_to_delete","because"}], newest first. */
+ * "is_safe_to_delete","because"}], newest first. Safe is a key (type and uri) that no region of this cluster needs under any of its rows. */
 ks_rc control_cmek_history(struct control *c, const struct caller *by, const char *cluster,
                            json_t **ret) KS_MUST;
 

@@ -494,45 +494,113 @@ static void check__key_allowed_or_no_answer__ends(void **state)
 
 /* -- history --------------------------------------------------------------------------------------------------------- */
 
-static const json_t *history_of(const json_t *list, const char *region, const char *uri)
+static const char *text_of(const json_t *object, const char *name)
 {
-    const json_t *one;
-    size_t i;
-
-    json_array_foreach(list, i, one)
-    {
-        if (strcmp(json_string_value(json_object_get(one, "region")), region) == 0 &&
-            strcmp(json_string_value(json_object_get(json_object_get(one, "key"), "uri")), uri) ==
-                0)
-            return one;
-    }
-    return NULL;
+    return json_string_value(json_object_get(object, name));
 }
 
-static void check_safe(const char *region, const char *uri, bool is_safe)
+/* Every row of that key in that region; because: part of the reason. */
+static void check_safe(const char *region, const char *uri, bool is_safe, const char *because)
 {
+    const json_t *one;
     json_t *list;
+    size_t i, found = 0;
 
     check_ok(control_cmek_history(x.fleet.c, &x.fleet.viewer, x.cluster, &list));
-    const json_t *one = history_of(list, region, uri);
-    assert_non_null(one);
-    assert_int_equal(json_is_true(json_object_get(one, "is_safe_to_delete")), is_safe);
-    assert_true(json_string_length(json_object_get(one, "because")) > 0);
+    json_array_foreach(list, i, one)
+    {
+        if (strcmp(text_of(one, "region"), region) != 0 ||
+            strcmp(text_of(json_object_get(one, "key"), "uri"), uri) != 0)
+            continue;
+        found++;
+        assert_int_equal(json_is_true(json_object_get(one, "is_safe_to_delete")), is_safe);
+        if (!strstr(text_of(one, "because"), because))
+            fail_msg("\"%s\" is not in: %s", because, text_of(one, "because"));
+    }
+    assert_true(found > 0);
     json_decref(list);
+}
+
+static void check_safe_in_all(const char *uri, bool is_safe, const char *because)
+{
+    for (size_t i = 0; i < CMEK_REGIONS; i++)
+        check_safe(cmek_region_names[i], uri, is_safe, because);
 }
 
 static void history__old_key__is_safe_once_no_volume_has_it(void **state)
 {
     (void)state;
     enable_all("k1");
-    check_safe("west", "k1", false);
-    check_ok(cmek_try_one(&x, CMEK_PUT, "west", "k2"));
-    check_safe("west", "k1", false);
+    check_safe_in_all("k1", false, "the key is in force");
+    cmek_ask(&x, CMEK_PUT, "k2");
+    check_safe_in_all("k1", false, "the key is in force");
     cmek_run(&x);
-    check_safe("west", "k1", true);
-    check_safe("east", "k1", false);
+    check_safe_in_all("k1", true, "no volume of this cluster has it any more");
+    check_safe_in_all("k2", false, "the key is in force");
     cmek_later(&x, 3600); /* nobody has been heard since */
-    check_safe("west", "k1", false);
+    check_safe_in_all("k1", false, "is not known");
+}
+
+static void history__the_same_key_elsewhere__is_not_safe_in_any_region(void **state)
+{
+    bool is_moving;
+
+    (void)state;
+    enable_all("k1");
+    check_ok(cmek_try_one(&x, CMEK_PUT, "west", "k2"));
+    cmek_run(&x);
+    check_safe("west", "k1", false, "the same key is in force in region");
+    check_ok(cmek_try_one(&x, CMEK_PUT, "east", "k2"));
+    cmek_run(&x);
+    check_safe("west", "k1", false, "the same key is in force in region north");
+    check_ok(cmek_try_one(&x, CMEK_PUT, "north", "k2"));
+    check_ok(fake_node_step(x.nodes[3], &is_moving)); /* has both, and is to let k1 go */
+    check_safe("north", "k1", false, "1 volumes can still be opened by it");
+    check_safe("west", "k1", false, "1 volumes of region north can still be opened by it");
+    cmek_run(&x);
+    check_safe_in_all("k1", true, "no volume");
+}
+
+static void history__a_key_that_came_back__is_not_safe_in_its_older_row(void **state)
+{
+    (void)state;
+    enable_all("k1");
+    cmek_ask(&x, CMEK_PUT, "k2");
+    cmek_run(&x);
+    cmek_ask(&x, CMEK_PUT, "k1");
+    cmek_run(&x);
+    check_safe_in_all("k1", false, "key is in force");
+    check_safe_in_all("k2", true, "no volume");
+}
+
+static void put_with_principal(const char *uri, const char *principal)
+{
+    CLEANUP(mem_freep) struct region_spec *specs = NULL;
+    struct cmek_ask ask = {.verb = CMEK_PUT, .region_count = CMEK_REGIONS};
+
+    check_ok(mem_new(CMEK_REGIONS, sizeof *specs, &specs));
+    for (size_t i = 0; i < CMEK_REGIONS; i++) {
+        cmek_key(&specs[i], cmek_region_names[i], uri);
+        snprintf(specs[i].keys[0].auth_principal, sizeof specs[i].keys[0].auth_principal, "%s",
+                 principal);
+    }
+    ask.regions = specs;
+    check_ok(control_cmek_ask(x.fleet.c, &x.fleet.admin, x.cluster, &ask, &x.last));
+    cmek_run(&x);
+}
+
+static void history__a_key_under_another_principal__is_not_safe_in_its_older_row(void **state)
+{
+    (void)state;
+    enable_all("k1");
+    put_with_principal("k1", "somebody");
+    check_safe_in_all("k1", false, "key is in force");
+    cmek_later(&x, 3600); /* and what is told is the greater need */
+    check_safe_in_all("k1", false, "key is in force");
+    cmek_run(&x);
+    cmek_ask(&x, CMEK_PUT, "k2");
+    cmek_run(&x);
+    check_safe_in_all("k1", true, "no volume");
 }
 
 /* -- who may ------------------------------------------------------------------------------------------------------------- */
@@ -609,6 +677,9 @@ int main(void)
         TEST(check__key_refused__says_which_grant_is_missing),
         TEST(check__key_allowed_or_no_answer__ends),
         TEST(history__old_key__is_safe_once_no_volume_has_it),
+        TEST(history__the_same_key_elsewhere__is_not_safe_in_any_region),
+        TEST(history__a_key_that_came_back__is_not_safe_in_its_older_row),
+        TEST(history__a_key_under_another_principal__is_not_safe_in_its_older_row),
         TEST(callers__of_others__see_nothing),
         TEST(a_region_with_its_key__added__is_enabled_and_the_others_are_not_touched),
     };
