@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "control/cluster_int.h"
 #include "control/cluster_rules.h"
+#include "control/cmek_spec.h"
 #include "control/live.h"
 #include "control/message.h"
 #include "control/scope.h"
@@ -298,23 +299,34 @@ static ks_rc check_wish(struct work *w, const struct cluster_wish *wish, struct 
     return faults_end(&f);
 }
 
-static ks_rc fill_cluster(struct work *w, const struct caller *by, const struct cluster_wish *wish,
-                          struct cluster *c)
+/* What is wished of the cluster itself, and defaults; the lease as it was given, extra not. */
+static void take_wish(const struct work *w, const struct cluster_wish *wish, struct cluster *c)
 {
-    c->state = CLUSTER_CREATING;
     c->lease = wish->lease;
     c->rotation = wish->rotation;
     c->is_delete_protected = wish->is_delete_protected;
-    c->created = c->updated = w->now;
-    c->revision = 1;
-    message_copy(c->organisation, sizeof c->organisation, by->organisation);
-    message_copy(c->creator, sizeof c->creator, by->key);
     message_copy(c->name, sizeof c->name, wish->name);
     message_copy(c->provider, sizeof c->provider, wish->provider);
     message_copy(c->dialect, sizeof c->dialect, wish->dialect[0] ? wish->dialect : "native");
     message_copy(c->engine, sizeof c->engine, wish->engine[0] ? wish->engine : w->c->engine);
+}
+
+static const char *extra_of(const struct cluster_wish *wish)
+{
+    return wish->extra ? wish->extra : "{}";
+}
+
+static ks_rc fill_cluster(struct work *w, const struct caller *by, const struct cluster_wish *wish,
+                          struct cluster *c)
+{
+    c->state = CLUSTER_CREATING;
+    c->created = c->updated = w->now;
+    c->revision = 1;
+    message_copy(c->organisation, sizeof c->organisation, by->organisation);
+    message_copy(c->creator, sizeof c->creator, by->key);
+    take_wish(w, wish, c);
     TRY(check_wish(w, wish, c));
-    const char *extra = wish->extra ? wish->extra : "{}";
+    const char *extra = extra_of(wish);
     memcpy(c->extra, extra, strlen(extra) + 1);
     TRY(store_tx_id(w->tx, c->id));
     return store_tx_next(w->tx, STORE_CLUSTER, &c->number);
@@ -355,24 +367,84 @@ static ks_rc write_cluster(struct work *w, const struct caller *by, const struct
     return audit_create(w, by, c, wish);
 }
 
-/* The same wish again, as a client sends it that lost the reply. */
-static bool is_same_wish(const struct cluster_view *there, const struct cluster_wish *wish)
+/* -- the same wish again, as a client sends it that lost the reply ---------------------------------------------------- */
+
+static bool is_same_terms(const struct cluster *a, const struct cluster *b)
 {
-    if (there->cluster.state != CLUSTER_CREATING || there->region_count != wish->region_count ||
-        strcmp(there->cluster.provider, wish->provider) != 0 ||
-        (wish->engine[0] && strcmp(there->cluster.engine, wish->engine) != 0) ||
-        strcmp(there->cluster.extra, wish->extra ? wish->extra : "{}") != 0)
-        return false;
-    for (size_t i = 0; i < wish->region_count; i++) {
-        size_t at = 0;
-        while (at < there->region_count &&
-               strcmp(there->regions[at].name, wish->regions[i].name) != 0)
-            at++;
-        if (at == there->region_count ||
-            there->regions[at].node_count != wish->regions[i].node_count)
-            return false;
+    const struct lease_terms *x = &a->lease, *y = &b->lease;
+    const struct rotation_terms *r = &a->rotation, *s = &b->rotation;
+
+    return x->lease_ms == y->lease_ms && x->probe_ms == y->probe_ms && x->grace_ms == y->grace_ms &&
+           r->cmek_s == s->cmek_s && r->store_s == s->store_s && r->data_s == s->data_s &&
+           r->reencrypt_s == s->reencrypt_s && r->is_rewrap_automatic == s->is_rewrap_automatic &&
+           a->is_delete_protected == b->is_delete_protected;
+}
+
+static ks_rc is_same_cluster(const struct work *w, const struct cluster *there,
+                             const struct cluster_wish *wish, bool *ret)
+{
+    CLEANUP(mem_freep) struct cluster *wanted = NULL;
+    struct faults ignored = {
+        0}; /* what is there has none, so it differs from a wish that has some */
+
+    TRY(mem_new(1, sizeof *wanted, &wanted));
+    take_wish(w, wish, wanted);
+    rules_lease(&wanted->lease, &ignored);
+    *ret = there->state == CLUSTER_CREATING && is_same_terms(there, wanted) &&
+           strcmp(there->provider, wanted->provider) == 0 &&
+           strcmp(there->dialect, wanted->dialect) == 0 &&
+           strcmp(there->engine, wanted->engine) == 0 && strcmp(there->extra, extra_of(wish)) == 0;
+    return KS_SUCCESS;
+}
+
+static bool has_key(const struct region_wish *wish, const struct key_spec *spec)
+{
+    for (size_t i = 0; i < wish->key_count; i++)
+        if (spec_is_equal(&wish->keys[i], spec))
+            return true;
+    return false;
+}
+
+/* Those that the region was made with, whatever became of them. */
+static ks_rc is_same_keys(struct store_view *v, const struct cluster *there,
+                          const struct region_wish *wish, bool *ret)
+{
+    CLEANUP(mem_freep) struct region_key *keys = NULL;
+    size_t count, first = 0, same = 0;
+
+    TRY(store_region_keys(v, there->id, wish->name, &keys, &count));
+    for (size_t i = 0; i < count; i++) {
+        if (keys[i].created != there->created)
+            continue;
+        first++;
+        same += has_key(wish, &keys[i].spec);
     }
-    return true;
+    *ret = first == wish->key_count && same == first;
+    return KS_SUCCESS;
+}
+
+static ks_rc is_same_region(struct store_view *v, const struct cluster_view *there,
+                            const struct region_wish *wish, bool *ret)
+{
+    for (size_t i = 0; i < there->region_count; i++)
+        if (strcmp(there->regions[i].name, wish->name) == 0 &&
+            there->regions[i].node_count == wish->node_count)
+            return is_same_keys(v, &there->cluster, wish, ret);
+    *ret = false;
+    return KS_SUCCESS;
+}
+
+static ks_rc is_same_wish(struct work *w, const struct cluster_view *there,
+                          const struct cluster_wish *wish, bool *ret)
+{
+    bool is_same = there->region_count == wish->region_count;
+
+    if (is_same)
+        TRY(is_same_cluster(w, &there->cluster, wish, &is_same));
+    for (size_t i = 0; i < wish->region_count && is_same; i++)
+        TRY(is_same_region(store_tx_view(w->tx), there, &wish->regions[i], &is_same));
+    *ret = is_same;
+    return KS_SUCCESS;
 }
 
 /* NOT_FOUND: there is no cluster of that name. */
@@ -382,14 +454,18 @@ static ks_rc find_same(struct work *w, const struct caller *by, const struct clu
     CLEANUP(mem_freep) struct cluster *there = NULL;
     CLEANUP(cluster_view_freep) struct cluster_view *view = NULL;
     struct store_view *v = store_tx_view(w->tx);
+    bool is_same;
 
     TRY(mem_new(1, sizeof *there, &there));
     TRY(store_cluster_by_name(v, by->organisation, wish->name, there));
     TRY(cluster_view_read(v, there, &view));
-    ENSURE(is_same_wish(view, wish), KS_E_EXISTS, "there is a cluster \"%s\" already", wish->name);
+    TRY(is_same_wish(w, view, wish, &is_same));
+    ENSURE(is_same, KS_E_EXISTS, "there is a cluster \"%s\" already", wish->name);
     *ret = TAKE(view);
     return KS_SUCCESS;
 }
+
+/* -- made ------------------------------------------------------------------------------------------------------------ */
 
 static ks_rc make_cluster(struct work *w, const struct caller *by, const struct cluster_wish *wish,
                           struct cluster_view **ret)

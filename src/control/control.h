@@ -119,7 +119,7 @@ void cluster_view_free(struct cluster_view *v);
 void cluster_view_freep(struct cluster_view **v);
 
 /* control_cluster_create: USAGE for a region that no node serves (names those that are served). A second identical call while the
- * first is still CREATING gives that cluster. */
+ * first is still CREATING gives that cluster; one that differs in anything, keys and defaults included, is EXISTS. */
 ks_rc control_cluster_create(struct control *c, const struct caller *by,
                              const struct cluster_wish *wish, struct cluster_view **ret) KS_MUST;
 ks_rc control_cluster_get(struct control *c, const struct caller *by, const char *id,

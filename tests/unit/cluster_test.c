@@ -130,6 +130,110 @@ static void a_cluster__asked_for_twice__is_the_same_while_it_is_created(void **s
     cluster_view_free(v);
 }
 
+static void put_key(struct region_wish *region, const char *uri, const char *principal)
+{
+    struct key_spec *key = &region->keys[region->key_count++];
+
+    snprintf(key->type, sizeof key->type, "NULL_KMS");
+    snprintf(key->uri, sizeof key->uri, "%s", uri);
+    snprintf(key->auth_principal, sizeof key->auth_principal, "%s", principal);
+}
+
+/* Of two that were made with keys k1 and k2. */
+static void check_other_keys(struct fleet *f, const char *one, const char *two,
+                             const char *principal)
+{
+    struct region_wish region = fleet_region("east", 1);
+    struct cluster_wish wish = fleet_wish("orders", &region, 1);
+    struct cluster_view *v;
+
+    if (one)
+        put_key(&region, one, "");
+    if (two)
+        put_key(&region, two, principal);
+    check_rc(control_cluster_create(f->c, &f->admin, &wish, &v), EXISTS);
+}
+
+static void a_cluster__asked_for_again_with_other_keys__exists(void **state)
+{
+    struct fleet *f = *state;
+    struct region_wish region = fleet_region("east", 1);
+    struct cluster_wish wish = fleet_wish("orders", &region, 1);
+    struct cluster_view *v = create(f, "bare", 1, 0), *again;
+
+    cluster_view_free(v);
+    put_key(&region, "k1", "");
+    put_key(&region, "k2", "");
+    check_ok(control_cluster_create(f->c, &f->admin, &wish, &v));
+    check_other_keys(f, NULL, NULL, "");
+    check_other_keys(f, "k1", NULL, "");
+    check_other_keys(f, "k1", "k3", "");
+    check_other_keys(f, "k1", "k2", "somebody");
+    region.key_count = 0; /* in another order it is the same wish */
+    put_key(&region, "k2", "");
+    put_key(&region, "k1", "");
+    check_ok(control_cluster_create(f->c, &f->admin, &wish, &again));
+    assert_string_equal(again->cluster.id, v->cluster.id);
+    cluster_view_free(again);
+    cluster_view_free(v);
+    snprintf(wish.name, sizeof wish.name, "bare");
+    check_rc(control_cluster_create(f->c, &f->admin, &wish, &again), EXISTS);
+}
+
+static void check_other(struct fleet *f, const struct cluster_wish *wish)
+{
+    struct cluster_view *v;
+
+    check_rc(control_cluster_create(f->c, &f->admin, wish, &v), EXISTS);
+}
+
+static void a_cluster__asked_for_again_on_other_terms__exists(void **state)
+{
+    struct fleet *f = *state;
+    struct region_wish region = fleet_region("east", 1);
+    const struct cluster_wish plain = fleet_wish("orders", &region, 1);
+    struct cluster_wish other;
+    struct cluster_view *v, *again;
+
+    check_ok(control_cluster_create(f->c, &f->admin, &plain, &v));
+    other = plain;
+    other.is_delete_protected = true;
+    check_other(f, &other);
+    other = plain;
+    other.lease.lease_ms = v->cluster.lease.lease_ms + 1000;
+    check_other(f, &other);
+    other = plain;
+    other.lease.probe_ms = v->cluster.lease.probe_ms + 1000;
+    check_other(f, &other);
+    other = plain;
+    other.lease.grace_ms = v->cluster.lease.grace_ms + 1000;
+    check_other(f, &other);
+    other = plain;
+    other.rotation.cmek_s = 86400;
+    check_other(f, &other);
+    other = plain;
+    other.rotation.store_s = 86400;
+    check_other(f, &other);
+    other = plain;
+    other.rotation.data_s = 86400;
+    check_other(f, &other);
+    other = plain;
+    other.rotation.reencrypt_s = 86400;
+    check_other(f, &other);
+    other = plain;
+    other.rotation.is_rewrap_automatic = true;
+    check_other(f, &other);
+    other = plain;
+    snprintf(other.dialect, sizeof other.dialect, "cockroach");
+    check_other(f, &other);
+    other = plain;
+    other.lease = v->cluster.lease; /* the defaults, said */
+    check_ok(control_cluster_create(f->c, &f->admin, &other, &again));
+    assert_string_equal(again->cluster.id, v->cluster.id);
+    cluster_view_free(again);
+    cluster_view_free(v);
+}
+
 static void a_caller_without_organisation__creating__is_refused(void **state)
 {
     struct fleet *f = *state;
@@ -503,6 +607,8 @@ int main(void)
         TEST(a_wish_with_many_faults__created__is_refused_with_all_of_them),
         TEST(a_key_that_cannot_be_one__created_with__is_refused),
         TEST(a_cluster__asked_for_twice__is_the_same_while_it_is_created),
+        TEST(a_cluster__asked_for_again_with_other_keys__exists),
+        TEST(a_cluster__asked_for_again_on_other_terms__exists),
         TEST(a_caller_without_organisation__creating__is_refused),
         TEST(a_cluster_whose_disks_fail__waited_for__has_failed_and_may_recover),
         TEST(a_cluster_on_a_node_that_is_away__waited_for__names_it_and_fails_late),
