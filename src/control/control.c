@@ -64,7 +64,7 @@ static ks_rc open_parts(struct control *c, const struct control_conf *conf)
     TRY(ks_wrap(store_open(&store, &c->store), "state directory %.200s", conf->dir));
     TRY(authority_open(conf->dir, conf->clock, conf->random, &c->authority));
     TRY(raise_goals(c));
-    TRY(live_new(&c->live));
+    TRY(live_new(clock_wall_s(c->clock), &c->live));
     TRY(checks_new(&c->checks));
     TRY(key_uses_new(&c->uses));
     TRY(repeats_new(&c->repeats));

@@ -19,6 +19,7 @@ struct heard {
 };
 
 struct live {
+    int64_t since; /* when this life began */
     pthread_mutex_t mutex;
     struct id_map nodes;     /* struct heard */
     struct id_map passwords; /* slots of the pool */
@@ -26,7 +27,7 @@ struct live {
     struct secret_pool *pool;
 };
 
-ks_rc live_new(struct live **ret)
+ks_rc live_new(int64_t now_s, struct live **ret)
 {
     struct live *l;
 
@@ -37,6 +38,7 @@ ks_rc live_new(struct live **ret)
         return rc;
     }
     pthread_mutex_init(&l->mutex, NULL);
+    l->since = now_s;
     *ret = l;
     return KS_SUCCESS;
 }
@@ -92,13 +94,30 @@ ks_rc live_heard(struct live *l, const char *node, int64_t now_s)
     return rc;
 }
 
-int64_t live_last(struct live *l, const char *node)
+int64_t live_last(struct live *l, const char *node, int64_t stored)
 {
     pthread_mutex_lock(&l->mutex);
     const struct heard *h = id_map_get(&l->nodes, node);
-    int64_t at = h ? h->last.at : 0;
+    int64_t at = stored < l->since ? stored : l->since;
+    if (h && h->last.at)
+        at = h->last.at;
     pthread_mutex_unlock(&l->mutex);
     return at;
+}
+
+void live_cap(struct live *l, int64_t now_s)
+{
+    pthread_mutex_lock(&l->mutex);
+    if (l->since > now_s)
+        l->since = now_s;
+    for (size_t i = 0; i < l->nodes.room; i++) {
+        struct heard *h = id_map_at(&l->nodes, i);
+        if (!h || h->last.at <= now_s)
+            continue;
+        h->last.at = now_s;
+        h->is_new = true;
+    }
+    pthread_mutex_unlock(&l->mutex);
 }
 
 static size_t take_heard(struct live *l, struct live_heard_at *out)

@@ -18,18 +18,22 @@ struct live;
 
 enum { LIVE_PASSWORD_BYTES = 128, LIVE_ENGINES_MAX = 32 };
 
-ks_rc live_new(struct live **ret) KS_MUST;
+/* live_new(now_s, ret): a life that begins now. */
+ks_rc live_new(int64_t now_s, struct live **ret) KS_MUST;
 void live_free(struct live *l);
 
 /* live_heard(l, node, now_s): the node asked or reported. Cheap: each request of a node calls it. */
 ks_rc live_heard(struct live *l, const char *node, int64_t now_s) KS_MUST;
-/* live_last(l, node): when it was heard last since the start; 0: not yet. */
-int64_t live_last(struct live *l, const char *node);
+/* live_last(l, node, stored): when it was heard last in this life; else what was stored of a life before, which was not after the
+ * beginning of this one, whatever the clock said then. */
+int64_t live_last(struct live *l, const char *node, int64_t stored);
+/* live_cap(l, now_s): nothing was later than now: what was heard before the clock was set back was heard now. For every tick. */
+void live_cap(struct live *l, int64_t now_s);
 struct live_heard_at {
     char node[ID_BYTES];
     int64_t at;
 };
-/* live_take_heard(l, ret, ret_count): the nodes that were heard since the call before, for storing that now and then; mem_free. */
+/* live_take_heard(l, ret, ret_count): the nodes that were heard or capped since the call before, for storing that now and then; mem_free. */
 ks_rc live_take_heard(struct live *l, struct live_heard_at **ret, size_t *ret_count) KS_MUST;
 
 /* live_set_engines(l, node, names, count): the engines that the node can run, as it reported them; LIMIT. Names longer than

@@ -61,9 +61,7 @@ ks_rc node_heard(struct control *c, const char *node)
 
 static int64_t last_seen(struct control *c, const struct node *node)
 {
-    int64_t at = live_last(c->live, node->id);
-
-    return at > node->seen ? at : node->seen;
+    return live_last(c->live, node->id, node->seen);
 }
 
 bool node_is_away(struct control *c, const struct node *node)
@@ -129,7 +127,7 @@ static ks_rc store_seen(struct work *w, const struct live_heard_at *heard)
     if (ks_is(rc, KS_E_NOT_FOUND))
         return KS_SUCCESS;
     TRY(rc);
-    if (n.seen >= heard->at)
+    if (n.seen == heard->at)
         return KS_SUCCESS;
     n.seen = heard->at;
     return store_node_put(w->tx, &n);

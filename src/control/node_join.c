@@ -170,6 +170,7 @@ static ks_rc join(struct work *w, const char *token_text, const char *request_pe
     n->joined = n->seen = w->now;
     TRY(store_tx_id(w->tx, n->id));
     TRY(node_sign(w->c, request_pem, n->id, pem, n->certificate));
+    TRY(node_heard(w->c, n->id));
     return put_joined(w, &token, n);
 }
 

@@ -14,6 +14,7 @@
 #include "control/account.h"
 #include "control/cluster_int.h"
 #include "control/idempotency.h"
+#include "control/live.h"
 #include "control/retention.h"
 #include "control/schedule.h"
 
@@ -36,24 +37,27 @@ struct ticker {
 
 /* -- what is due ------------------------------------------------------------------------------------------------------ */
 
+/* A last time that is still to come is from before the clock was set back. */
+static bool is_due(int64_t *last, int64_t every_s, int64_t now)
+{
+    if (now >= *last && now - *last < every_s)
+        return false;
+    *last = now;
+    return true;
+}
+
 static ks_rc store_seen(struct control *c, int64_t now)
 {
-    struct ticker *t = c->ticker;
-
-    if (now - t->seen_at < SEEN_S)
-        return KS_SUCCESS;
-    t->seen_at = now;
-    return node_store_seen(c);
+    live_cap(c->live, now);
+    return is_due(&c->ticker->seen_at, SEEN_S, now) ? node_store_seen(c) : KS_SUCCESS;
 }
 
 static ks_rc expire(struct control *c, int64_t now)
 {
     CLEANUP(work_abandon) struct work w = {0};
-    struct ticker *t = c->ticker;
 
-    if (now - t->expired_at < EXPIRE_S)
+    if (!is_due(&c->ticker->expired_at, EXPIRE_S, now))
         return KS_SUCCESS;
-    t->expired_at = now;
     TRY(work_begin(c, &w));
     store_tx_observe(w.tx);
     TRY(store_join_tokens_expire(w.tx, now - TOKEN_KEEP_S));

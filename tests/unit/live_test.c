@@ -12,7 +12,7 @@ static int open_live(void **state)
 {
     struct live *l;
 
-    check_ok(live_new(&l));
+    check_ok(live_new(5, &l));
     *state = l;
     return 0;
 }
@@ -29,11 +29,13 @@ static void nodes__heard__are_told_once_with_the_last_time(void **state)
     struct live_heard_at *heard;
     size_t count;
 
-    assert_int_equal(live_last(l, "a"), 0);
+    assert_int_equal(live_last(l, "a", 3), 3);
+    assert_int_equal(live_last(l, "a", 300), 5); /* of a life before, so not after this one began */
     check_ok(live_heard(l, "a", 10));
     check_ok(live_heard(l, "b", 11));
     check_ok(live_heard(l, "a", 12));
-    assert_int_equal(live_last(l, "a"), 12);
+    assert_int_equal(live_last(l, "a", 3), 12);
+    assert_int_equal(live_last(l, "a", 300), 12);
     check_ok(live_take_heard(l, &heard, &count));
     assert_int_equal(count, 2);
     for (size_t i = 0; i < count; i++)
@@ -42,7 +44,27 @@ static void nodes__heard__are_told_once_with_the_last_time(void **state)
     check_ok(live_take_heard(l, &heard, &count));
     assert_int_equal(count, 0);
     mem_free(heard);
-    assert_int_equal(live_last(l, "b"), 11);
+    assert_int_equal(live_last(l, "b", 0), 11);
+}
+
+static void nodes__heard_before_the_clock_was_set_back__were_heard_now(void **state)
+{
+    struct live *l = *state;
+    CLEANUP(mem_freep) struct live_heard_at *heard = NULL;
+    size_t count;
+
+    check_ok(live_heard(l, "a", 2));
+    check_ok(live_heard(l, "b", 1000));
+    check_ok(live_take_heard(l, &heard, &count));
+    mem_freep(&heard);
+    live_cap(l, 4);
+    assert_int_equal(live_last(l, "a", 0), 2);
+    assert_int_equal(live_last(l, "b", 0), 4);
+    assert_int_equal(live_last(l, "c", 300), 4);
+    check_ok(live_take_heard(l, &heard, &count));
+    assert_int_equal(count, 1);
+    assert_string_equal(heard[0].node, "b");
+    assert_int_equal(heard[0].at, 4);
 }
 
 static void a_name_that_is_too_long__heard__is_refused(void **state)
@@ -111,6 +133,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(nodes__heard__are_told_once_with_the_last_time, open_live,
                                         close_live),
+        cmocka_unit_test_setup_teardown(nodes__heard_before_the_clock_was_set_back__were_heard_now,
+                                        open_live, close_live),
         cmocka_unit_test_setup_teardown(a_name_that_is_too_long__heard__is_refused, open_live,
                                         close_live),
         cmocka_unit_test_setup_teardown(

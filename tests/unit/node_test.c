@@ -414,6 +414,83 @@ static void a_report__about_the_node__is_kept(void **state)
     cluster_view_free(v);
 }
 
+static struct node stored_node(struct fleet *f, const char *id)
+{
+    CLEANUP(store_view_end) struct store_view *v = NULL;
+    struct node n;
+
+    check_ok(store_view_begin(f->c->store, &v));
+    check_ok(store_node_get(v, id, &n));
+    return n;
+}
+
+static bool is_away(struct fleet *f, const char *id)
+{
+    struct node n = stored_node(f, id);
+
+    return node_is_away(f->c, &n);
+}
+
+enum { YEAR_S = 365 * 86400 };
+
+/* The clock jumps, the node reports, that is stored. */
+static struct joined report_in_a_year(struct fleet *f)
+{
+    struct joined j = join(f);
+
+    f->clock.now_s += YEAR_S;
+    check_ok(take_report(f, j.node, "{}"));
+    check_ok(control_tick(f->c));
+    assert_false(is_away(f, j.node));
+    return j;
+}
+
+static void a_node__heard_in_a_future_that_was_none__is_away_after_a_restart(void **state)
+{
+    struct fleet *f = *state;
+    struct joined j = report_in_a_year(f);
+
+    f->clock.now_s -= YEAR_S;
+    fleet_reopen(f);
+    assert_false(is_away(f, j.node));
+    f->clock.now_s += 200;
+    assert_true(is_away(f, j.node));
+    check_ok(take_report(f, j.node, "{}"));
+    assert_false(is_away(f, j.node));
+    assert_int_equal(seen_of(f, j.node), f->clock.now_s);
+    check_ok(control_tick(f->c));
+    fleet_reopen(f);
+    assert_int_equal(seen_of(f, j.node), f->clock.now_s);
+}
+
+static void a_node__heard_in_a_future_that_was_none__is_away_without_a_restart(void **state)
+{
+    struct fleet *f = *state;
+    struct joined heard = report_in_a_year(f), stored = report_in_a_year(f);
+
+    fleet_reopen(f);
+    check_ok(take_report(f, heard.node, "{}"));
+    check_ok(control_tick(f->c));
+    f->clock.now_s -= (int64_t)2 * YEAR_S;
+    check_ok(control_tick(f->c));
+    assert_int_equal(stored_node(f, heard.node).seen, f->clock.now_s);
+    assert_false(is_away(f, heard.node));
+    assert_false(is_away(f, stored.node));
+    f->clock.now_s += 200;
+    check_ok(control_tick(f->c));
+    assert_true(is_away(f, heard.node));
+    assert_true(is_away(f, stored.node));
+}
+
+static void a_node__joined_long_after_the_start__is_there(void **state)
+{
+    struct fleet *f = *state;
+
+    f->clock.now_s += NODE_AWAY_S + 1;
+    struct joined j = join(f);
+    assert_false(is_away(f, j.node));
+}
+
 static void a_report__malformed__is_refused(void **state)
 {
     struct fleet *f = *state;
@@ -465,6 +542,9 @@ int main(void)
         TEST(a_node_with_volumes__removed__only_when_nobody_wants_them),
         TEST(a_node__heard__is_seen_and_a_restart_remembers),
         TEST(a_report__about_the_node__is_kept),
+        TEST(a_node__heard_in_a_future_that_was_none__is_away_after_a_restart),
+        TEST(a_node__heard_in_a_future_that_was_none__is_away_without_a_restart),
+        TEST(a_node__joined_long_after_the_start__is_there),
         TEST(a_report__malformed__is_refused),
         TEST(nodes__listed_in_slices__come_once_each),
     };
