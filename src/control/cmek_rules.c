@@ -259,11 +259,26 @@ static bool may_undo_change(const struct rec *r)
     return !r->region.is_revoked && rec_phase(r) == REC_PHASE_ADDING;
 }
 
+/* Whoever has joined the change that is taken back waits for it in vain. */
+static void cancel_changes(struct rec *r)
+{
+    for (size_t s = 0; s < r->step_count; s++) {
+        struct rec_step *step = &r->steps[s];
+        if (step->state != OPERATION_RUNNING ||
+            (step->kind != OPERATION_CMEK_ENABLE && step->kind != OPERATION_CMEK_ROTATE &&
+             step->kind != OPERATION_CMEK_DISABLE))
+            continue;
+        step->state = OPERATION_CANCELLED;
+        step->why = (struct rec_why){.reason = REC_WHY_CANCELLED};
+    }
+}
+
 static bool cancel_kind(struct rec *r, size_t step)
 {
     switch (r->steps[step].kind) {
     case OPERATION_CMEK_ROTATE:
         if (rec_phase(r) == REC_PHASE_REST && r->region.status == CMEK_ROTATING) {
+            cancel_changes(r);
             stop_level(r, step, REC_REWRAP);
             r->region.status = CMEK_ENABLING;
             return true;
@@ -273,6 +288,7 @@ static bool cancel_kind(struct rec *r, size_t step)
     case OPERATION_CMEK_DISABLE:
         if (!may_undo_change(r))
             return false;
+        cancel_changes(r);
         undo_change(r);
         return true;
     case OPERATION_ROTATE_STORE:

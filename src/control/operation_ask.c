@@ -137,7 +137,10 @@ static ks_rc cancel_step(struct scene *s, const struct operation *o, const struc
 
     ENSURE(rec_cancel(&s->rec, i), KS_E_STATE, "region %s: %s cannot be cancelled: %s",
            s->region.name, operation_kind_name(o->kind), what_to_do_instead(o->kind));
-    reason_put(s, s->rec.steps[i].why, at->step.message);
+    for (size_t k = 0; k < s->step_count; k++) {
+        if (s->rec.steps[k].state == OPERATION_CANCELLED)
+            reason_put(s, s->rec.steps[k].why, s->steps[k].step.message);
+    }
     TRY(scene_write(s, by));
     return store_operation_step_put(s->w->tx, &at->step);
 }

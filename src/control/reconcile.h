@@ -174,7 +174,8 @@ enum rec_rule rec_rule_of(const struct rec *r, const struct rec_ask *ask);
  * operations that it overtakes are CANCELLED. ret_serial: of the step to be made, for rotations. false: no room for the new keys. */
 bool rec_begin(struct rec *r, const struct rec_ask *ask, enum operation_kind *ret_kind,
                uint32_t *ret_serial);
-/* rec_cancel(r, step): takes a running step back; false when it cannot be any more. */
+/* rec_cancel(r, step): takes a running step back, and with a change of keys all steps that wait for it; false when it cannot be any
+ * more. */
 bool rec_cancel(struct rec *r, size_t step);
 /* rec_may_follow(from, to): whether a region's status may go from one to the other within one change. */
 bool rec_may_follow(enum cmek_status from, enum cmek_status to);

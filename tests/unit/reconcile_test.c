@@ -496,6 +496,23 @@ static void cancel__before_the_old_key_leaves__goes_back_after_it_does_not(void 
     assert_int_equal(r.steps[0].state, OPERATION_RUNNING);
 }
 
+static void cancel__several_wait_for_the_change__ends_all_of_them(void **state)
+{
+    static const enum rec_match matches[] = {REC_MATCH_NONE, REC_MATCH_FORCE};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        begin_enabled(2);
+        ask(REC_DO_PUT, matches[i]);
+        r.steps[r.step_count++] = r.steps[0];
+        assert_true(rec_cancel(&r, 1));
+        all_follow();
+        assert_int_equal(r.region.status, CMEK_ENABLED);
+        assert_int_equal(r.steps[0].state, OPERATION_CANCELLED);
+        assert_int_equal(r.steps[1].state, OPERATION_CANCELLED);
+    }
+}
+
 static void cancel__reencryption__volumes_are_not_behind_any_more(void **state)
 {
     struct rec_ask a = {REC_DO_ROTATE_OTHER, REC_MATCH_NONE, REC_REENCRYPT, 0};
@@ -703,6 +720,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(disable__service_denies__disable_failed_then_revoked_by_it),
         cmocka_unit_test(levels__all_have_done_it__succeeded),
         cmocka_unit_test(cancel__before_the_old_key_leaves__goes_back_after_it_does_not),
+        cmocka_unit_test(cancel__several_wait_for_the_change__ends_all_of_them),
         cmocka_unit_test(cancel__reencryption__volumes_are_not_behind_any_more),
         cmocka_unit_test(cancel__revocation__cannot_be),
         cmocka_unit_test(removed__region__its_steps_are_cancelled),
