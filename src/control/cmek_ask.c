@@ -305,11 +305,30 @@ static bool is_kind_of(const struct asking *a, enum operation_kind kind)
     return false;
 }
 
-static enum operation_kind kind_of_nothing(enum cmek_verb verb)
+/* Of an operation in which nothing begins. */
+static enum operation_kind kind_of_rest(const struct asking *a)
 {
-    if (verb == CMEK_RESTORE)
+    switch (a->ask->verb) {
+    case CMEK_ENABLE:
+    case CMEK_PUT:
+        for (size_t i = 0; i < a->target_count; i++) {
+            if (a->targets[i].scene->region.status == CMEK_ROTATING)
+                return OPERATION_CMEK_ROTATE;
+        }
+        return OPERATION_CMEK_ENABLE;
+    case CMEK_REVOKE:
+        return OPERATION_CMEK_REVOKE;
+    case CMEK_RESTORE:
         return OPERATION_CMEK_RESTORE;
-    return verb == CMEK_DISABLE ? OPERATION_CMEK_DISABLE : OPERATION_CMEK_ENABLE;
+    case CMEK_DISABLE:
+        return OPERATION_CMEK_DISABLE;
+    case CMEK_ROTATE:
+        return rotations[a->ask->level].kind;
+    case CMEK_CHECK:
+    case CMEK_VERB_COUNT:
+        break;
+    }
+    return OPERATION_CMEK_CHECK;
 }
 
 /* The newest of its kind. Where there is none, as for a region that has always been as asked: one that is over already. */
@@ -317,8 +336,7 @@ static ks_rc find_done(struct asking *a, struct operation *ret)
 {
     CLEANUP(mem_freep) struct operation *rows = NULL;
     struct store_page page = {.count_max = 200, .is_descending = true};
-    struct operation_wish wish = {kind_of_nothing(a->ask->verb), a->cluster.organisation,
-                                  a->cluster.id};
+    struct operation_wish wish = {kind_of_rest(a), a->cluster.organisation, a->cluster.id};
     size_t count;
 
     TRY(store_operations(store_tx_view(a->w->tx),

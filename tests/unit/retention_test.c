@@ -292,6 +292,23 @@ static void history__older_than_is_kept__leaves_but_for_what_is_still_so(void **
     assert_int_equal(count_lines("receipts-"), 5);
 }
 
+static void revoke__of_what_an_operation_that_left_has_revoked__has_its_own(void **state)
+{
+    (void)state;
+    cmek_ask(&x, CMEK_ENABLE, "k1");
+    cmek_run(&x);
+    cmek_ask(&x, CMEK_REVOKE, NULL);
+    cmek_run(&x);
+    tick(KEEP + RETENTION_LATE_S + 1);
+    assert_int_equal(count_operations(), 0);
+    cmek_ask(&x, CMEK_REVOKE, NULL);
+    assert_string_equal(operation_kind_name(x.last.kind),
+                        operation_kind_name(OPERATION_CMEK_REVOKE));
+    assert_int_equal(x.last.state, OPERATION_SUCCEEDED);
+    assert_int_equal(count_operations(), 1);
+    cmek_check_status(&x, CMEK_REVOKED);
+}
+
 /* As by the key service, which volumes do not stand on: no revocation. */
 static void a_receipt__of_a_volume_that_is_locked_by_its_key_service__stays(void **state)
 {
@@ -331,6 +348,7 @@ int main(void)
         TEST(events__removed_by_hand__are_missed),
         TEST(more_events__removed_by_hand_after_retention__are_missed),
         TEST(history__older_than_is_kept__leaves_but_for_what_is_still_so),
+        TEST(revoke__of_what_an_operation_that_left_has_revoked__has_its_own),
         TEST(a_receipt__of_a_volume_that_is_locked_by_its_key_service__stays),
         TEST(nothing__when_all_is_kept_for_ever__is_removed),
     };
