@@ -331,29 +331,51 @@ static enum operation_kind kind_of_rest(const struct asking *a)
     return OPERATION_CMEK_CHECK;
 }
 
-/* The newest of its kind. Where there is none, as for a region that has always been as asked: one that is over already. */
-static ks_rc find_done(struct asking *a, struct operation *ret)
+/* What is at work there still runs in it; what is so already it has done. */
+static bool has_target(const struct operation_step *steps, size_t count, const struct target *t)
+{
+    enum operation_state want = t->rule == REC_JOIN ? OPERATION_RUNNING : OPERATION_SUCCEEDED;
+
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(steps[i].region, t->scene->region.name) == 0 && steps[i].state == want)
+            return true;
+    }
+    return t->rule == REC_SKIP;
+}
+
+static ks_rc has_targets(const struct asking *a, const struct operation *o, bool *ret)
+{
+    CLEANUP(mem_freep) struct operation_step *steps = NULL;
+    bool has = is_kind_of(a, o->kind) &&
+               (o->state == OPERATION_RUNNING || o->state == OPERATION_SUCCEEDED);
+    size_t count = 0;
+
+    if (has)
+        TRY(store_operation_steps(store_tx_view(a->w->tx), o->id, &steps, &count));
+    for (size_t i = 0; i < a->target_count && has; i++)
+        has = has_target(steps, count, &a->targets[i]);
+    *ret = has;
+    return KS_SUCCESS;
+}
+
+/* The newest of its kind that is about every region asked for: another one may be over while one of them is still at work. */
+static ks_rc find_done(const struct asking *a, struct operation *ret, bool *ret_is_found)
 {
     CLEANUP(mem_freep) struct operation *rows = NULL;
     struct store_page page = {.count_max = 200, .is_descending = true};
-    struct operation_wish wish = {kind_of_rest(a), a->cluster.organisation, a->cluster.id};
+    bool is_found = false;
     size_t count;
 
     TRY(store_operations(store_tx_view(a->w->tx),
                          &(struct store_operations_ask){.cluster = a->cluster.id}, &page, &rows,
                          &count));
-    for (size_t i = 0; i < count; i++) {
-        if (is_kind_of(a, rows[i].kind)) {
+    for (size_t i = 0; i < count && !is_found; i++) {
+        TRY(has_targets(a, &rows[i], &is_found));
+        if (is_found)
             *ret = rows[i];
-            return KS_SUCCESS;
-        }
     }
-    store_tx_observe(a->w->tx);
-    TRY(operation_begin(a->w, a->by, &wish, ret));
-    ret->state = OPERATION_SUCCEEDED;
-    ret->finished = a->w->now;
-    ret->eta_s = 0;
-    return store_operation_put(a->w->tx, ret);
+    *ret_is_found = is_found;
+    return KS_SUCCESS;
 }
 
 /* -- beginning --------------------------------------------------------------------------------------------------------------- */
@@ -365,6 +387,8 @@ static ks_rc audit(const struct asking *a, const struct operation *o)
 
     for (size_t i = 0; i < a->target_count; i++) {
         const struct target *t = &a->targets[i];
+        if (t->rule == REC_SKIP)
+            continue;
         /* a detail that lacks memory is left out; the event itself is not */
         (void)json_array_append_new(regions, json_string(t->scene->region.name));
         for (size_t k = 0; t->spec && k < t->spec->key_count; k++)
@@ -417,8 +441,23 @@ static ks_rc begin_target(struct asking *a, struct target *t, struct operation *
     return scene_add_step(s, o, serial);
 }
 
-/* First every step, so that the operation is not over while regions are still to come. */
-static ks_rc begin(struct asking *a, struct operation *ret)
+/* A region that is there already, or on its way: the operation is not over before it is. */
+static ks_rc join_target(struct asking *a, struct target *t, const struct operation *o)
+{
+    struct scene *s = t->scene;
+    struct operation_step done = {.state = OPERATION_SUCCEEDED};
+
+    if (t->rule == REC_JOIN)
+        return scene_add_step(s, o, s->rec.region.serial[t->ask.level]);
+    if (t->rule != REC_NOTHING)
+        return KS_SUCCESS;
+    memcpy(done.operation, o->id, ID_BYTES);
+    memcpy(done.region, s->region.name, NAME_BYTES);
+    return store_operation_step_put(a->w->tx, &done);
+}
+
+/* First every step, so that the operation is not over while regions are still to come; where something begins decides its kind. */
+static ks_rc add_steps(struct asking *a, struct operation *ret)
 {
     bool is_made = false;
 
@@ -426,11 +465,25 @@ static ks_rc begin(struct asking *a, struct operation *ret)
         if (a->targets[i].rule == REC_BEGIN)
             TRY(begin_target(a, &a->targets[i], ret, &is_made));
     }
+    if (!is_made) {
+        struct operation_wish wish = {kind_of_rest(a), a->cluster.organisation, a->cluster.id};
+        TRY(operation_begin(a->w, a->by, &wish, ret));
+    }
+    for (size_t i = 0; i < a->target_count; i++)
+        TRY(join_target(a, &a->targets[i], ret));
+    return KS_SUCCESS;
+}
+
+static ks_rc begin(struct asking *a, struct operation *ret)
+{
+    TRY(add_steps(a, ret));
     TRY(audit(a, ret));
     for (size_t i = 0; i < a->target_count; i++) {
-        if (a->targets[i].rule == REC_BEGIN)
-            TRY(scene_write(a->targets[i].scene, a->by));
+        enum rec_rule rule = a->targets[i].rule;
+        if (rule == REC_BEGIN || rule == REC_JOIN)
+            TRY(scene_write(a->targets[i].scene, rule == REC_BEGIN ? a->by : NULL));
     }
+    TRY(operation_settle(a->w, ret));
     return store_operation_get(store_tx_view(a->w->tx), ret->id, ret);
 }
 
@@ -484,6 +537,7 @@ static ks_rc begin_check(struct asking *a, struct operation *ret)
 static ks_rc ask_all(struct asking *a, const char *cluster, struct operation *ret)
 {
     struct store_view *v = store_tx_view(a->w->tx);
+    bool is_found = false;
     size_t begins = 0;
 
     TRY(cluster_find(v, a->by, cluster, &a->cluster));
@@ -495,7 +549,9 @@ static ks_rc ask_all(struct asking *a, const char *cluster, struct operation *re
     if (a->ask->verb == CMEK_CHECK)
         return begin_check(a, ret);
     TRY(check_rules(a, &begins));
-    return begins ? begin(a, ret) : find_done(a, ret);
+    if (!begins)
+        TRY(find_done(a, ret, &is_found));
+    return is_found ? KS_SUCCESS : begin(a, ret);
 }
 
 ks_rc control_cmek_ask(struct control *c, const struct caller *by, const char *cluster,

@@ -227,9 +227,10 @@ struct cmek_ask {
 };
 /*
  * control_cmek_ask(c, by, cluster, ask, ret): begins it. Status has changed when it returns; *ret is the operation that will
- * end it. A repeated ask that is under way or has nothing left to do succeeds: ret is the operation that did it. STATE names
- * the status that does not allow it; BUSY when another operation works on one of the regions; USAGE with every fault
- * of the specs: unknown, missing, duplicate regions, malformed or foreign keys, a cloud that is not the cluster's.
+ * end it. A repeated ask that is under way or has nothing left to do succeeds: ret is an operation that is about every region
+ * asked for, and runs while what is asked for is still at work in one of them. STATE names the status that does not allow it;
+ * BUSY when another operation works on one of the regions; USAGE with every fault of the specs: unknown, missing, duplicate
+ * regions, malformed or foreign keys, a cloud that is not the cluster's.
  */
 ks_rc control_cmek_ask(struct control *c, const struct caller *by, const char *cluster,
                        const struct cmek_ask *ask, struct operation *ret) KS_MUST;

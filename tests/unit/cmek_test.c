@@ -313,6 +313,119 @@ static void revoke__a_node_is_away__stays_revoking_and_names_it(void **state)
     cmek_check_status(&x, CMEK_REVOKED);
 }
 
+static void west_is_away(bool is_away)
+{
+    x.nodes[1]->is_away = x.nodes[2]->is_away = is_away;
+}
+
+static size_t count_steps(const struct operation *o)
+{
+    struct operation_view *v;
+
+    check_ok(control_operation_get(x.fleet.c, &x.fleet.viewer, o->id, &v));
+    size_t count = v->step_count;
+    operation_view_free(v);
+    return count;
+}
+
+/* Whoever asks for west hears of an operation that is not over before west is, whatever else was asked for meanwhile. */
+static void check_west_is_waited_for(enum cmek_verb verb)
+{
+    struct operation west, east, all;
+
+    west_is_away(true);
+    check_ok(cmek_try_one(&x, verb, "west", NULL));
+    west = x.last;
+    check_ok(cmek_try_one(&x, verb, "east", NULL));
+    east = x.last;
+    cmek_run(&x);
+    cmek_check_operation(&x, &east, OPERATION_SUCCEEDED);
+    check_ok(cmek_try_one(&x, verb, "west", NULL));
+    assert_string_equal(x.last.id, west.id);
+    cmek_ask(&x, verb, NULL);
+    all = x.last;
+    assert_int_equal(all.kind, west.kind);
+    assert_int_equal(count_steps(&all), CMEK_REGIONS);
+    cmek_run(&x);
+    cmek_check_operation(&x, &all, OPERATION_RUNNING);
+    cmek_ask(&x, verb, NULL);
+    assert_string_equal(x.last.id, all.id);
+    west_is_away(false);
+    cmek_run(&x);
+    cmek_check_operation(&x, &west, OPERATION_SUCCEEDED);
+    cmek_check_operation(&x, &all, OPERATION_SUCCEEDED);
+}
+
+static void verbs__of_more_regions_than_one_at_work__are_not_over_before_it(void **state)
+{
+    (void)state;
+    enable_all("k1");
+    check_west_is_waited_for(CMEK_REVOKE);
+    check_west_is_waited_for(CMEK_RESTORE);
+    check_west_is_waited_for(CMEK_DISABLE);
+}
+
+static void revoke__of_regions_at_work_in_two_operations__waits_for_both(void **state)
+{
+    struct cmek_ask ask = {.verb = CMEK_REVOKE};
+
+    (void)state;
+    enable_all("k1");
+    for (size_t i = 0; i < CMEK_NODES; i++)
+        x.nodes[i]->is_away = true;
+    for (size_t i = 0; i < CMEK_REGIONS; i++)
+        check_ok(cmek_try_one(&x, CMEK_REVOKE, cmek_region_names[i], NULL));
+    check_ok(control_cmek_ask(x.fleet.c, &x.fleet.admin, x.cluster, &ask, &x.last));
+    struct operation o = x.last;
+    assert_int_equal(o.kind, OPERATION_CMEK_REVOKE);
+    assert_int_equal(count_steps(&o), CMEK_REGIONS);
+    assert_int_equal(count_events("cmek.revoke"), CMEK_REGIONS + 1);
+    x.nodes[0]->is_away = false;
+    cmek_run(&x);
+    cmek_check_operation(&x, &o, OPERATION_RUNNING);
+    for (size_t i = 0; i < CMEK_NODES; i++)
+        x.nodes[i]->is_away = false;
+    cmek_run(&x);
+    cmek_check_operation(&x, &o, OPERATION_SUCCEEDED);
+}
+
+static void put__of_a_region_at_work_and_another__is_cancelled_with_what_it_joined(void **state)
+{
+    struct operation west, all;
+
+    (void)state;
+    enable_all("k1");
+    west_is_away(true);
+    check_ok(cmek_try_one(&x, CMEK_PUT, "west", "k2"));
+    west = x.last;
+    cmek_ask(&x, CMEK_PUT, "k2");
+    all = x.last;
+    assert_string_not_equal(all.id, west.id);
+    cmek_run(&x);
+    cmek_check_operation(&x, &all, OPERATION_RUNNING);
+    check_ok(control_operation_cancel(x.fleet.c, &x.fleet.admin, west.id, &west));
+    assert_int_equal(west.state, OPERATION_CANCELLED);
+    cmek_check_operation(&x, &all, OPERATION_CANCELLED);
+    west_is_away(false);
+    cmek_run(&x);
+    cmek_check_status(&x, CMEK_ENABLED);
+}
+
+static void restore__where_nothing_was_revoked__is_over_and_found_again(void **state)
+{
+    (void)state;
+    enable_all("k1");
+    cmek_ask(&x, CMEK_RESTORE, NULL);
+    struct operation o = x.last;
+    assert_int_equal(o.kind, OPERATION_CMEK_RESTORE);
+    assert_int_equal(o.state, OPERATION_SUCCEEDED);
+    assert_true(o.finished > 0);
+    assert_int_equal(count_steps(&o), CMEK_REGIONS);
+    assert_int_equal(count_events("cmek.restore"), 1);
+    cmek_ask(&x, CMEK_RESTORE, NULL);
+    assert_string_equal(x.last.id, o.id);
+}
+
 static void restore__after_a_revocation__opens_everything(void **state)
 {
     (void)state;
@@ -667,6 +780,10 @@ int main(void)
         TEST(cancel__a_rotation__goes_back),
         TEST(revoke__all_nodes_there__ends_with_a_receipt_for_each_volume),
         TEST(revoke__a_node_is_away__stays_revoking_and_names_it),
+        TEST(verbs__of_more_regions_than_one_at_work__are_not_over_before_it),
+        TEST(revoke__of_regions_at_work_in_two_operations__waits_for_both),
+        TEST(put__of_a_region_at_work_and_another__is_cancelled_with_what_it_joined),
+        TEST(restore__where_nothing_was_revoked__is_over_and_found_again),
         TEST(restore__after_a_revocation__opens_everything),
         TEST(revoke__again_after_a_restore__needs_receipts_of_its_own),
         TEST(revoke__nothing_enabled__is_refused),
