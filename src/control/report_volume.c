@@ -284,13 +284,14 @@ static bool is_anchor_same(const struct anchor *a, const struct anchor *b)
 
 static bool is_volume_same(const struct cluster_volume *a, const struct cluster_volume *b)
 {
-    return a->reached == b->reached && a->access == b->access && a->cause == b->cause &&
-           a->done_rewrap == b->done_rewrap && a->done_store == b->done_store &&
-           a->done_data == b->done_data && a->done_reencrypt == b->done_reencrypt &&
-           a->done_restore == b->done_restore && a->is_platform == b->is_platform &&
-           a->bytes_done == b->bytes_done && a->bytes_total == b->bytes_total &&
-           a->rate == b->rate && a->engine == b->engine && a->port == b->port &&
-           is_anchor_same(&a->anchor, &b->anchor) && a->found == b->found && are_texts_same(a, b);
+    return a->goal == b->goal && a->reached == b->reached && a->access == b->access &&
+           a->cause == b->cause && a->done_rewrap == b->done_rewrap &&
+           a->done_store == b->done_store && a->done_data == b->done_data &&
+           a->done_reencrypt == b->done_reencrypt && a->done_restore == b->done_restore &&
+           a->is_platform == b->is_platform && a->bytes_done == b->bytes_done &&
+           a->bytes_total == b->bytes_total && a->rate == b->rate && a->engine == b->engine &&
+           a->port == b->port && is_anchor_same(&a->anchor, &b->anchor) && a->found == b->found &&
+           are_texts_same(a, b);
 }
 
 static ks_rc write_volume(struct taking *t, struct cluster_volume *v,

@@ -222,6 +222,37 @@ static void the_same_report__again__writes_nothing(void **state)
     cmek_view_free(after);
 }
 
+static struct cluster_volume first_volume(void)
+{
+    struct cluster_volume *volumes;
+    size_t count;
+
+    check_ok(control_volumes(x.fleet.c, &x.fleet.viewer, x.cluster, &volumes, &count));
+    assert_true(count > 0);
+    struct cluster_volume first = volumes[0];
+    mem_free(volumes);
+    return first;
+}
+
+/* Of a store that was newer. Nothing else of the row differs: a goal was renewed before and has not been reached. */
+static void a_goal_that_was_never_given__reported_again__is_given_anew(void **state)
+{
+    CLEANUP(mem_freep) char *text = NULL;
+    struct cluster_volume was = first_volume();
+
+    (void)state;
+    check_ok(mem_format(&text,
+                        "{\"volumes\":[{\"volume\":\"%s\",\"goal\":%lld,\"access\":\"OPEN\"}]}",
+                        was.id, (long long)was.goal + 1000000));
+    for (size_t i = 0; i < 2; i++) {
+        check_ok(report_text(x.nodes[0], text));
+        struct cluster_volume now = first_volume();
+        assert_int_equal(now.reached, GOAL_NONE);
+        assert_true(now.goal > was.goal);
+        was = now;
+    }
+}
+
 static void a_full_report__without_a_volume__means_it_is_not_there(void **state)
 {
     struct cluster_volume *volumes;
@@ -695,6 +726,7 @@ int main(void)
         TEST(a_volume_of_another_node__reported__is_refused_and_the_rest_taken),
         TEST(a_volume_nobody_knows__reported__is_passed_over),
         TEST(the_same_report__again__writes_nothing),
+        TEST(a_goal_that_was_never_given__reported_again__is_given_anew),
         TEST(a_full_report__without_a_volume__means_it_is_not_there),
         TEST(a_full_report__of_a_node_that_has_not_heard_of_it__says_nothing),
         TEST(progress__of_a_reencryption__counts_bytes_and_time),
