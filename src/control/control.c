@@ -43,7 +43,9 @@ static ks_rc raise_goals(struct control *c)
     CLEANUP(work_abandon) struct work w = {0};
 
     TRY(work_begin(c, &w));
+    TRY(store_counter_get(store_tx_view(w.tx), STORE_GOAL, &c->goal_before));
     TRY(store_tx_raise(w.tx, STORE_GOAL, w.now * GOALS_A_SECOND));
+    TRY(store_counter_get(store_tx_view(w.tx), STORE_GOAL, &c->goal_raised));
     store_tx_observe(w.tx);
     return work_end(&w);
 }

@@ -48,6 +48,8 @@ struct control {
     char engine[WORD_BYTES]; /* of clusters that name none */
     bool is_development, is_node_identity_allowed;
     int64_t audit_keep_s, history_keep_s;
+    int64_t goal_before,
+        goal_raised;   /* the counter of goals before this life raised it, and since */
     int64_t pruned_at; /* wall seconds of the last look that found nothing; the ticker's */
     struct authority *authority;
     struct live *live;

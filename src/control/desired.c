@@ -115,18 +115,22 @@ static ks_rc add_volume(struct wish *wish, const struct cluster_volume *v, json_
     return KS_SUCCESS;
 }
 
-/* A goal above all that were given is of a store that was newer than this one (a copy was restored): then all is told anew. */
-static ks_rc from_where(struct store_view *v, int64_t since, int64_t *ret)
+/*
+ * A goal that this store never gave is of a store that was newer (a copy was restored): then all is told anew. It lies above all that
+ * were given, or, as each life begins above what the time says, between those of the lives before and those of this one.
+ */
+static ks_rc from_where(const struct control *c, struct store_view *v, int64_t since, int64_t *ret)
 {
+    bool is_between = since > c->goal_before && since <= c->goal_raised;
     int64_t last;
 
     TRY(store_counter_get(v, STORE_GOAL, &last));
-    *ret = since < 0 || since > last ? 0 : since;
+    *ret = since < 0 || since > last || is_between ? 0 : since;
     return KS_SUCCESS;
 }
 
-/* ret_revision: how far the list goes. */
-static ks_rc add_volumes(struct store_view *v, const char *node, int64_t since, json_t *list,
+/* ret_revision: from where on, then how far the list goes. */
+static ks_rc add_volumes(struct store_view *v, const char *node, json_t *list,
                          int64_t *ret_revision)
 {
     CLEANUP(wish_freep) struct wish *wish = NULL;
@@ -135,7 +139,6 @@ static ks_rc add_volumes(struct store_view *v, const char *node, int64_t since, 
 
     TRY(mem_new(1, sizeof *wish, &wish));
     wish->v = v;
-    TRY(from_where(v, since, ret_revision));
     TRY(store_volumes_of_node(v, node, *ret_revision, DESIRED_MAX, &volumes, &count));
     for (size_t i = 0; i < count; i++) {
         TRY(add_volume(wish, &volumes[i], list));
@@ -150,7 +153,8 @@ static ks_rc fill(struct control *c, const char *node, int64_t since, json_t *re
     int64_t revision = 0;
 
     TRY(store_view_begin(c->store, &v));
-    TRY(add_volumes(v, node, since, json_object_get(reply, "volumes"), &revision));
+    TRY(from_where(c, v, since, &revision));
+    TRY(add_volumes(v, node, json_object_get(reply, "volumes"), &revision));
     ENSURE(json_object_set_new(reply, "revision", json_integer(revision)) == 0, KS_E_NO_MEMORY,
            "no memory for a wish");
     return KS_SUCCESS;

@@ -185,6 +185,34 @@ static void a_later_life__gives_goals__above_all_before(void **state)
     json_decref(after);
 }
 
+/* As of a node that has heard a wish which the copy that was restored does not know, and is not there yet. */
+static void a_since_of_a_life_that_was_lost__asked__tells_everything(void **state)
+{
+    struct world *w = *state;
+    json_t *before = ask(w, 0, 0), *after, *last;
+    int64_t since = revision_of(before), given;
+    struct cluster_view *v;
+
+    w->f.clock.now_s += 10;
+    fleet_reopen(&w->f);
+    assert_null(ask(w, 0, since));
+    assert_int_equal(w->f.c->goal_raised, w->f.clock.now_s * GOALS_A_SECOND);
+    after = ask(w, 0, w->f.c->goal_before + 1);
+    assert_true(json_equal(before, after));
+    last = ask(w, 0, w->f.c->goal_raised);
+    assert_true(json_equal(before, last));
+    json_decref(last);
+    json_decref(after);
+    check_ok(control_cluster_delete(w->f.c, &w->f.admin, w->cluster, &v));
+    cluster_view_free(v);
+    after = ask(w, 0, since);
+    given = revision_of(after);
+    assert_true(given > w->f.c->goal_raised);
+    assert_null(ask(w, 0, given));
+    json_decref(before);
+    json_decref(after);
+}
+
 static void a_goal_that_was_never_given__reached__is_given_anew(void **state)
 {
     struct world *w = *state;
@@ -248,6 +276,7 @@ int main(void)
         TEST(a_cluster__deleted__its_volumes_are_to_be_absent),
         TEST(a_since_that_was_never_given__asked__tells_everything),
         TEST(a_later_life__gives_goals__above_all_before),
+        TEST(a_since_of_a_life_that_was_lost__asked__tells_everything),
         TEST(a_goal_that_was_never_given__reached__is_given_anew),
         TEST(more_than_fits__asked__comes_in_parts),
     };
