@@ -231,8 +231,10 @@ static void merge_deed(struct job *j)
     if (!j->is_deed_changed)
         return;
     j->h->is_deed_saved = false;
-    if (j->is_discarded) {
+    if (j->is_discarded) { /* a revoke that has its receipt needs no other one for what is gone */
+        bool is_receipted = to->is_receipted;
         *to = j->deed;
+        to->is_receipted = is_receipted;
         return;
     }
     to->is_made = to->is_made || j->deed.is_made;

@@ -6,6 +6,12 @@
 
 #include <stddef.h>
 
+/* Who has it open may keep it from being unmounted, but not from being locked. */
+static bool is_open_unwanted(const struct step_view *v)
+{
+    return !v->is_present && v->is_running && v->is_revoke_wanted && v->state != LEASE_LOCKED;
+}
+
 static bool is_running_unwanted(const struct step_view *v)
 {
     return !v->is_present && v->is_running;
@@ -141,6 +147,7 @@ static const struct {
     bool (*holds)(const struct step_view *v);
     enum step step;
 } rows[] = {
+    {is_open_unwanted, STEP_LOCK},
     {is_running_unwanted, STEP_UNMOUNT},
     {is_made_unwanted, STEP_REMOVE},
     {is_gone, STEP_IDLE},

@@ -352,11 +352,12 @@ static ks_rc end_process(struct job *j)
     return err ? ks_fail_os(err, "its process cannot be ended") : KS_SUCCESS;
 }
 
+/* One that is only to be taken away waits for whoever uses it; not one that is to be closed. */
 static ks_rc unmount(struct job *j)
 {
     TRY(stop_engine(j));
     ks_rc rc = call(j, json_pack("{s:s}", "op", "unmount"));
-    if (ks_is(rc, KS_E_BUSY) && j->wish.is_present)
+    if (ks_is(rc, KS_E_BUSY) && (j->wish.is_present || j->wish.is_revoked))
         return end_process(j);
     return rc;
 }

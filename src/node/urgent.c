@@ -152,11 +152,11 @@ static ks_rc lock_volume(struct job *j)
     return ks_fail(KS_E_TIMEOUT, "it does not lock");
 }
 
+/* Also when it is to be taken away: who has it open might keep it from going. */
 static bool is_wanted_locked(struct job *j)
 {
     pthread_mutex_lock(&j->a->mutex);
-    const struct wish *w = &j->h->wish;
-    bool is = w->is_present && w->is_revoked;
+    bool is = j->h->wish.is_revoked;
     pthread_mutex_unlock(&j->a->mutex);
     return is;
 }
@@ -283,8 +283,7 @@ static void serve(struct job *j)
     ks_rc rc = KS_SUCCESS;
     int64_t stopped_ms = stop_engine(j);
 
-    bool is_revoke = j->wish.is_present && j->wish.is_revoked;
-    if (is_revoke && is_wanted_locked(j)) /* still: its engine took a while */
+    if (j->wish.is_revoked && is_wanted_locked(j)) /* still: its engine took a while */
         rc = lock_and_prove(j, stopped_ms);
     if (!ks_ok(rc))
         log_line(LOG_ERROR, "volume %s: %s", j->h->id, ks_text(rc));

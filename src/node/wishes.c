@@ -41,9 +41,8 @@ static void forget_failures(struct holding *h, bool is_kept)
 /* With the mutex. */
 static void take_wish(struct agent *a, struct holding *h, const struct wish *w)
 {
-    bool is_revoke =
-        w->is_present && w->is_revoked &&
-        !(h->has_wish && h->wish.is_revoked && h->wish.serials.restore == w->serials.restore);
+    bool is_revoke = w->is_revoked && !(h->has_wish && h->wish.is_revoked &&
+                                        h->wish.serials.restore == w->serials.restore);
 
     if (is_revoke) {
         h->asked_s = clock_wall_s(a->clock);
@@ -111,7 +110,7 @@ static void load_wish(struct agent *a, struct holding *h)
                  "volume %s waits for the control plane, because its wish cannot be read: %s",
                  h->id, ks_ok(rc) ? "it is of another volume" : ks_text(rc));
     h->asked_s = clock_wall_s(a->clock);
-    h->is_urgent = h->has_wish && h->wish.is_present && h->wish.is_revoked;
+    h->is_urgent = h->has_wish && h->wish.is_revoked;
 }
 
 /* What cannot be read counts as made: better to miss a volume aloud than to make an empty one in its place. */

@@ -565,6 +565,28 @@ def test_revoke__volume_process_that_does_not_answer__is_killed_and_stays_locked
     assert node.read(volume, "file") == "kept"
 
 
+@pytest.mark.parametrize("is_hanging", [False, True], ids=["in_use", "hangs"])
+def test_revoke__of_a_volume_that_is_then_deleted__is_closed_all_the_same(node, plane, is_hanging):
+    volume = plane.want()
+    plane.wait_reached(volume)
+    node.write(volume, "file", "secret")
+    pid = node.status(volume)["volume"]["pid"]
+    with open(os.path.join(node.mountpoint(volume), "file")) as used:
+        node.kill()
+        if is_hanging:
+            os.kill(pid, signal.SIGSTOP)
+        plane.want(volume, revoked=True)
+        plane.want(volume, revoked=True, state="ABSENT")
+        node.start()
+        proc.wait_gone(pid)
+        if not is_hanging:  # what a killed one leaves in the kernel is cut with the descriptor only
+            with pytest.raises(OSError):
+                used.read()
+    proc.wait_until(lambda: not os.listdir(os.path.join(node.dir, "volumes")), "nothing is left of it")
+    plane.wait(lambda: plane.receipts_of(volume), "there is a receipt")
+    assert len(plane.receipts_of(volume)) == 1
+
+
 def test_revoke__cannot_be_recorded__locks_with_a_receipt_and_is_recorded_once_it_can(node, plane):
     volume = plane.want()
     plane.wait_reached(volume)

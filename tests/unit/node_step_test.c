@@ -34,6 +34,8 @@ static void check_promises(const struct step_view *v, enum step step)
         assert_true(v->is_running && v->state == LEASE_OPEN);
     if (step == STEP_UNMOUNT)
         assert_true(!v->is_present || (v->is_rolled_back && !v->is_revoke_wanted));
+    if (step == STEP_UNMOUNT && v->is_revoke_wanted)
+        assert_int_equal(v->state, LEASE_LOCKED);
     if (v->is_rolled_back && v->is_present && v->is_running)
         assert_true(step == STEP_UNMOUNT || step == STEP_LOCK || step == STEP_IDLE);
 }
@@ -249,6 +251,20 @@ static void next__revoke_of_an_open_volume__locks_before_anything_else(void **st
     assert_int_equal(step_next(&v), STEP_IDLE);
 }
 
+static void next__revoked_and_deleted__locks_before_it_unmounts(void **state)
+{
+    struct step_view v = {
+        .is_revoke_wanted = true, .is_made = true, .is_running = true, .state = LEASE_OPEN};
+
+    (void)state;
+    assert_int_equal(step_next(&v), STEP_LOCK);
+    v.state = LEASE_LOCKED; /* recorded or not: it goes */
+    assert_int_equal(step_next(&v), STEP_UNMOUNT);
+    v.is_revoke_wanted = false;
+    v.state = LEASE_OPEN;
+    assert_int_equal(step_next(&v), STEP_UNMOUNT);
+}
+
 static void next__only_unwanted_keys__nothing_is_dropped(void **state)
 {
     const struct step_view v = {.is_present = true,
@@ -305,6 +321,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(next__every_state__leads_to_the_wish),
         cmocka_unit_test(next__revoke_of_an_open_volume__locks_before_anything_else),
+        cmocka_unit_test(next__revoked_and_deleted__locks_before_it_unmounts),
         cmocka_unit_test(next__only_unwanted_keys__nothing_is_dropped),
         cmocka_unit_test(next__no_room_for_another_key__one_that_is_not_wanted_goes_first),
         cmocka_unit_test(next__keys_in_grace__wait),

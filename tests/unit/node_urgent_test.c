@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Goal: a volume process that does not lock is killed, that one and no other: neither one that ended before, nor whoever has its
- * number now.
+ * number now. And a volume that is to be taken away is locked like any other when it is revoked, and else waits for who uses it.
  */
+#include <poll.h>
 #include <signal.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
@@ -140,6 +141,86 @@ static void revoke__nobody_is_there_any_more__nobody_is_killed(void **state)
     end(other);
 }
 
+/* Until nobody has anything urgent to do any more, or a lock has failed once. */
+static void wait_urgent(struct agent_fixture *f, bool is_failure_enough)
+{
+    for (bool is_over = false; !is_over; poll(NULL, 0, 1)) {
+        pthread_mutex_lock(&f->a.mutex);
+        is_over = f->a.urgent_threads == 0 || (is_failure_enough && f->h->is_lock_failing);
+        pthread_mutex_unlock(&f->a.mutex);
+    }
+}
+
+/* The revoke was not heard, or only together with this. */
+static void deleted__and_revoked__is_locked_with_a_receipt(void **state)
+{
+    struct agent_fixture *f = *state;
+    struct wish w = f->h->wish;
+
+    f->h->wish.is_revoked = w.is_revoked = w.is_present = false;
+    w.goal++;
+    agent_wish(&f->a, &w);
+    wait_urgent(f, false);
+    assert_null(f->a.receipts); /* only deleted */
+    w.is_revoked = true;
+    w.goal++;
+    agent_wish(&f->a, &w);
+    wait_urgent(f, false);
+    assert_non_null(f->a.receipts);
+    assert_null(f->a.receipts->next);
+}
+
+static void deleted__while_its_lock_fails__is_tried_until_it_is_locked(void **state)
+{
+    struct agent_fixture *f = *state;
+
+    listen_at(f);
+    pid_t listening = start(f->h->socket); /* it refuses */
+    f->h->wish.is_present = false;
+    pthread_mutex_lock(&f->a.mutex);
+    f->h->is_urgent = true;
+    urgent_wake(&f->a);
+    pthread_mutex_unlock(&f->a.mutex);
+    wait_urgent(f, true);
+    pthread_mutex_lock(&f->a.mutex);
+    bool is_failing = f->h->is_lock_failing;
+    pthread_mutex_unlock(&f->a.mutex);
+    end(listening);
+    wait_urgent(f, false);
+    assert_true(is_failing);
+    assert_non_null(f->a.receipts);
+}
+
+static ks_rc busy(void *arg, json_t *request, struct control_peer *peer, json_t **ret)
+{
+    (void)arg, (void)request, (void)peer, (void)ret;
+    return ks_fail(KS_E_BUSY, "somebody has a file open");
+}
+
+static void deleted__somebody_has_a_file_open__is_ended_only_when_revoked(void **state)
+{
+    struct agent_fixture *f = *state;
+    struct control_server_conf conf = {.path = f->h->socket, .handle = busy};
+    struct control_server *server;
+    int status;
+
+    listen_at(f);
+    check_ok(control_server_start(&conf, &server));
+    pid_t watched = start(NULL);
+    f->h->process_fd = pidfd_open(watched, 0);
+    f->h->wish.is_present = f->h->wish.is_revoked = false;
+    struct job gentle = job_of(f);
+    check_rc(step_take(&gentle, STEP_UNMOUNT), BUSY);
+    assert_true(is_alive(watched));
+    f->h->wish.is_revoked = true;
+    struct job j = job_of(f);
+    ks_rc rc = step_take(&j, STEP_UNMOUNT);
+    control_server_stop(server);
+    check_ok(rc);
+    assert_int_equal(waitpid(watched, &status, 0), watched);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, agent_setup, agent_teardown)
 
 int main(void)
@@ -149,6 +230,9 @@ int main(void)
         T(revoke__the_watched_process_was_not_waited_for__kills_who_listens_now),
         T(revoke__the_watched_process_is_there__kills_that_one),
         T(revoke__nobody_is_there_any_more__nobody_is_killed),
+        T(deleted__and_revoked__is_locked_with_a_receipt),
+        T(deleted__while_its_lock_fails__is_tried_until_it_is_locked),
+        T(deleted__somebody_has_a_file_open__is_ended_only_when_revoked),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
