@@ -67,7 +67,8 @@ static bool find_missing_key(struct job *j, size_t *ret)
 
     for (size_t i = 0; (spec = seen_wanted(&j->wish, &j->a->platform, i)); i++) {
         size_t slot = i < j->wish.key_count ? i : KEY_FAILURES - 1;
-        if (!seen_key(&j->seen, spec) && j->key_until_ms[slot] <= now_ms) {
+        if (!seen_key(&j->seen, spec) && j->key_until_ms[slot] <= now_ms &&
+            !seen_is_overruled(&j->wish, &j->a->platform, i)) {
             *ret = i;
             return true;
         }

@@ -177,6 +177,16 @@ const struct key_spec *seen_wanted(const struct wish *w, const struct key_spec *
     return i == w->key_count && w->is_platform ? platform : NULL;
 }
 
+bool seen_is_overruled(const struct wish *w, const struct key_spec *platform, size_t i)
+{
+    const struct key_spec *spec = seen_wanted(w, platform, i), *later;
+
+    while ((later = seen_wanted(w, platform, ++i)))
+        if (key_spec_is_same(spec, later))
+            return true;
+    return false;
+}
+
 static bool is_wanted(const struct seen_wrap *wrap, const struct wish *w,
                       const struct key_spec *platform)
 {
@@ -204,6 +214,8 @@ static void count_keys(const struct seen *s, const struct wish *w, const struct 
 
     for (size_t i = 0; (spec = seen_wanted(w, platform, i)); i++) {
         const struct seen_wrap *wrap = seen_key(s, spec);
+        if (seen_is_overruled(w, platform, i))
+            continue;
         if (!wrap)
             v->keys_missing++;
         else if (!seen_is_exact(wrap, spec))

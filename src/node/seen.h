@@ -62,6 +62,9 @@ const struct seen_wrap *seen_unwanted(const struct seen *s, const struct wish *w
 /* seen_wanted(w, platform, i): the i-th key of a wish, the platform's behind the others; NULL behind the last one. */
 const struct key_spec *seen_wanted(const struct wish *w, const struct key_spec *platform, size_t i);
 
+/* seen_is_overruled(w, platform, i): a later key of the wish is the same one, asked as it says: there is one wrap for both. */
+bool seen_is_overruled(const struct wish *w, const struct key_spec *platform, size_t i);
+
 /* seen_is_rolled_back(s, d): it is served with a keyring that was put back, or waits locked for another one. */
 bool seen_is_rolled_back(const struct seen *s, const struct deed *d);
 

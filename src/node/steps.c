@@ -431,7 +431,7 @@ static ks_rc swap_wrap(struct job *j)
 
     for (size_t i = 0; (spec = seen_wanted(&j->wish, &j->a->platform, i)); i++) {
         const struct seen_wrap *w = seen_key(&j->seen, spec);
-        if (w && !seen_is_exact(w, spec))
+        if (w && !seen_is_exact(w, spec) && !seen_is_overruled(&j->wish, &j->a->platform, i))
             return call(j, json_pack("{s:s, s:s, s:I, s:o}", "op", "rotate", "level", "cmek",
                                      "wrap", (json_int_t)w->id, "spec", spec_json(spec)));
     }

@@ -165,6 +165,26 @@ static void keys__another_one_or_another_principal__missing_or_to_swap(void **st
     assert_int_equal(v.keys_unwanted, 0);
 }
 
+/* While a change of the principal is under way both are wanted, and one wrap can be only one of them: the newer one. */
+static void keys__the_same_one_twice__the_last_one_counts(void **state)
+{
+    struct wish w = wish_for("/s#one", "/other", true), newer = wish_for("/s#one", "/k", true);
+
+    (void)state;
+    w.keys[1] = newer.keys[0];
+    w.key_count = 2;
+    struct step_view v = view_for(&w);
+    assert_int_equal(v.keys_to_swap + v.keys_missing + v.keys_unwanted, 0);
+    assert_int_equal(v.keys_held, 2);
+    w.keys[1] = w.keys[0];
+    w.keys[0] = newer.keys[0];
+    v = view_for(&w);
+    assert_int_equal(v.keys_to_swap, 1);
+    assert_true(seen_is_overruled(&w, &PLATFORM, 0));
+    assert_false(seen_is_overruled(&w, &PLATFORM, 1));
+    assert_false(seen_is_overruled(&w, &PLATFORM, 2));
+}
+
 static void keys__unwanted__found_one_by_one(void **state)
 {
     struct wish w = wish_for("/s#one", "/k", false);
@@ -514,6 +534,7 @@ int main(void)
         cmocka_unit_test(status__without_what_counts__bad_reply_and_output_untouched),
         cmocka_unit_test(keys__as_wished__held),
         cmocka_unit_test(keys__another_one_or_another_principal__missing_or_to_swap),
+        cmocka_unit_test(keys__the_same_one_twice__the_last_one_counts),
         cmocka_unit_test(keys__unwanted__found_one_by_one),
         cmocka_unit_test(rolled_back__served_with_another_or_older_keyring__told),
         cmocka_unit_test(report__forged_number__is_not_found_but_told_as_what_it_is),

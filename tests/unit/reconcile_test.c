@@ -234,6 +234,20 @@ static void rotate__all_follow__old_key_leaves_last(void **state)
     assert_false(r.is_reencrypt_due);
 }
 
+/* The same key as somebody else: a volume has one wrap for both, and it is the newer one's. */
+static void rotate__older_wrap_is_gone_already__ends_all_the_same(void **state)
+{
+    (void)state;
+    begin_enabled(1);
+    ask(REC_DO_PUT, REC_MATCH_NONE);
+    wrap(0, 0, WRAP_ABSENT, REC_ERROR_NONE);
+    wrap(0, 1, WRAP_ACTIVE, REC_ERROR_NONE);
+    rec_settle(&r);
+    assert_false(r.keys[0].is_wanted);
+    all_follow();
+    assert_int_equal(r.region.status, CMEK_ENABLED);
+}
+
 static void rotate__refused__old_key_stays_in_force(void **state)
 {
     (void)state;
@@ -704,6 +718,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(enable__node_away__waits_for_it),
         cmocka_unit_test(enable__volume_added_meanwhile__is_waited_for),
         cmocka_unit_test(rotate__all_follow__old_key_leaves_last),
+        cmocka_unit_test(rotate__older_wrap_is_gone_already__ends_all_the_same),
         cmocka_unit_test(rotate__refused__old_key_stays_in_force),
         cmocka_unit_test(rotate__same_key__rewraps),
         cmocka_unit_test(rotate__same_key_refused__rotate_failed),
