@@ -215,7 +215,7 @@ static void deleted__somebody_has_a_file_open__is_ended_only_when_revoked(void *
     f->h->wish.is_revoked = true;
     struct job j = job_of(f);
     ks_rc rc = step_take(&j, STEP_UNMOUNT);
-    control_server_stop(server);
+    assert_true(control_server_stop(server, CONTROL_IDLE_MS_MAX));
     check_ok(rc);
     assert_int_equal(waitpid(watched, &status, 0), watched);
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
