@@ -121,6 +121,13 @@ FILE_LIMIT = 7 * 4096 + 1024  # within a page
 LIMITED = ("prlimit", f"--fsize={FILE_LIMIT}:{FILE_LIMIT}")
 
 
+def meet_the_limit(fd):
+    with pytest.raises(OSError) as error:
+        os.write(fd, b"b" * 40000)
+        os.fsync(fd)
+    assert error.value.errno == errno.EFBIG
+
+
 def test_limit_on_the_size_of_files__write_fails_and_what_was_synced_stays(volume):
     """A process that is killed by the limit leaves half a page, and the whole file for damaged."""
     path = os.path.join(volume.mountpoint, "file")
@@ -129,10 +136,7 @@ def test_limit_on_the_size_of_files__write_fails_and_what_was_synced_stays(volum
     try:
         os.write(fd, b"a" * 10000)
         os.fsync(fd)
-        with pytest.raises(OSError) as error:
-            os.write(fd, b"b" * 40000)
-            os.fsync(fd)
-        assert error.value.errno == errno.EFBIG
+        meet_the_limit(fd)
     finally:
         os.close(fd)
     volume.unmount()
@@ -151,10 +155,7 @@ def test_limit_within_a_file_that_is_longer__no_block_is_written_by_half(volume)
     volume.mount(prefix=LIMITED)
     fd = os.open(path, os.O_RDWR)
     try:
-        with pytest.raises(OSError) as error:
-            os.write(fd, b"b" * 40000)
-            os.fsync(fd)
-        assert error.value.errno == errno.EFBIG
+        meet_the_limit(fd)
     finally:
         os.close(fd)
     volume.unmount()

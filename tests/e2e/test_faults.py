@@ -405,15 +405,21 @@ def test_lock_gives_up__what_was_mounted_over_it_stays(failing):
             proc.unmount(volume.mountpoint)
 
 
-def test_disk_stands_still__a_process_that_is_told_to_end_leaves_nobody_waiting(failing):
-    """Also of its own threads one waits in the kernel then, for the write-back that only it could serve."""
-    volume, fault = failing
+def end_while_a_write_hangs(volume, fault):
+    """(the process, which has been told to end; who waits for it)"""
     path = new_file(volume, "file")
     fault.hold("pwrite", path)
     writer = Writer(path)
     fault.wait_held()
     pid, volume.pid = volume.pid, 0
     os.kill(pid, signal.SIGTERM)
+    return pid, writer
+
+
+def test_disk_stands_still__a_process_that_is_told_to_end_leaves_nobody_waiting(failing):
+    """Also of its own threads one waits in the kernel then, for the write-back that only it could serve."""
+    volume, fault = failing
+    pid, writer = end_while_a_write_hangs(volume, fault)
     proc.wait_gone(pid, timeout=90)
     assert writer.end() != 0
 
@@ -455,12 +461,7 @@ def test_disk_stands_still_in_a_rotation__a_lock_is_heard_while_the_process_ends
 def test_disk_stands_still__a_lock_is_carried_out_while_the_process_waits_for_open_files(failing):
     """Nothing finds the mount by a path by then: what hangs in it is failed all the same."""
     volume, fault = failing
-    path = new_file(volume, "file")
-    fault.hold("pwrite", path)
-    writer = Writer(path)
-    fault.wait_held()
-    pid, volume.pid = volume.pid, 0
-    os.kill(pid, signal.SIGTERM)
+    pid, writer = end_while_a_write_hangs(volume, fault)
     proc.wait_until(lambda: lines(volume, "waiting up to"), "it waits for the writer")
     done = lock_by_backing(volume, check=False)
     assert "the volume process ended before it answered" in done.stderr
